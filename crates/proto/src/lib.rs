@@ -1,0 +1,20 @@
+//! What the bytes of BitTorrent mean.
+//!
+//! Leaves without I/O, clock, threads or policy: bencode, metainfo, the peer
+//! wire and the tracker codecs. Nothing here knows of torrents in progress;
+//! the `superseed-engine` crate decides, this crate reads and writes.
+#![forbid(unsafe_code)]
+
+pub mod bencode;
+pub mod bitfield;
+pub mod hash;
+pub mod layout;
+pub mod metainfo;
+pub mod peer_id;
+pub mod tracker;
+pub mod wire;
+
+pub use bitfield::Bitfield;
+pub use hash::{InfoHashV1, InfoHashV2, InfoHashes, SwarmKey};
+pub use layout::{Block, FileIndex, Layout, PieceIndex, BLOCK_LEN};
+pub use peer_id::PeerId;
