@@ -1,1 +1,32 @@
-//! What the client decides.
+//! What a BitTorrent client decides.
+//!
+//! One value, [`Engine`], owns every torrent, connection and timer. It is
+//! driven by [`Input`]s with the time at which they happened and answers with
+//! [`Action`]s; given its seed and its inputs, its outputs are a function. It
+//! has no socket, file, clock, thread, lock or global state: the host and the
+//! simulator drive the very same code.
+#![forbid(unsafe_code)]
+
+pub mod action;
+pub mod block;
+pub mod config;
+pub mod disk;
+pub mod engine;
+pub mod event;
+pub mod fault;
+pub mod ids;
+pub mod input;
+pub mod limits;
+pub mod stats;
+pub mod time;
+
+pub use action::{Action, AddRefusal, HttpAnnounce, Outbox};
+pub use block::BlockBuf;
+pub use config::{Priority, RateLimits, SeedGoal, Settings, TorrentOptions};
+pub use engine::{Engine, Reason};
+pub use disk::{DiskError, DiskErrorKind, DiskJob, DiskOp, DiskResult};
+pub use event::{Event, EventKind, TorrentState};
+pub use fault::PeerFault;
+pub use ids::{AnnounceKey, ConnKey, JobKey, ListenerId, ResolveKey, Ticket, TorrentKey};
+pub use input::{AddTorrent, Command, ConnectError, Input, StreamEnd, TransferError};
+pub use time::Time;

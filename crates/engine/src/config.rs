@@ -1,0 +1,129 @@
+//! What the user can set.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// Settings of the whole session; every one can change while it runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// The start of our peer id (BEP 20), at most twelve bytes are used.
+    pub peer_id_prefix: Vec<u8>,
+    /// Our name and version in the extension handshake (BEP 10, `v`).
+    pub client_name: String,
+    /// Rate limits of all torrents together.
+    pub limits: RateLimits,
+    /// Most connections of all torrents together.
+    pub connections_max: usize,
+    /// Most connections of one torrent.
+    pub connections_per_torrent_max: usize,
+    /// Most connection attempts at the same time.
+    pub half_open_max: usize,
+    /// Most unchoked peers per torrent, beside optimistic ones; `None` means
+    /// as many as the measured uplink feeds.
+    pub upload_slots: Option<usize>,
+    /// Bytes that received, unwritten blocks may hold (memory).
+    pub piece_budget_bytes: u64,
+    /// Bytes of read-ahead kept for uploads (memory).
+    pub read_cache_bytes: u64,
+    /// An address to send trackers as `ip=`; nothing is sent without.
+    pub announce_ip: Option<IpAddr>,
+    /// Which choker runs.
+    pub choker: ChokerKind,
+    /// Which picker order runs where a torrent is not sequential.
+    pub picker: PickerKind,
+    /// Whether the end of a download asks twice and cancels.
+    pub endgame: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            peer_id_prefix: b"-SS0100-".to_vec(),
+            client_name: "superseed".to_owned(),
+            limits: RateLimits::default(),
+            connections_max: 500,
+            connections_per_torrent_max: 200,
+            half_open_max: 50,
+            upload_slots: None,
+            piece_budget_bytes: 32 << 20,
+            read_cache_bytes: 16 << 20,
+            announce_ip: None,
+            choker: ChokerKind::Default,
+            picker: PickerKind::RarestFirst,
+            endgame: true,
+        }
+    }
+}
+
+/// Payload and protocol bytes per second; `None` is unlimited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RateLimits {
+    /// Towards peers.
+    pub upload_bytes_per_s: Option<u64>,
+    /// From peers.
+    pub download_bytes_per_s: Option<u64>,
+}
+
+/// The choker that decides whom to serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ChokerKind {
+    /// Reciprocation by rate, an optimistic slot, seeding by turns.
+    Default,
+    /// Everyone who is interested, always: the baseline that the default must beat.
+    UnchokeAll,
+}
+
+/// The order in which missing pieces are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PickerKind {
+    /// Random for the first pieces, then rarest first.
+    RarestFirst,
+    /// Lowest index first: for streaming, and the baseline that the default must beat.
+    InOrder,
+}
+
+/// How one torrent is to be treated.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TorrentOptions {
+    /// Priority of each file; files beyond the end are `Normal`.
+    pub priorities: Vec<Priority>,
+    /// Ask for pieces in order.
+    pub sequential: bool,
+    /// Its own rate limits, beside the session's.
+    pub limits: RateLimits,
+    /// When to stop seeding.
+    pub goal: SeedGoal,
+    /// Peers to try first.
+    pub peers: Vec<SocketAddr>,
+    /// Trackers beside those of the metainfo, each a tier of its own.
+    pub trackers: Vec<String>,
+    /// Do not start yet.
+    pub paused: bool,
+    /// Overwrite files that are not ours.
+    pub allow_overwrite: bool,
+    /// Hash everything first, whatever the resume record says.
+    pub recheck: bool,
+}
+
+/// When a complete torrent stops; with both, whichever comes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct SeedGoal {
+    /// Uploaded bytes divided by the size of the torrent.
+    pub ratio: Option<f64>,
+    /// Time spent complete.
+    pub time: Option<Duration>,
+}
+
+/// How much a file or piece is wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// Not at all.
+    Skip,
+    /// After the others.
+    Low,
+    /// As usual.
+    #[default]
+    Normal,
+    /// Before the others.
+    High,
+}

@@ -1,0 +1,185 @@
+//! Everything that can happen to the engine.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use superseed_proto::layout::FileIndex;
+use superseed_proto::metainfo::Metainfo;
+
+use crate::config::{Priority, RateLimits, Settings, TorrentOptions};
+use crate::disk::DiskResult;
+use crate::ids::{AnnounceKey, ConnKey, JobKey, ListenerId, ResolveKey, Ticket, TorrentKey};
+
+/// One thing that happened. The only way into the engine.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// Time passed: fire what is due.
+    Tick,
+    /// The user wants something.
+    Command(Command),
+    /// The host listens on an address (TCP, and UDP with the same number).
+    Listening {
+        /// The host's number for it.
+        listener: ListenerId,
+        /// The bound address; may be unspecified (`0.0.0.0`, `::`).
+        addr: SocketAddr,
+    },
+    /// A peer knocked; answered by `Accept` or `Refuse` with the same ticket.
+    Incoming {
+        /// The host's number for the waiting stream.
+        ticket: Ticket,
+        /// The peer's address.
+        remote: SocketAddr,
+        /// Where it knocked.
+        listener: ListenerId,
+    },
+    /// An outgoing stream is up.
+    Connected {
+        /// Which.
+        conn: ConnKey,
+    },
+    /// An outgoing stream could not be made.
+    ConnectFailed {
+        /// Which.
+        conn: ConnKey,
+        /// Why.
+        error: ConnectError,
+    },
+    /// Bytes arrived.
+    Received {
+        /// On which stream.
+        conn: ConnKey,
+        /// In order, any split.
+        bytes: &'a [u8],
+    },
+    /// The stream took bytes that [`crate::Engine::outgoing`] offered.
+    Sent {
+        /// Which stream.
+        conn: ConnKey,
+        /// How many, from the front.
+        len: usize,
+    },
+    /// The stream ended; the host has forgotten it.
+    Closed {
+        /// Which.
+        conn: ConnKey,
+        /// How.
+        end: StreamEnd,
+    },
+    /// A datagram arrived on a listener's UDP socket.
+    Datagram {
+        /// Where.
+        listener: ListenerId,
+        /// From whom.
+        from: SocketAddr,
+        /// Its bytes.
+        bytes: &'a [u8],
+    },
+    /// An HTTP announce ended.
+    AnnounceDone {
+        /// Which.
+        announce: AnnounceKey,
+        /// The body of an answer with any status, or why there is none.
+        result: Result<&'a [u8], TransferError>,
+    },
+    /// A name look-up ended.
+    Resolved {
+        /// Which.
+        resolve: ResolveKey,
+        /// The addresses, of both families; empty if there are none.
+        addrs: Vec<IpAddr>,
+    },
+    /// A disk job ended.
+    DiskDone {
+        /// Which.
+        job: JobKey,
+        /// What came of it.
+        result: DiskResult,
+    },
+}
+
+/// What a user can ask for.
+#[derive(Debug)]
+pub enum Command {
+    /// Add a torrent; answered by `Added` or `AddRefused` with the same ticket.
+    Add(Box<AddTorrent>),
+    /// Forget a torrent after telling its trackers; answered by `Removed`.
+    Remove(TorrentKey),
+    /// Stop all traffic of a torrent.
+    Pause(TorrentKey),
+    /// Go on, also after an error.
+    Resume(TorrentKey),
+    /// Hash everything on disk again.
+    Recheck(TorrentKey),
+    /// Ask the trackers now, as far as their `min interval` allows.
+    Reannounce(TorrentKey),
+    /// Try a peer.
+    AddPeer(TorrentKey, SocketAddr),
+    /// Add a tracker as a tier of its own.
+    AddTracker(TorrentKey, String),
+    /// Change a torrent's rate limits.
+    SetLimits(TorrentKey, RateLimits),
+    /// Change priorities of some files.
+    SetPriorities(TorrentKey, Vec<(FileIndex, Priority)>),
+    /// Ask for pieces in order, or rarest first.
+    SetSequential(TorrentKey, bool),
+    /// Change the session's settings.
+    Configure(Box<Settings>),
+    /// End: announce `stopped`, sync, save; answered by `ShutdownDone`.
+    Shutdown,
+}
+
+/// A torrent to be added.
+#[derive(Debug)]
+pub struct AddTorrent {
+    /// Matches the answer.
+    pub ticket: Ticket,
+    /// What it is. Shared, since it never changes.
+    pub metainfo: Arc<Metainfo>,
+    /// How it is to be treated.
+    pub options: TorrentOptions,
+}
+
+/// Why an outgoing stream could not be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ConnectError {
+    /// Nobody listens there.
+    Refused,
+    /// No answer in time.
+    TimedOut,
+    /// No route, or the network is down.
+    Unreachable,
+    /// The host has no descriptor or port left: not the peer's fault.
+    LocalLimit,
+    /// Anything else.
+    Other,
+}
+
+/// How a stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StreamEnd {
+    /// The peer closed it in order.
+    Eof,
+    /// It broke.
+    Reset,
+}
+
+/// Why an HTTP exchange brought no body.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TransferError {
+    /// The name has no address of the family asked for.
+    #[error("no address for this host")]
+    NoAddress,
+    /// No answer in time.
+    #[error("no answer in time")]
+    TimedOut,
+    /// The answer is larger than allowed.
+    #[error("the answer is too large")]
+    TooLarge,
+    /// A status that is not success, with an unusable body.
+    #[error("HTTP status {0}")]
+    Status(u16),
+    /// Anything else, in words.
+    #[error("{0}")]
+    Other(String),
+}

@@ -1,0 +1,36 @@
+//! Every bound on what a remote can make us hold, with its unit.
+//!
+//! Each names what it protects. A collection that a peer, a tracker or a
+//! torrent file can grow has its limit here (invariant 5).
+
+use std::time::Duration;
+
+/// Candidates (known addresses) kept per torrent.
+pub const CANDIDATES_PER_TORRENT_MAX: usize = 3_000;
+/// Banned addresses kept per torrent; the oldest is forgotten first.
+pub const BANNED_PER_TORRENT_MAX: usize = 1_000;
+/// Requests we accept from one peer at a time; advertised as `reqq` (BEP 10).
+pub const REQUESTS_IN_QUEUE_MAX: usize = 2_000;
+/// Requests we have at one peer at most, whatever its `reqq`.
+pub const REQUESTS_OUTSTANDING_MAX: usize = 1_024;
+/// The longest block a peer may ask of us, in bytes; larger ones are a fault.
+/// BEP 3 says 16 KiB, old clients ask for up to 128 KiB.
+pub const REQUEST_LEN_MAX: u32 = 128 * 1024;
+/// Requests that a choked peer may send before it is a fault.
+pub const CHOKED_REQUESTS_MAX: u32 = 300;
+/// Blocks that a peer may send unasked before it is a fault. CANCEL races and
+/// time-outs make a few of them honest.
+pub const UNWANTED_BLOCKS_MAX: u32 = 2_048;
+/// HAVEs kept from one peer before the metadata is known.
+pub const EARLY_HAVES_MAX: usize = 4_096;
+/// How long a peer may take for its handshake.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an attempt to connect may take.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Silence after which a peer is disconnected.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(180);
+/// Silence of ours after which a keep-alive is sent (BEP 3: two minutes).
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(100);
+/// Bytes of messages (without block payloads) that wait for a peer that does
+/// not read; beyond it the peer is disconnected.
+pub const OUTGOING_BUFFER_MAX: usize = 4 << 20;
