@@ -9,6 +9,7 @@
 
 pub mod action;
 pub mod block;
+pub mod candidates;
 pub mod config;
 pub mod disk;
 pub mod engine;
@@ -19,6 +20,7 @@ pub mod input;
 pub mod limits;
 pub mod stats;
 pub mod time;
+pub mod trackers;
 
 pub use action::{Action, AddRefusal, HttpAnnounce, Outbox};
 pub use block::BlockBuf;
