@@ -11,6 +11,7 @@ pub mod hash;
 pub mod layout;
 pub mod metainfo;
 pub mod peer_id;
+mod text;
 pub mod tracker;
 pub mod wire;
 

@@ -1,1 +1,22 @@
-//! wire
+//! The peer wire: handshake, messages, and the extension protocol's handshake
+//! (BEP 3, 5, 6, 10).
+//!
+//! Turns bytes into values and back. Never judges whether a message was
+//! allowed at its moment and never knows which pieces exist: that is the
+//! engine's. A BEP 52 hash message (ids 21 to 23) is an unknown message here.
+
+pub mod client;
+pub mod decoder;
+pub mod extended;
+pub mod fast;
+pub mod fault;
+pub mod handshake;
+pub mod message;
+
+pub use client::client_name;
+pub use decoder::{Decoder, DecoderLimits, Event};
+pub use extended::{ExtendedHandshake, ExtensionIds};
+pub use fast::allowed_fast_set;
+pub use fault::WireFault;
+pub use handshake::{Capability, HANDSHAKE_LEN, Handshake, HandshakeEvent, HandshakeReader, Reserved};
+pub use message::{KEEP_ALIVE, Message, PIECE_HEADER_LEN, encode_piece_header};
