@@ -1,1 +1,112 @@
-//! metainfo
+//! Torrent files (BEP 3, 12, 19, 27, 47) and the info dictionaries in them.
+//!
+//! Owns what a torrent's metadata means and every check that makes it safe to
+//! act on: after [`Metainfo::parse`] all sizes add up, all counts are bounded,
+//! and no path leads out of its directory. It must never touch a disk, and it
+//! never changes the raw info dictionary, whose hash is the torrent's name.
+//!
+//! BEP 52: hybrids are read through their v1 half, which must agree with
+//! their v2 half; v2-only torrents are recognised and refused.
+
+pub mod builder;
+mod error;
+mod info;
+mod limits;
+mod links;
+mod names;
+mod outer;
+mod path;
+mod tree;
+mod v1;
+mod v2;
+
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+
+use crate::bencode::{self, Limits, Mode};
+use crate::hash::InfoHashes;
+
+pub use builder::TorrentBuilder;
+pub use error::MetainfoError;
+pub use info::{FileEntry, Info, Symlink};
+pub use limits::{FILE_LEN_MAX, MetainfoLimits, PIECE_COUNT_CEILING, PIECE_LEN_MAX};
+pub use path::sanitize_element;
+
+/// A torrent: its info dictionary and what the file around it says.
+#[derive(Clone, Debug)]
+pub struct Metainfo {
+    /// The files and pieces.
+    pub info: Info,
+    /// The hashes of [`raw_info`](Self::raw_info).
+    pub info_hashes: InfoHashes,
+    /// The info dictionary as it came, to be served to peers (BEP 9).
+    pub raw_info: Bytes,
+    /// Tracker URLs by tier (BEP 12). `announce` alone is one tier of one, and
+    /// counts only where `announce-list` names nothing. Trimmed; no URL is
+    /// empty or there twice, and no tier is empty.
+    pub trackers: Vec<Vec<String>>,
+    /// Web seeds (BEP 19), each once, with what a URL cannot hold
+    /// percent-encoded. In a torrent of several files each ends with `/`.
+    pub web_seeds: Vec<String>,
+    /// DHT nodes to ask first (BEP 5): host and port, the port never 0.
+    pub nodes: Vec<(String, u16)>,
+    /// What the creator had to say. May hold control characters.
+    pub comment: Option<String>,
+    /// The program that made the torrent. May hold control characters.
+    pub created_by: Option<String>,
+    /// When the torrent was made, in seconds since 1970, not negative.
+    pub creation_date: Option<i64>,
+}
+
+impl Metainfo {
+    /// Reads a .torrent file under the usual limits.
+    ///
+    /// # Errors
+    ///
+    /// What makes the file no torrent that can be downloaded safely.
+    pub fn parse(bytes: &[u8]) -> Result<Self, MetainfoError> {
+        Self::parse_within(bytes, &MetainfoLimits::default())
+    }
+
+    /// Reads a .torrent file under the caller's limits.
+    ///
+    /// # Errors
+    ///
+    /// As [`Metainfo::parse`].
+    pub fn parse_within(bytes: &[u8], limits: &MetainfoLimits) -> Result<Self, MetainfoError> {
+        let document = bencode::decode(bytes, &Limits::TORRENT_FILE, Mode::Lenient)?;
+        let root = document
+            .root()
+            .as_dict()
+            .ok_or(MetainfoError::NotADictionary)?;
+        let info = root.get("info").ok_or(MetainfoError::MissingInfo)?;
+        info.as_dict().ok_or(MetainfoError::MissingInfo)?;
+        let mut metainfo = Self::from_raw_info(Bytes::copy_from_slice(info.raw()), limits)?;
+        outer::read(root, &mut metainfo);
+        Ok(metainfo)
+    }
+
+    /// A torrent of which only the info dictionary is known, as it comes from
+    /// peers (BEP 9). Whether it has the hash that was asked for is for the
+    /// caller to compare.
+    ///
+    /// # Errors
+    ///
+    /// As [`Metainfo::parse`].
+    pub fn from_raw_info(raw_info: Bytes, limits: &MetainfoLimits) -> Result<Self, MetainfoError> {
+        let (info, info_hashes) = info::read(&raw_info, limits)?;
+        Ok(Self {
+            info,
+            info_hashes,
+            raw_info,
+            trackers: Vec::new(),
+            web_seeds: Vec::new(),
+            nodes: Vec::new(),
+            comment: None,
+            created_by: None,
+            creation_date: None,
+        })
+    }
+}

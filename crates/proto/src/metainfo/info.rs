@@ -1,0 +1,188 @@
+//! The info dictionary: files, pieces and what they must hash to.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use bytes::Bytes;
+
+use super::error::MetainfoError;
+use super::limits::MetainfoLimits;
+use super::{links, names, v1, v2};
+use crate::bencode::{self, Dict, Limits, Mode};
+use crate::hash::{ExpectedHash, InfoHashV1, InfoHashV2, InfoHashes, Sha1Hash};
+use crate::layout::{FileIndex, Layout, PieceIndex};
+
+/// The length of a SHA-1, in bytes.
+pub(super) const SHA1_LEN: usize = 20;
+
+/// What an info dictionary says, checked.
+#[derive(Clone, Debug)]
+pub struct Info {
+    /// The name of the only file, or of the directory of all files: one safe
+    /// path element. The info-hash where the torrent's own name has nothing
+    /// that a name can hold.
+    pub name: String,
+    /// The lengths of pieces.
+    pub layout: Layout,
+    /// The files in the order of their bytes, padding and links included.
+    pub files: Vec<FileEntry>,
+    /// Whether peers may come from the trackers only (BEP 27).
+    pub private: bool,
+    /// `source`, by which private trackers tell their torrents from others'.
+    pub source: Option<String>,
+    /// Whether the files lie in a directory called [`name`](Self::name).
+    pub multi_file: bool,
+    /// Twenty bytes for each piece of `layout`.
+    pub(super) pieces: Bytes,
+}
+
+/// One file of a torrent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileEntry {
+    /// Safe path elements, never none, *without* the directory of a multi-file
+    /// torrent: [`Info::file_path`] adds it. No two files that are not padding
+    /// have the same path, not even but for ASCII case.
+    pub path: Vec<String>,
+    /// How long the file is, in bytes; 0 for a link.
+    pub len: u64,
+    /// Where the file begins in the torrent's bytes.
+    pub offset: u64,
+    /// Bytes that are all zero and belong on no disk: they align the file
+    /// after them (BEP 47).
+    pub padding: bool,
+    /// The file is to be executable (BEP 47).
+    pub executable: bool,
+    /// The file is to be hidden (BEP 47).
+    pub hidden: bool,
+    /// The file is a symbolic link (BEP 47), and must not be made as a file.
+    pub symlink: Option<Symlink>,
+}
+
+/// Where a symbolic link leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Symlink {
+    /// To a file or directory of this torrent, by path elements from the
+    /// torrent's directory; other links of the torrent may be on the way.
+    Inside(Vec<String>),
+    /// Out of the torrent, nowhere, or in a circle: make nothing.
+    Refused,
+}
+
+impl Info {
+    /// Reads a raw info dictionary under the usual limits.
+    ///
+    /// # Errors
+    ///
+    /// As [`Metainfo::parse`](super::Metainfo::parse).
+    pub fn parse(raw_info: &Bytes) -> Result<Self, MetainfoError> {
+        read(raw_info, &MetainfoLimits::default()).map(|(info, _)| info)
+    }
+
+    /// A file.
+    ///
+    /// # Panics
+    ///
+    /// If the index is not one of this torrent's.
+    pub fn file(&self, file: FileIndex) -> &FileEntry {
+        &self.files[file.0 as usize]
+    }
+
+    /// All files with their indices.
+    pub fn files_indexed(&self) -> impl DoubleEndedIterator<Item = (FileIndex, &FileEntry)> {
+        self.files
+            .iter()
+            .enumerate()
+            .map(|(at, file)| (FileIndex(at as u32), file))
+    }
+
+    /// Where a file lies, relative to the download directory: in a multi-file
+    /// torrent the directory of the torrent comes first.
+    ///
+    /// # Panics
+    ///
+    /// If the index is not one of this torrent's.
+    pub fn file_path(&self, file: FileIndex) -> PathBuf {
+        let root = self.multi_file.then_some(&self.name);
+        root.into_iter().chain(&self.file(file).path).collect()
+    }
+
+    /// The pieces that hold bytes of a file; none for an empty file.
+    ///
+    /// # Panics
+    ///
+    /// If the index is not one of this torrent's.
+    pub fn file_pieces(&self, file: FileIndex) -> Range<u32> {
+        let entry = self.file(file);
+        self.layout
+            .pieces_of(entry.offset..entry.offset + entry.len)
+    }
+
+    /// What a piece must hash to.
+    ///
+    /// # Panics
+    ///
+    /// If the index is not one of this torrent's.
+    pub fn expected_hash(&self, piece: PieceIndex) -> ExpectedHash {
+        let at = piece.0 as usize * SHA1_LEN;
+        let mut hash = [0; SHA1_LEN];
+        hash.copy_from_slice(&self.pieces[at..at + SHA1_LEN]);
+        ExpectedHash::Sha1(Sha1Hash(hash))
+    }
+}
+
+/// Reads and hashes a raw info dictionary.
+pub(super) fn read(
+    raw: &Bytes,
+    limits: &MetainfoLimits,
+) -> Result<(Info, InfoHashes), MetainfoError> {
+    let document = bencode::decode(raw, &Limits::METADATA, Mode::Lenient)?;
+    if document.consumed() != raw.len() {
+        let kind = bencode::DecodeErrorKind::TrailingData;
+        return Err(bencode::DecodeError {
+            kind,
+            offset: document.consumed(),
+        }
+        .into());
+    }
+    let dict = document
+        .root()
+        .as_dict()
+        .ok_or(MetainfoError::MissingInfo)?;
+    let is_v2 = has_v2(dict)?;
+    let hashes = hashes(raw, is_v2);
+    if is_v2 && document.root().has_soft_error() {
+        return Err(MetainfoError::NotCanonical);
+    }
+    if let InfoHashes::Hybrid(_, v2) = hashes
+        && dict.get("length").is_none()
+        && dict.get("files").is_none()
+    {
+        return Err(MetainfoError::V2Only(v2));
+    }
+    let mut info = v1::read(dict, raw, &hashes, limits)?;
+    if is_v2 {
+        v2::check_hybrid(dict, &info)?;
+    }
+    names::make_unique(&mut info.files)?;
+    links::confine(&mut info.files);
+    Ok((info, hashes))
+}
+
+fn hashes(raw: &[u8], is_v2: bool) -> InfoHashes {
+    let v1 = InfoHashV1::of_info(raw);
+    if is_v2 {
+        InfoHashes::Hybrid(v1, InfoHashV2::of_info(raw))
+    } else {
+        InfoHashes::V1(v1)
+    }
+}
+
+fn has_v2(dict: Dict<'_>) -> Result<bool, MetainfoError> {
+    match dict.get("meta version").map(|version| version.as_int()) {
+        Some(Some(2)) => Ok(true),
+        Some(Some(1)) => Ok(false),
+        Some(_) => Err(MetainfoError::UnknownVersion),
+        None if dict.get("file tree").is_some() => Err(MetainfoError::MissingVersion),
+        None => Ok(false),
+    }
+}

@@ -1,0 +1,66 @@
+//! Files of a torrent that would be the same file on the disk.
+
+use std::collections::BTreeMap;
+
+use super::error::MetainfoError;
+use super::info::FileEntry;
+use super::limits::RENAMED_FILES_MAX;
+use super::tree::PathTree;
+
+/// Gives each file a path of its own: of those with equal paths the first
+/// keeps it, the others become `name.1.ext`, `name.2.ext` and so on. A file
+/// whose path is another file's directory is renamed likewise.
+///
+/// ASCII case does not tell paths apart, on any system, as in libtorrent: a
+/// torrent must have the same names wherever its data is carried. Padding is
+/// left out, since it is on no disk.
+pub(super) fn make_unique(files: &mut [FileEntry]) -> Result<(), MetainfoError> {
+    let mut tree = PathTree::default();
+    let on_disk = |file: &&mut FileEntry| !file.padding;
+    let dirs: Vec<u32> = files
+        .iter_mut()
+        .filter(on_disk)
+        .map(|file| {
+            let parents = &file.path[..file.path.len() - 1];
+            tree.add_dirs(parents.iter().map(|element| element.to_ascii_lowercase()))
+        })
+        .collect();
+    let mut renamed = 0;
+    // Where to go on counting, so that many equal names cost no more than
+    // many different ones.
+    let mut next_suffix: BTreeMap<(u32, String), u32> = BTreeMap::new();
+    for (number, (file, dir)) in files.iter_mut().filter(on_disk).zip(dirs).enumerate() {
+        let Some(name) = file.path.last_mut() else {
+            continue;
+        };
+        let lower = name.to_ascii_lowercase();
+        if tree.add_file(dir, lower.clone(), number as u32).is_none() {
+            continue;
+        }
+        renamed += 1;
+        if renamed > RENAMED_FILES_MAX {
+            return Err(MetainfoError::TooManyDuplicates);
+        }
+        let suffix = next_suffix.entry((dir, lower)).or_insert(1);
+        loop {
+            let candidate = with_suffix(name, *suffix);
+            *suffix += 1;
+            if tree
+                .add_file(dir, candidate.to_ascii_lowercase(), number as u32)
+                .is_none()
+            {
+                *name = candidate;
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `name.ext` and 1 make `name.1.ext`.
+fn with_suffix(name: &str, suffix: u32) -> String {
+    match name.rfind('.') {
+        Some(dot) => format!("{}.{suffix}{}", &name[..dot], &name[dot..]),
+        None => format!("{name}.{suffix}"),
+    }
+}

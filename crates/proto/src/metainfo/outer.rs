@@ -1,0 +1,98 @@
+//! What a .torrent file says around its info dictionary.
+//!
+//! None of it can make a torrent unusable: what is not as it should be is
+//! left out.
+
+use std::collections::BTreeSet;
+
+use super::Metainfo;
+use crate::bencode::{Dict, Value};
+
+/// Fills in everything of `metainfo` that is not in the info dictionary.
+pub(super) fn read(root: Dict<'_>, metainfo: &mut Metainfo) {
+    metainfo.trackers = trackers(root);
+    metainfo.web_seeds = web_seeds(root, metainfo.info.files.len() > 1);
+    metainfo.nodes = nodes(root);
+    metainfo.comment = text(root, "comment.utf-8").or_else(|| text(root, "comment"));
+    metainfo.created_by = text(root, "created by.utf-8").or_else(|| text(root, "created by"));
+    metainfo.creation_date = root.int("creation date").filter(|seconds| *seconds >= 0);
+}
+
+fn text(root: Dict<'_>, key: &str) -> Option<String> {
+    let bytes = root.bytes(key).filter(|bytes| !bytes.is_empty())?;
+    Some(String::from_utf8_lossy(bytes).into_owned())
+}
+
+/// A URL without the white space around it.
+fn url(value: Value<'_>) -> Option<&str> {
+    value.as_str().map(str::trim).filter(|url| !url.is_empty())
+}
+
+fn trackers(root: Dict<'_>) -> Vec<Vec<String>> {
+    let mut seen = BTreeSet::new();
+    let mut tiers = Vec::new();
+    for tier in root.list("announce-list").into_iter().flatten() {
+        let urls = tier.as_list().into_iter().flatten().filter_map(url);
+        let tier: Vec<String> = urls
+            .filter(|url| seen.insert(*url))
+            .map(str::to_owned)
+            .collect();
+        if !tier.is_empty() {
+            tiers.push(tier);
+        }
+    }
+    if tiers.is_empty() {
+        tiers.extend(
+            root.get("announce")
+                .and_then(url)
+                .map(|url| vec![url.to_owned()]),
+        );
+    }
+    tiers
+}
+
+/// `url-list`: a string, or a list of strings (BEP 19).
+fn web_seeds(root: Dict<'_>, many_files: bool) -> Vec<String> {
+    let Some(value) = root.get("url-list") else {
+        return Vec::new();
+    };
+    let alone = url(value).into_iter();
+    let listed = value.as_list().into_iter().flatten().filter_map(url);
+    let mut seen = BTreeSet::new();
+    let urls = alone.chain(listed).filter(|url| seen.insert(*url));
+    urls.map(|url| {
+        let mut url = percent_encoded(url);
+        if many_files && !url.ends_with('/') {
+            url.push('/');
+        }
+        url
+    })
+    .collect()
+}
+
+/// Encodes what no URL can hold: white space, control and non-ASCII bytes.
+fn percent_encoded(url: &str) -> String {
+    let mut encoded = String::with_capacity(url.len());
+    for byte in url.bytes() {
+        if byte.is_ascii_graphic() {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+/// `nodes`: a list of pairs of host and port (BEP 5).
+fn nodes(root: Dict<'_>) -> Vec<(String, u16)> {
+    let list = root.list("nodes").into_iter().flatten();
+    list.filter_map(|node| {
+        let mut pair = node.as_list()?.iter();
+        let host = url(pair.next()?)?;
+        let port = u16::try_from(pair.next()?.as_int()?)
+            .ok()
+            .filter(|port| *port != 0)?;
+        Some((host.to_owned(), port))
+    })
+    .collect()
+}
