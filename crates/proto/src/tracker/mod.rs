@@ -1,1 +1,18 @@
-//! tracker
+//! What clients and trackers send each other: over HTTP (BEP 3, 7, 23, 24, 48)
+//! and over UDP (BEP 15, 41), each from both sides.
+//!
+//! Turns requests and answers into bytes and back. Never fetches, waits,
+//! retries or chooses a tracker.
+
+mod announce;
+mod compact;
+pub mod http;
+mod percent;
+pub mod server;
+pub mod udp;
+
+pub use announce::{
+    AddressFamily, AnnounceRequest, AnnounceResponse, Event, PEERS_MAX, ScrapeStats,
+    TEXT_CHARS_MAX, TRACKER_ID_LEN_MAX, TrackerPeer,
+};
+pub use http::{TrackerError, announce_url, parse_announce, parse_scrape, scrape_url};
