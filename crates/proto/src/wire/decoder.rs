@@ -282,7 +282,9 @@ impl Decoder {
         } else if id == id::BITFIELD {
             let max = self.bitfield_message_len_max();
             match self.piece_count {
-                Some(_) if len != max => Some(WireFault::WrongBitfieldLength { len, expected: max }),
+                Some(_) if len != max => {
+                    Some(WireFault::WrongBitfieldLength { len, expected: max })
+                }
                 None if len > max => Some(WireFault::BitfieldTooLong { len, max }),
                 _ => None,
             }
@@ -367,7 +369,10 @@ fn parse(id: u8, body: &[u8]) -> Message<'_> {
             id: body[0],
             payload: &body[1..],
         },
-        _ => unreachable!("only ids of `is_known` are gathered"),
+        id => Message::Unknown {
+            id,
+            len: body.len() as u32,
+        },
     }
 }
 

@@ -213,7 +213,10 @@ mod tests {
         };
         let expected = b"d1:md11:ut_metadatai3e6:ut_pexi1ee13:metadata_sizei31235e1:pi6881e\
             4:reqqi2000e11:upload_onlyi1e1:v13:superseed 0.16:yourip4:\x01\x02\x03\x04e";
-        assert_eq!(handshake.encode().escape_ascii().to_string(), expected.escape_ascii().to_string());
+        assert_eq!(
+            handshake.encode().escape_ascii().to_string(),
+            expected.escape_ascii().to_string()
+        );
         assert_eq!(ExtendedHandshake::decode(expected), Ok(handshake));
     }
 

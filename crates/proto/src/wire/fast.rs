@@ -23,9 +23,7 @@ pub fn allowed_fast_set(
     piece_count: u32,
     count: usize,
 ) -> Vec<PieceIndex> {
-    let count = count
-        .min(piece_count as usize)
-        .min(ALLOWED_FAST_COUNT_MAX);
+    let count = count.min(piece_count as usize).min(ALLOWED_FAST_COUNT_MAX);
     let mut set: Vec<PieceIndex> = Vec::with_capacity(count);
     let [a, b, c, _] = ip.octets();
     let mut digest: [u8; 20] = Sha1::new()

@@ -280,7 +280,7 @@ mod tests {
             bytes.extend(b"messages");
             let mut reader = HandshakeReader::new();
             let mut events = Vec::new();
-            let mut after = Vec::new();
+            let mut after: Vec<u8> = Vec::new();
             for mut part in bytes.chunks(step) {
                 while let Some(event) = reader.next(&mut part).unwrap() {
                     events.push(event);

@@ -170,10 +170,7 @@ mod tests {
             (Message::Interested, vec![0, 0, 0, 1, 2]),
             (Message::NotInterested, vec![0, 0, 0, 1, 3]),
             (Message::Have(258), vec![0, 0, 0, 5, 4, 0, 0, 1, 2]),
-            (
-                Message::Bitfield(&[0x80, 1]),
-                vec![0, 0, 0, 3, 5, 0x80, 1],
-            ),
+            (Message::Bitfield(&[0x80, 1]), vec![0, 0, 0, 3, 5, 0x80, 1]),
             (Message::Request { piece, begin, len }, block(6)),
             (Message::Cancel { piece, begin, len }, block(8)),
             (Message::Port(6881), vec![0, 0, 0, 3, 9, 0x1a, 0xe1]),

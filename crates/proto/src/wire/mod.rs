@@ -18,5 +18,7 @@ pub use decoder::{Decoder, DecoderLimits, Event};
 pub use extended::{ExtendedHandshake, ExtensionIds};
 pub use fast::allowed_fast_set;
 pub use fault::WireFault;
-pub use handshake::{Capability, HANDSHAKE_LEN, Handshake, HandshakeEvent, HandshakeReader, Reserved};
+pub use handshake::{
+    Capability, HANDSHAKE_LEN, Handshake, HandshakeEvent, HandshakeReader, Reserved,
+};
 pub use message::{KEEP_ALIVE, Message, PIECE_HEADER_LEN, encode_piece_header};

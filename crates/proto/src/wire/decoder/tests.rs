@@ -216,10 +216,7 @@ fn an_unknown_message_over_its_limit_is_a_fault_where_another_limit_is_higher() 
         len: 102,
         max: 101,
     };
-    assert_eq!(
-        decode(&mut decoder, [&[0, 0, 0, 102, 77][..]]),
-        Err(fault)
-    );
+    assert_eq!(decode(&mut decoder, [&[0, 0, 0, 102, 77][..]]), Err(fault));
 }
 
 #[test]
@@ -257,10 +254,7 @@ fn an_unknown_message_is_skipped_without_a_buffer() {
         seen.extend(decode(&mut decoder, [part]).unwrap());
         assert!(decoder.buffered_len() <= 4);
     }
-    assert_eq!(
-        seen,
-        [Seen::Plain(unknown), Seen::Plain(Message::Unchoke)]
-    );
+    assert_eq!(seen, [Seen::Plain(unknown), Seen::Plain(Message::Unchoke)]);
 }
 
 #[test]
