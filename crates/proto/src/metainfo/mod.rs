@@ -88,6 +88,11 @@ impl Metainfo {
         Ok(metainfo)
     }
 
+    /// The torrent's name: see [`Info::name`].
+    pub fn name(&self) -> &str {
+        &self.info.name
+    }
+
     /// A torrent of which only the info dictionary is known, as it comes from
     /// peers (BEP 9). Whether it has the hash that was asked for is for the
     /// caller to compare.
