@@ -1,10 +1,11 @@
-//! The client's side of HTTP trackers (BEP 3, 7, 23, 24, 48).
+//! The client's side of HTTP trackers (BEP 3, 7, 23, 24, 31, 48).
 //!
 //! Makes the URLs to fetch and reads the bodies that come back. Fetching,
 //! redirects, gzip and time are not known here. Reading is lenient in the
 //! order of keys and strict in what a value means.
 
 use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
 use std::fmt::Write as _;
 
 use thiserror::Error;
@@ -20,9 +21,15 @@ use crate::{PeerId, SwarmKey, text};
 /// Why the answer of a tracker is of no use.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TrackerError {
-    /// The tracker refuses, in its own words (`failure reason`).
-    #[error("the tracker refuses: {0}")]
-    Failure(String),
+    /// The tracker refuses (`failure reason`).
+    #[error("the tracker refuses: {reason}")]
+    Failure {
+        /// In its own words, fit to show.
+        reason: String,
+        /// When it says that another try makes sense (`retry in`, BEP 31);
+        /// [`Duration::MAX`] for never.
+        retry_in: Option<Duration>,
+    },
     /// A web page, of the tracker's operator or of someone in between.
     #[error("the tracker answers with a web page instead of an announce response")]
     WebPage,
@@ -198,9 +205,23 @@ fn dictionary<'d>(document: &'d Document<'_>) -> Result<Dict<'d>, TrackerError> 
         .as_dict()
         .ok_or(TrackerError::NotADictionary)?;
     match dict.bytes("failure reason") {
-        Some(reason) => Err(TrackerError::Failure(shown(reason))),
+        Some(reason) => Err(TrackerError::Failure {
+            reason: shown(reason),
+            retry_in: dict.get("retry in").and_then(|value| retry_in(&value)),
+        }),
         None => Ok(dict),
     }
+}
+
+/// Minutes, or the word "never" (BEP 31). Its own example writes the number as
+/// a string, so both forms are read.
+fn retry_in(value: &Value<'_>) -> Option<Duration> {
+    if value.as_str() == Some("never") {
+        return Some(Duration::MAX);
+    }
+    let number = value.as_int().or_else(|| value.as_str()?.parse().ok())?;
+    let minutes = u64::try_from(number).ok().filter(|&minutes| minutes > 0)?;
+    Some(Duration::from_secs(minutes.saturating_mul(60)))
 }
 
 fn shown(bytes: &[u8]) -> String {

@@ -1,4 +1,4 @@
-//! What clients and trackers send each other: over HTTP (BEP 3, 7, 23, 24, 48)
+//! What clients and trackers send each other: over HTTP (BEP 3, 7, 23, 24, 31, 48)
 //! and over UDP (BEP 15, 41), each from both sides.
 //!
 //! Turns requests and answers into bytes and back. Never fetches, waits,

@@ -194,7 +194,10 @@ fn what_is_wrong_with_an_answer_has_a_name() {
         (b"d8:interval", NotADictionary),
         (
             b"d14:failure reason16:not\x1b registered!e",
-            Failure("not registered!".into()),
+            Failure {
+                reason: "not registered!".into(),
+                retry_in: None,
+            },
         ),
         (b"d5:peers7:abcdefge", Malformed("peers")),
         (b"d5:peersi7ee", Malformed("peers")),
@@ -210,6 +213,26 @@ fn what_is_wrong_with_an_answer_has_a_name() {
             "{}",
             body.escape_ascii()
         );
+    }
+}
+
+#[test]
+fn a_refusal_may_say_when_to_come_back() {
+    let table: &[(&[u8], Option<Duration>)] = &[
+        (b"5:never", Some(Duration::MAX)),
+        (b"i5e", Some(Duration::from_secs(300))),
+        (b"1:5", Some(Duration::from_secs(300))),
+        (b"i0e", None),
+        (b"i-1e", None),
+        (b"4:soon", None),
+        (b"le", None),
+    ];
+    for (value, expected) in table {
+        let body = [b"d14:failure reason4:busy8:retry in", *value, b"e"].concat();
+        let Err(TrackerError::Failure { retry_in, .. }) = parse_announce(&body) else {
+            panic!("a failure reason is a refusal");
+        };
+        assert_eq!(retry_in, *expected);
     }
 }
 

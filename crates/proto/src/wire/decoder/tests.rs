@@ -267,6 +267,24 @@ fn a_large_message_leaves_no_large_buffer_behind() {
     assert!(decoder.straddle.capacity() <= STRADDLE_RETAINED_LEN);
 }
 
+#[test]
+fn messages_that_straddle_reads_reuse_one_buffer() {
+    let mut bytes = Vec::new();
+    let (piece, begin, len) = (1, 2, 3);
+    Message::Request { piece, begin, len }.encode(&mut bytes);
+    encode_piece_header(1, 2, 3, &mut bytes);
+    bytes.extend([1, 2, 3]);
+    let mut decoder = Decoder::default();
+    let mut read_byte_by_byte = || {
+        decode(&mut decoder, bytes.chunks(1)).unwrap();
+        (decoder.straddle.as_ptr(), decoder.straddle.capacity())
+    };
+    let first = read_byte_by_byte();
+    for _ in 0..100 {
+        assert_eq!(read_byte_by_byte(), first);
+    }
+}
+
 fn seen() -> impl Strategy<Value = Seen> {
     let block = any::<(u32, u32, u32)>();
     let bytes = |max| prop::collection::vec(any::<u8>(), 0..max);
