@@ -22,11 +22,19 @@ fn every_value_keeps_its_raw_span() {
     assert_eq!(info.get("a").unwrap().as_int(), Some(-7));
     let list = info.get("b").unwrap();
     assert_eq!(list.raw(), b"l0:3:xyze");
-    let items: Vec<_> = list.as_list().unwrap().iter().map(|item| item.as_str()).collect();
+    let items: Vec<_> = list
+        .as_list()
+        .unwrap()
+        .iter()
+        .map(|item| item.as_str())
+        .collect();
     assert_eq!(items, [Some(""), Some("xyz")]);
     assert_eq!(root.int("zero"), Some(0));
     assert_eq!(root.get("none").map(|value| value.kind()), None);
-    let keys: Vec<_> = root.iter().map(|(key, value)| (key, value.kind())).collect();
+    let keys: Vec<_> = root
+        .iter()
+        .map(|(key, value)| (key, value.kind()))
+        .collect();
     assert_eq!(keys, [(&b"info"[..], Kind::Dict), (b"zero", Kind::Int)]);
     assert_eq!(document.root().raw(), bytes);
 }
@@ -131,14 +139,24 @@ fn bytes_after_the_value_are_the_callers() {
 
 #[test]
 fn each_limit_holds_to_the_unit() {
-    let limits = Limits { bytes: 8, depth: 2, tokens: 5 };
-    let kind =
-        |bytes: &[u8]| decode(bytes, &limits, Mode::Strict).err().map(|e| (e.kind, e.offset));
+    let limits = Limits {
+        bytes: 8,
+        depth: 2,
+        tokens: 5,
+    };
+    let kind = |bytes: &[u8]| {
+        decode(bytes, &limits, Mode::Strict)
+            .err()
+            .map(|e| (e.kind, e.offset))
+    };
     assert_eq!(kind(b"llee"), None);
     assert_eq!(kind(b"llleee"), Some((E::TooDeep, 2)));
     assert_eq!(kind(b"l0:0:0:e"), None);
     assert_eq!(kind(b"l0:0:0:0:e"), Some((E::TooLong, 0)));
-    let limits = Limits { bytes: 100, ..limits };
+    let limits = Limits {
+        bytes: 100,
+        ..limits
+    };
     let kind = |bytes: &[u8]| decode(bytes, &limits, Mode::Strict).err().map(|e| e.kind);
     assert_eq!(kind(b"l0:0:0:e"), None);
     assert_eq!(kind(b"l0:0:0:0:e"), Some(E::TooManyTokens));
@@ -184,7 +202,10 @@ enum Tree {
 impl Tree {
     fn any() -> impl Strategy<Value = Tree> {
         let bytes = || prop::collection::vec(any::<u8>(), 0..12);
-        let leaf = prop_oneof![any::<i64>().prop_map(Tree::Int), bytes().prop_map(Tree::Bytes)];
+        let leaf = prop_oneof![
+            any::<i64>().prop_map(Tree::Int),
+            bytes().prop_map(Tree::Bytes)
+        ];
         leaf.prop_recursive(5, 60, 6, move |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..6).prop_map(Tree::List),
@@ -200,7 +221,11 @@ impl Tree {
             Kind::List => Tree::List(value.as_list().unwrap().iter().map(Tree::of).collect()),
             Kind::Dict => {
                 let dict = value.as_dict().unwrap();
-                Tree::Dict(dict.iter().map(|(k, v)| (k.to_vec(), Tree::of(v))).collect())
+                Tree::Dict(
+                    dict.iter()
+                        .map(|(k, v)| (k.to_vec(), Tree::of(v)))
+                        .collect(),
+                )
             }
         }
     }
@@ -214,7 +239,10 @@ impl Tree {
             }
             // Backwards, so that the encoder has to sort.
             Tree::Dict(entries) => Encoder::dict(|dict| {
-                entries.iter().rev().for_each(|(key, value)| dict.raw(key, &value.encode()));
+                entries
+                    .iter()
+                    .rev()
+                    .for_each(|(key, value)| dict.raw(key, &value.encode()));
             }),
         }
     }

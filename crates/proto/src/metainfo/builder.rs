@@ -172,7 +172,9 @@ impl TorrentBuilder {
             root.dict("info", |info| self.write_info(info));
             if !self.web_seeds.is_empty() {
                 root.list("url-list", |list| {
-                    self.web_seeds.iter().for_each(|url| list.bytes(url))
+                    for url in &self.web_seeds {
+                        list.bytes(url);
+                    }
                 });
             }
         })

@@ -13,10 +13,10 @@ const EXTENSION_LEN_MAX: usize = 9;
 /// Makes one safe path element of bytes from a torrent, or `None` if nothing
 /// is left that can name a file.
 ///
-/// Separators and invisible characters are dropped, control characters and
-/// each run of invalid UTF-8 become `_`, an element of [240
-/// bytes](ELEMENT_LEN_CUT) or more is cut but for its extension. What then is
-/// empty, `.` or `..` is `None`. An element that came empty is `_`.
+/// Separators and invisible characters are dropped; control characters and
+/// each run of invalid UTF-8 become `_`; an element of 240 bytes or more is cut
+/// there but for its extension. What then is empty, `.` or `..` is `None`. An
+/// element that came empty is `_`.
 pub fn sanitize_element(raw: &[u8]) -> Option<String> {
     if raw.is_empty() {
         return Some("_".to_owned());

@@ -40,7 +40,10 @@ fn elements_are_made_safe() {
         (&[b"abc/../../def"], "abc....def", "abc....def"),
     ];
     for (elements, dropped, forced) in table {
-        let path: Vec<_> = elements.iter().filter_map(|raw| sanitize_element(raw)).collect();
+        let path: Vec<_> = elements
+            .iter()
+            .filter_map(|raw| sanitize_element(raw))
+            .collect();
         assert_eq!(path.join("/"), *dropped, "{elements:?}");
         let path: Vec<_> = elements.iter().map(|raw| sanitize_forced(raw)).collect();
         assert_eq!(path.join("/"), *forced, "{elements:?} forced");
@@ -70,8 +73,15 @@ fn what_is_not_utf8_becomes_one_underscore() {
 
 #[test]
 fn control_characters_become_underscores() {
-    for c in ('\0'..'\u{20}').chain(['\u{7f}']).chain('\u{80}'..='\u{9f}') {
-        assert_eq!(sanitize_forced(format!("foo{c}bar").as_bytes()), "foo_bar", "{c:?}");
+    for c in ('\0'..'\u{20}')
+        .chain(['\u{7f}'])
+        .chain('\u{80}'..='\u{9f}')
+    {
+        assert_eq!(
+            sanitize_forced(format!("foo{c}bar").as_bytes()),
+            "foo_bar",
+            "{c:?}"
+        );
     }
 }
 
@@ -84,9 +94,21 @@ fn invisible_characters_are_dropped() {
         .chain('\u{2060}'..='\u{2064}')
         .chain('\u{2066}'..='\u{2069}');
     for c in invisible {
-        assert_eq!(sanitize_forced(format!("foo{c}bar").as_bytes()), "foobar", "{c:?}");
-        assert_eq!(sanitize_element(format!(".{c}.").as_bytes()), None, "{c:?} between dots");
-        assert_eq!(sanitize_element(format!("{c}").as_bytes()), None, "{c:?} alone");
+        assert_eq!(
+            sanitize_forced(format!("foo{c}bar").as_bytes()),
+            "foobar",
+            "{c:?}"
+        );
+        assert_eq!(
+            sanitize_element(format!(".{c}.").as_bytes()),
+            None,
+            "{c:?} between dots"
+        );
+        assert_eq!(
+            sanitize_element(format!("{c}").as_bytes()),
+            None,
+            "{c:?} alone"
+        );
     }
 }
 
@@ -96,14 +118,26 @@ fn a_long_element_is_cut_at_a_character_and_keeps_its_extension() {
     let a = |count| "a".repeat(count);
     assert_eq!(cut(&a(239)), a(239));
     assert_eq!(cut(&a(300)), a(240));
-    assert_eq!(cut(&format!("{}.torrent", a(300))), format!("{}.torrent", a(240)));
+    assert_eq!(
+        cut(&format!("{}.torrent", a(300))),
+        format!("{}.torrent", a(240))
+    );
     // Nine bytes, the dot included, are an extension; ten are not.
-    assert_eq!(cut(&format!("{}.12345678", a(300))), format!("{}.12345678", a(240)));
+    assert_eq!(
+        cut(&format!("{}.12345678", a(300))),
+        format!("{}.12345678", a(240))
+    );
     assert_eq!(cut(&format!("{}.123456789", a(300))), a(240));
     assert_eq!(cut(&format!("{}.x", a(240))), format!("{}.x", a(240)));
     assert_eq!(cut(&"\u{20ac}".repeat(100)), "\u{20ac}".repeat(80));
-    assert_eq!(cut(&format!("a{}", "\u{20ac}".repeat(100))), format!("a{}", "\u{20ac}".repeat(80)));
-    assert_eq!(cut(&format!("{}.a\u{1}/b", a(300))), format!("{}.a_b", a(240)));
+    assert_eq!(
+        cut(&format!("a{}", "\u{20ac}".repeat(100))),
+        format!("a{}", "\u{20ac}".repeat(80))
+    );
+    assert_eq!(
+        cut(&format!("{}.a\u{1}/b", a(300))),
+        format!("{}.a_b", a(240))
+    );
 }
 
 proptest! {
