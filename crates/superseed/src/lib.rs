@@ -1,1 +1,38 @@
-//! The host.
+//! A BitTorrent engine for Rust programs.
+//!
+//! [`Session`] is the client, [`Torrent`] one of its torrents; both are cheap
+//! handles with async methods that need no particular runtime. Behind them one
+//! thread drives a deterministic engine (`superseed-engine`) from an epoll
+//! loop, a small pool of workers hashes and touches files, and a third thread
+//! speaks HTTP and DNS. This crate decides nothing about peers and pieces: it
+//! is sockets, files and handles around what the engine decides.
+//!
+//! See [`Session`] for an example that runs.
+
+mod control;
+mod disk;
+mod net;
+mod os;
+mod session;
+pub mod storage;
+
+pub use control::fetch::{FETCH_BYTES_MAX, fetch_torrent};
+pub use session::config::{
+    AddOptions, Config, DEFAULT_PORT, DEFAULT_PORTS_TRIED, TorrentSource,
+};
+pub use session::error::{AddError, FetchError, Gone, ReadError, StartError, WaitError};
+pub use session::events::{EVENTS_MAX, Events, Notice};
+pub use session::torrent::Torrent;
+pub use session::{Session, SessionStats};
+
+pub use superseed_engine::config::{ChokerKind, PickerKind};
+pub use superseed_engine::stats::{
+    FileStats, PeerSource, PeerStats, TorrentStats, TrackerStats, TrackerStatus,
+};
+pub use superseed_engine::{
+    DiskError, DiskErrorKind, Event, EventKind, PeerFault, Priority, RateLimits, SeedGoal,
+    Settings, TorrentKey, TorrentOptions, TorrentState,
+};
+pub use superseed_proto::hash::InfoHashes;
+pub use superseed_proto::layout::{FileIndex, PieceIndex};
+pub use superseed_proto::metainfo::{Metainfo, MetainfoError, TorrentBuilder};

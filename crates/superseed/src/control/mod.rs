@@ -1,0 +1,163 @@
+//! The control plane: what needs a library that waits rather than a readiness
+//! loop. One thread with one tokio runtime does HTTP announces and name
+//! look-ups; the engine thread gives it [`Job`]s and takes [`Answer`]s, both
+//! through bounded queues. It decides nothing: what to ask, when, how long to
+//! wait and what an answer means is the engine's.
+
+pub(crate) mod announce;
+pub(crate) mod body;
+pub(crate) mod client;
+pub(crate) mod fetch;
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use superseed_engine::{AnnounceKey, HttpAnnounce, ListenerId, ResolveKey, TransferError};
+use tokio::sync::mpsc;
+
+use client::Clients;
+
+/// How many jobs wait for the control thread before new ones fail at once.
+const JOBS_MAX: usize = 1_024;
+/// How many answers wait for the engine thread before the tasks do.
+const ANSWERS_MAX: usize = 256;
+/// How long a name look-up may take; the system's resolver may try for longer.
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What the engine thread asks for.
+#[derive(Debug)]
+pub(crate) enum Job {
+    /// An HTTP(S) announce.
+    Announce(Box<HttpAnnounce>),
+    /// A name look-up.
+    Resolve {
+        /// Names the answer.
+        resolve: ResolveKey,
+        /// The name.
+        host: String,
+    },
+}
+
+/// What came of a job.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// Of [`Job::Announce`].
+    Announced {
+        /// Which.
+        announce: AnnounceKey,
+        /// The body, or why there is none.
+        result: Result<Vec<u8>, TransferError>,
+    },
+    /// Of [`Job::Resolve`].
+    Resolved {
+        /// Which.
+        resolve: ResolveKey,
+        /// The addresses; empty if there are none.
+        addrs: Vec<IpAddr>,
+    },
+}
+
+/// The engine thread's end of the control plane.
+///
+/// Dropping it ends the thread and whatever it still does.
+pub(crate) struct Control {
+    jobs: Option<mpsc::Sender<Job>>,
+    answers: mpsc::Receiver<Answer>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// How the control plane is set up.
+pub(crate) struct ControlConfig {
+    /// The listeners and their addresses: announces leave from these.
+    pub(crate) listeners: HashMap<ListenerId, SocketAddr>,
+    /// The `User-Agent` of announces.
+    pub(crate) user_agent: String,
+    /// Called after an answer was queued.
+    pub(crate) wake: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Control {
+    /// Starts the thread.
+    pub(crate) fn start(config: ControlConfig) -> io::Result<Self> {
+        let (jobs, job_queue) = mpsc::channel(JOBS_MAX);
+        let (answer_queue, answers) = mpsc::channel(ANSWERS_MAX);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = std::thread::Builder::new().name("superseed-control".into()).spawn(move || {
+            runtime.block_on(serve(config, job_queue, answer_queue));
+            // A look-up in the system's resolver cannot be cancelled and must
+            // not hold up the end.
+            runtime.shutdown_background();
+        })?;
+        Ok(Self { jobs: Some(jobs), answers, thread: Some(thread) })
+    }
+
+    /// Hands a job over; gives it back if too many wait.
+    pub(crate) fn submit(&self, job: Job) -> Result<(), Job> {
+        let Some(jobs) = &self.jobs else { return Err(job) };
+        jobs.try_send(job).map_err(mpsc::error::TrySendError::into_inner)
+    }
+
+    /// The next answer, if there is one.
+    pub(crate) fn answer(&mut self) -> Option<Answer> {
+        self.answers.try_recv().ok()
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        self.jobs = None;
+        self.answers.close();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the control thread panicked");
+        }
+    }
+}
+
+async fn serve(
+    config: ControlConfig,
+    mut jobs: mpsc::Receiver<Job>,
+    answers: mpsc::Sender<Answer>,
+) {
+    let clients = Arc::new(Clients::new(config.listeners, config.user_agent));
+    while let Some(job) = jobs.recv().await {
+        let (clients, answers) = (Arc::clone(&clients), answers.clone());
+        let wake = Arc::clone(&config.wake);
+        tokio::spawn(async move {
+            let answer = perform(job, &clients).await;
+            if answers.send(answer).await.is_ok() {
+                wake();
+            }
+        });
+    }
+}
+
+async fn perform(job: Job, clients: &Clients) -> Answer {
+    match job {
+        Job::Announce(job) => {
+            let HttpAnnounce { announce, url, from, timeout } = *job;
+            let exchange = announce::announce(clients, &url, from);
+            let result = tokio::time::timeout(timeout, exchange)
+                .await
+                .unwrap_or(Err(TransferError::TimedOut));
+            Answer::Announced { announce, result }
+        }
+        Job::Resolve { resolve, host } => {
+            let lookup = tokio::net::lookup_host((host.as_str(), 0));
+            let addrs = match tokio::time::timeout(RESOLVE_TIMEOUT, lookup).await {
+                Ok(Ok(found)) => found.map(|addr| addr.ip()).collect(),
+                Ok(Err(error)) => {
+                    tracing::debug!(host, %error, "no address");
+                    Vec::new()
+                }
+                Err(_) => Vec::new(),
+            };
+            Answer::Resolved { resolve, addrs }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Outgoing connections: made without waiting, from the right address, and
+//! their failures in the engine's words.
+
+use std::io;
+use std::net::SocketAddr;
+
+use mio::net::TcpStream;
+use rustix::io::Errno;
+use socket2::{Domain, Protocol, Socket, Type};
+use superseed_engine::ConnectError;
+
+/// Begins to connect. `from` is a specific address to leave from.
+///
+/// Whether it worked is known when the stream becomes writable: [`outcome`].
+pub(super) fn begin(remote: SocketAddr, from: Option<SocketAddr>) -> Result<TcpStream, ConnectError> {
+    let start = || -> io::Result<Socket> {
+        let socket = Socket::new(Domain::for_address(remote), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_nonblocking(true)?;
+        socket.set_tcp_nodelay(true)?;
+        if let Some(mut from) = from {
+            from.set_port(0);
+            socket.bind(&from.into())?;
+        }
+        match socket.connect(&remote.into()) {
+            Err(error) if !is_in_progress(&error) => Err(error),
+            _ => Ok(socket),
+        }
+    };
+    start().map(|socket| TcpStream::from_std(socket.into())).map_err(|error| classify(&error))
+}
+
+/// The address to bind to before connecting to `remote`: the listener's, if it
+/// is a specific one of the same family.
+pub(super) fn source(listener: SocketAddr, remote: SocketAddr) -> Option<SocketAddr> {
+    let fits = listener.is_ipv4() == remote.is_ipv4() && !listener.ip().is_unspecified();
+    fits.then_some(listener)
+}
+
+/// What came of a connection that was begun; `None` while that is unknown.
+pub(super) fn outcome(stream: &TcpStream) -> Option<Result<(), ConnectError>> {
+    if let Ok(Some(error)) | Err(error) = stream.take_error() {
+        return Some(Err(classify(&error)));
+    }
+    match stream.peer_addr() {
+        Ok(_) => Some(Ok(())),
+        Err(error) if error.kind() == io::ErrorKind::NotConnected || is_in_progress(&error) => None,
+        Err(error) => Some(Err(classify(&error))),
+    }
+}
+
+/// Whether the process or the machine has no descriptor or memory left.
+pub(super) fn is_local_limit(error: &io::Error) -> bool {
+    matches!(errno(error), Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))
+}
+
+fn errno(error: &io::Error) -> Option<Errno> {
+    error.raw_os_error().map(Errno::from_raw_os_error)
+}
+
+fn is_in_progress(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock || errno(error) == Some(Errno::INPROGRESS)
+}
+
+fn classify(error: &io::Error) -> ConnectError {
+    if is_local_limit(error) {
+        return ConnectError::LocalLimit;
+    }
+    match errno(error) {
+        // EADDRNOTAVAIL of a connect: no local port is left.
+        Some(Errno::ADDRNOTAVAIL | Errno::ADDRINUSE | Errno::AGAIN) => ConnectError::LocalLimit,
+        Some(Errno::CONNREFUSED | Errno::CONNRESET) => ConnectError::Refused,
+        Some(Errno::TIMEDOUT) => ConnectError::TimedOut,
+        Some(Errno::NETUNREACH | Errno::HOSTUNREACH | Errno::NETDOWN | Errno::HOSTDOWN) => {
+            ConnectError::Unreachable
+        }
+        Some(Errno::AFNOSUPPORT) => ConnectError::Unreachable,
+        _ => ConnectError::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_engine_is_told_why_a_connection_failed() {
+        let of = |errno: Errno| classify(&io::Error::from_raw_os_error(errno.raw_os_error()));
+        assert_eq!(of(Errno::CONNREFUSED), ConnectError::Refused);
+        assert_eq!(of(Errno::HOSTUNREACH), ConnectError::Unreachable);
+        assert_eq!(of(Errno::MFILE), ConnectError::LocalLimit);
+        assert_eq!(of(Errno::TIMEDOUT), ConnectError::TimedOut);
+        assert_eq!(of(Errno::PERM), ConnectError::Other);
+    }
+
+    #[test]
+    fn only_a_specific_listener_of_the_family_is_left_from() {
+        let addr = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let remote = addr("192.0.2.1:6881");
+        assert_eq!(source(addr("10.0.0.2:7"), remote), Some(addr("10.0.0.2:7")));
+        assert_eq!(source(addr("0.0.0.0:7"), remote), None);
+        assert_eq!(source(addr("[::1]:7"), remote), None);
+    }
+}

@@ -1,0 +1,210 @@
+//! Feeding the engine with what others queued: handles, disk workers, the
+//! control plane, peers that knock, streams that come up, datagrams.
+
+use std::io;
+use std::time::Instant;
+
+use superseed_engine::disk::DiskResult;
+use superseed_engine::{AddTorrent, Command, Input, StreamEnd, Ticket};
+use tokio::sync::mpsc::error::TryRecvError;
+
+use super::connect;
+use super::host::{Deferred, Host};
+use crate::control::Answer;
+use crate::session::request::{ReadRefusal, Request};
+
+/// Requests of handles per turn.
+const REQUESTS_PER_TURN: usize = 128;
+/// Completions of the disk per turn.
+const COMPLETIONS_PER_TURN: usize = 256;
+/// Peers accepted per listener and turn.
+const ACCEPTS_PER_TURN: usize = 64;
+/// Accepted streams that wait for the engine's word.
+const WAITING_MAX: usize = 256;
+/// Datagrams per listener and turn.
+const DATAGRAMS_PER_TURN: usize = 64;
+
+impl Host {
+    pub(super) fn take_requests(&mut self) {
+        for _ in 0..REQUESTS_PER_TURN {
+            match self.requests.try_recv() {
+                Ok(request) => self.take_request(request),
+                Err(TryRecvError::Empty) => {
+                    self.requests_pending = false;
+                    return;
+                }
+                Err(TryRecvError::Disconnected) => {
+                    self.requests_pending = false;
+                    return self.stop(true);
+                }
+            }
+        }
+        self.requests_pending = true;
+    }
+
+    fn take_request(&mut self, request: Request) {
+        match request {
+            Request::Add(request) => {
+                let (metainfo, options) = (request.metainfo.clone(), request.options.clone());
+                let ticket = self.torrents.ask(*request);
+                let add = AddTorrent { ticket, metainfo, options };
+                self.handle(Input::Command(Command::Add(Box::new(add))));
+            }
+            Request::Command(command) => {
+                match &command {
+                    Command::Recheck(torrent) => self.torrents.will_check(*torrent),
+                    Command::Resume(torrent) => self.torrents.will_resume(*torrent),
+                    _ => {}
+                }
+                self.handle(Input::Command(command));
+            }
+            Request::Remove { torrent, reply } => {
+                self.torrents.removing(torrent, reply);
+                self.handle(Input::Command(Command::Remove(torrent)));
+            }
+            Request::Ask(question) => question(&self.engine, self.now()),
+            Request::Torrents(reply) => {
+                // A dropped receiver means that nobody waits any more.
+                let _ = reply.send(self.torrents.list());
+            }
+            Request::Read { torrent, piece, bytes, offset, reply } => {
+                let len = u64::from(bytes.end - bytes.start);
+                if !self.engine.has_bytes(torrent, offset..offset + len) {
+                    let _ = reply.send(Err(ReadRefusal::Missing));
+                } else if let Some(job) = self.torrents.read(torrent, piece, bytes, reply) {
+                    self.disk.submit(job);
+                }
+            }
+            Request::Stop => self.stop(false),
+        }
+    }
+
+    pub(super) fn take_completions(&mut self) {
+        for _ in 0..COMPLETIONS_PER_TURN {
+            let Ok((job, result)) = self.completions.try_recv() else { return };
+            let Some(result) = self.torrents.read_done(job, result) else { continue };
+            let opened = match &result {
+                DiskResult::Opened(opened) => self.opening.remove(&job).map(|torrent| {
+                    (torrent, self.torrents.opened(torrent, opened.as_ref().err()))
+                }),
+                _ => None,
+            };
+            self.handle(Input::DiskDone { job, result });
+            if let Some((torrent, true)) = opened {
+                self.handle(Input::Command(Command::Remove(torrent)));
+            }
+        }
+    }
+
+    pub(super) fn take_answers(&mut self) {
+        for deferred in std::mem::take(&mut self.deferred) {
+            match deferred {
+                Deferred::ConnectFailed(conn, error) => {
+                    self.handle(Input::ConnectFailed { conn, error });
+                }
+                Deferred::StreamFailed(conn) => {
+                    self.handle(Input::Closed { conn, end: StreamEnd::Reset });
+                }
+                Deferred::AnnounceFailed(announce, error) => {
+                    self.handle(Input::AnnounceDone { announce, result: Err(error) });
+                }
+                Deferred::ResolveFailed(resolve) => {
+                    self.handle(Input::Resolved { resolve, addrs: Vec::new() });
+                }
+            }
+        }
+        while let Some(answer) = self.control.answer() {
+            match answer {
+                Answer::Announced { announce, result } => {
+                    let result = result.as_deref().map_err(Clone::clone);
+                    self.handle(Input::AnnounceDone { announce, result });
+                }
+                Answer::Resolved { resolve, addrs } => {
+                    self.handle(Input::Resolved { resolve, addrs });
+                }
+            }
+        }
+    }
+
+    pub(super) fn take_connections(&mut self) {
+        for conn in std::mem::take(&mut self.connect_events) {
+            self.finish_connect(conn);
+        }
+        let now = Instant::now();
+        for at in 0..self.listeners.len() {
+            for _ in 0..ACCEPTS_PER_TURN {
+                let full = self.waiting.len() >= WAITING_MAX;
+                if full || !self.listeners[at].may_accept(now) {
+                    break;
+                }
+                self.accept_one(at, now);
+            }
+        }
+    }
+
+    fn finish_connect(&mut self, conn: superseed_engine::ConnKey) {
+        let Some(stream) = self.streams.get_mut(conn) else { return };
+        if !stream.connecting {
+            return;
+        }
+        match connect::outcome(&stream.tcp) {
+            None => {}
+            Some(Ok(())) => {
+                self.streams.is_up(conn);
+                self.handle(Input::Connected { conn });
+            }
+            Some(Err(error)) => {
+                self.streams.remove(self.poll.registry(), conn);
+                self.handle(Input::ConnectFailed { conn, error });
+            }
+        }
+    }
+
+    fn accept_one(&mut self, at: usize, now: Instant) {
+        let listener = &mut self.listeners[at];
+        match listener.tcp.accept() {
+            Ok((stream, remote)) => {
+                // Without it the stream is slower, not wrong.
+                let _ = stream.set_nodelay(true);
+                let ticket = Ticket(self.next_ticket);
+                self.next_ticket += 1;
+                let listener = listener.id;
+                self.waiting.insert(ticket, stream);
+                self.handle(Input::Incoming { ticket, remote, listener });
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => listener.tcp_ready = false,
+            Err(error) if connect::is_local_limit(&error) => {
+                tracing::warn!(%error, "cannot accept peers for a moment");
+                listener.rest(now);
+            }
+            // The peer went away before it was accepted, or the network
+            // reports an error of the new stream here (accept(2)).
+            Err(error) => tracing::debug!(%error, "a peer was lost before it was accepted"),
+        }
+    }
+
+    pub(super) fn take_datagrams(&mut self) {
+        for at in 0..self.listeners.len() {
+            for _ in 0..DATAGRAMS_PER_TURN {
+                let listener = &mut self.listeners[at];
+                if !listener.udp_ready {
+                    break;
+                }
+                match listener.udp.recv_from(&mut self.scratch) {
+                    Ok((len, from)) => {
+                        let listener = listener.id;
+                        let now = self.now();
+                        let bytes = &self.scratch[..len];
+                        let input = Input::Datagram { listener, from, bytes };
+                        self.engine.handle(input, now, &mut self.out);
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        listener.udp_ready = false;
+                    }
+                    // ICMP errors of earlier datagrams come out here.
+                    Err(error) => tracing::debug!(%error, "a datagram could not be received"),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Listening: one TCP and one UDP socket on the same port of each address.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use mio::net::{TcpListener, UdpSocket};
+use mio::{Interest, Registry, Token};
+use socket2::{Domain, Protocol, Socket, Type};
+use superseed_engine::ListenerId;
+
+use crate::session::config::{Config, DEFAULT_PORT, DEFAULT_PORTS_TRIED};
+use crate::session::error::StartError;
+
+/// Connections that the system holds until they are accepted.
+const BACKLOG: i32 = 256;
+/// How often a port that the system chose for TCP may turn out to be taken for
+/// UDP before that is an error.
+const FREE_PORT_TRIES: usize = 16;
+/// How long accepting rests when the process has no descriptor left.
+const ACCEPT_REST: Duration = Duration::from_millis(500);
+
+/// A bound address.
+pub(super) struct Listener {
+    /// The engine's name for it.
+    pub(super) id: ListenerId,
+    /// What it is bound to, with the actual port.
+    pub(super) addr: SocketAddr,
+    /// Takes peers.
+    pub(super) tcp: TcpListener,
+    /// Talks to UDP trackers.
+    pub(super) udp: UdpSocket,
+    /// A peer may be waiting.
+    pub(super) tcp_ready: bool,
+    /// A datagram may be waiting.
+    pub(super) udp_ready: bool,
+    /// Do not accept before this moment.
+    pub(super) rest_until: Option<Instant>,
+}
+
+impl Listener {
+    /// Binds all addresses of a configuration, in its order.
+    pub(super) fn bind_all(config: &Config) -> Result<Vec<Self>, StartError> {
+        let pairs = if config.listen.is_empty() {
+            bind_default()?
+        } else {
+            let bound = config.listen.iter().map(|&addr| {
+                bind_pair(addr).map_err(|error| match error.kind() {
+                    io::ErrorKind::AddrInUse => StartError::PortBusy { addr },
+                    _ => StartError::Listen { addr, error },
+                })
+            });
+            bound.collect::<Result<_, _>>()?
+        };
+        let numbered = pairs.into_iter().enumerate();
+        Ok(numbered.map(|(at, pair)| Self::new(ListenerId(at as u16), pair)).collect())
+    }
+
+    fn new(id: ListenerId, pair: Pair) -> Self {
+        Self {
+            id,
+            addr: pair.addr,
+            tcp: TcpListener::from_std(pair.tcp.into()),
+            udp: UdpSocket::from_std(pair.udp.into()),
+            tcp_ready: false,
+            udp_ready: false,
+            rest_until: None,
+        }
+    }
+
+    /// Begins to watch both sockets.
+    pub(super) fn register(&mut self, registry: &Registry, tcp: Token, udp: Token) -> io::Result<()> {
+        registry.register(&mut self.tcp, tcp, Interest::READABLE)?;
+        registry.register(&mut self.udp, udp, Interest::READABLE)
+    }
+
+    /// The process has no descriptor left: the peer waits in the backlog, and
+    /// the loop must not spin on it.
+    pub(super) fn rest(&mut self, now: Instant) {
+        self.rest_until = Some(now + ACCEPT_REST);
+    }
+
+    /// Whether a peer may be accepted now.
+    pub(super) fn may_accept(&mut self, now: Instant) -> bool {
+        if self.rest_until.is_some_and(|until| until <= now) {
+            self.rest_until = None;
+        }
+        self.tcp_ready && self.rest_until.is_none()
+    }
+}
+
+struct Pair {
+    addr: SocketAddr,
+    tcp: Socket,
+    udp: Socket,
+}
+
+/// Both families on the first default port that is free for both.
+fn bind_default() -> Result<Vec<Pair>, StartError> {
+    let last = DEFAULT_PORT + DEFAULT_PORTS_TRIED - 1;
+    'ports: for port in DEFAULT_PORT..=last {
+        let mut pairs = Vec::new();
+        for addr in Config::default_addrs(port) {
+            match bind_pair(addr) {
+                Ok(pair) => pairs.push(pair),
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => continue 'ports,
+                // A machine without IPv6 (or IPv4) listens on what it has.
+                Err(error) if family_is_missing(&error) => {}
+                Err(error) => return Err(StartError::Listen { addr, error }),
+            }
+        }
+        if !pairs.is_empty() {
+            return Ok(pairs);
+        }
+    }
+    Err(StartError::NoFreePort { first: DEFAULT_PORT, last })
+}
+
+fn family_is_missing(error: &io::Error) -> bool {
+    let code = error.raw_os_error().map(rustix::io::Errno::from_raw_os_error);
+    error.kind() == io::ErrorKind::AddrNotAvailable
+        || matches!(code, Some(rustix::io::Errno::AFNOSUPPORT | rustix::io::Errno::PROTONOSUPPORT))
+}
+
+/// TCP and UDP on one address with the same port number.
+fn bind_pair(addr: SocketAddr) -> io::Result<Pair> {
+    let mut tries = 0;
+    loop {
+        let tcp = bind_one(addr, Type::STREAM)?;
+        tcp.listen(BACKLOG)?;
+        let bound = local_addr(&tcp)?;
+        match bind_one(bound, Type::DGRAM) {
+            Ok(udp) => return Ok(Pair { addr: bound, tcp, udp }),
+            Err(error)
+                if addr.port() == 0
+                    && error.kind() == io::ErrorKind::AddrInUse
+                    && tries < FREE_PORT_TRIES =>
+            {
+                tries += 1;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn bind_one(addr: SocketAddr, kind: Type) -> io::Result<Socket> {
+    let protocol = if kind == Type::STREAM { Protocol::TCP } else { Protocol::UDP };
+    let socket = Socket::new(Domain::for_address(addr), kind, Some(protocol))?;
+    socket.set_nonblocking(true)?;
+    if kind == Type::STREAM {
+        // Connections of an earlier run in TIME_WAIT must not block the port.
+        // For UDP the same option would let two programs share the port.
+        socket.set_reuse_address(true)?;
+    }
+    if addr.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&addr.into())?;
+    Ok(socket)
+}
+
+fn local_addr(socket: &Socket) -> io::Result<SocketAddr> {
+    let addr = socket.local_addr()?;
+    addr.as_socket().ok_or_else(|| io::Error::other("the socket has no IP address"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(listen: &[SocketAddr]) -> Config {
+        Config { listen: listen.to_vec(), ..Config::default() }
+    }
+
+    #[test]
+    fn both_sockets_have_the_same_port() {
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let listeners = Listener::bind_all(&config(&[any])).unwrap();
+        let udp = listeners[0].udp.local_addr().unwrap();
+        assert_eq!(listeners[0].addr, udp);
+        assert_ne!(udp.port(), 0);
+    }
+
+    #[test]
+    fn a_named_port_that_is_busy_is_an_error_with_its_address() {
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let taken = Listener::bind_all(&config(&[any])).unwrap();
+        let error = Listener::bind_all(&config(&[taken[0].addr])).err().unwrap();
+        assert!(matches!(error, StartError::PortBusy { addr } if addr == taken[0].addr));
+        let port = taken[0].addr.port();
+        assert_eq!(error.to_string(), format!("cannot listen on 127.0.0.1:{port}: the port is in use"));
+    }
+
+    #[test]
+    fn default_listeners_evade_each_other() {
+        let first = Listener::bind_all(&config(&[])).unwrap();
+        let second = Listener::bind_all(&config(&[])).unwrap();
+        assert_ne!(first[0].addr.port(), second[0].addr.port());
+        assert!(first.iter().all(|listener| listener.addr.port() == first[0].addr.port()));
+    }
+}

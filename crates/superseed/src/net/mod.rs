@@ -1,0 +1,128 @@
+//! The data plane: the thread that owns the engine, its sockets and its loop.
+//!
+//! Owns every socket to peers and UDP trackers. It must never decide: it feeds
+//! inputs and performs actions. It must never block: files are the disk
+//! workers', HTTP and names the control plane's.
+
+mod connect;
+mod feed;
+mod host;
+mod listen;
+mod perform;
+mod streams;
+mod torrents;
+mod transfer;
+mod turn;
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use mio::{Poll, Token, Waker};
+use superseed_engine::{Engine, Outbox};
+use tokio::sync::{broadcast, mpsc, watch};
+
+use crate::control::{Control, ControlConfig};
+use crate::disk::DiskPool;
+use crate::os;
+use crate::session::config::Config;
+use crate::session::error::StartError;
+use crate::session::events::EVENTS_MAX;
+use crate::session::request::{Link, REQUESTS_MAX};
+use crate::storage::Storage;
+use crate::storage::fs::FileStorage;
+use host::{Host, WAKER};
+use listen::Listener;
+use streams::Streams;
+use torrents::Torrents;
+
+/// The token of a listener's TCP socket; its UDP socket has the next.
+fn tcp_token(listener: usize) -> Token {
+    Token(1 + 2 * listener)
+}
+
+/// Binds, starts the threads of a session and returns the handles' end.
+pub(crate) fn start(config: Config) -> Result<Link, StartError> {
+    let mut listeners = Listener::bind_all(&config)?;
+    let system = |what| move |error| StartError::System { what, error };
+    let poll = Poll::new().map_err(system("epoll"))?;
+    for (at, listener) in listeners.iter_mut().enumerate() {
+        let tcp = tcp_token(at);
+        let udp = Token(tcp.0 + 1);
+        listener.register(poll.registry(), tcp, udp).map_err(system("epoll"))?;
+    }
+    let waker = Arc::new(Waker::new(poll.registry(), WAKER).map_err(system("a waker"))?);
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| system("random numbers")(error.into()))?;
+
+    let addrs: HashMap<_, _> = listeners.iter().map(|l| (l.id, l.addr)).collect();
+    let listen_addrs = listeners.iter().map(|listener| listener.addr).collect();
+    let control = ControlConfig {
+        listeners: addrs,
+        user_agent: config.user_agent,
+        wake: Arc::new(wake(&waker)),
+    };
+    let control = Control::start(control).map_err(system("a thread"))?;
+    let workers = config.workers.unwrap_or_else(|| {
+        thread::available_parallelism().map_or(WORKERS_MIN, usize::from).max(WORKERS_MIN)
+    });
+    let (disk, completions) = DiskPool::new(workers, wake(&waker));
+    let (request_sender, requests) = mpsc::channel(REQUESTS_MAX);
+    let (notices, _) = broadcast::channel(EVENTS_MAX);
+    let (ended, ended_seen) = watch::channel(false);
+    let link =
+        Link::new(request_sender, waker, notices.downgrade(), ended_seen, listen_addrs, config.dir, config.state_dir);
+    let host = Host {
+        engine: Engine::new(config.settings, seed),
+        out: Outbox::new(),
+        began: Instant::now(),
+        poll,
+        listeners,
+        streams: Streams::default(),
+        waiting: HashMap::new(),
+        next_ticket: 0,
+        connect_events: Vec::new(),
+        deferred: Vec::new(),
+        requests,
+        requests_pending: false,
+        torrents: Torrents::default(),
+        opening: HashMap::new(),
+        storage: config.storage.unwrap_or_else(default_storage),
+        disk,
+        completions,
+        control,
+        notices,
+        scratch: vec![0; transfer::READ_BYTES_PER_PEER].into_boxed_slice(),
+        slices: Vec::new(),
+        stop_by: None,
+        finished: false,
+        ended,
+    };
+    thread::Builder::new()
+        .name("superseed-engine".to_owned())
+        .spawn(move || host.run())
+        .map_err(system("a thread"))?;
+    Ok(link)
+}
+
+/// Files, as many of them open as the process may have.
+fn default_storage() -> Arc<dyn Storage> {
+    Arc::new(FileStorage::for_fd_limit(os::raise_fd_limit()))
+}
+
+/// Workers even on a machine with one core: one may wait for a disk while the
+/// other hashes.
+const WORKERS_MIN: usize = 2;
+
+fn wake(waker: &Arc<Waker>) -> impl Fn() + Send + Sync + 'static {
+    let waker = Arc::clone(waker);
+    move || {
+        if let Err(error) = waker.wake()
+            && error.kind() != io::ErrorKind::WouldBlock
+        {
+            tracing::error!(%error, "cannot wake the engine thread");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Performing the engine's actions, in their order, after it has returned.
+
+use std::net::SocketAddr;
+
+use superseed_engine::{
+    Action, AddRefusal, ConnKey, ConnectError, DiskJob, DiskOp, ListenerId, TransferError,
+};
+
+use super::connect;
+use super::host::{Deferred, Host};
+use crate::control::Job;
+use crate::session::request::AddFailure;
+
+impl Host {
+    pub(super) fn perform_actions(&mut self) {
+        while let Some(action) = self.out.pop() {
+            self.perform(action);
+        }
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Added { ticket, torrent } => {
+                if let Some(spec) = self.torrents.added(ticket, torrent) {
+                    self.disk.register(torrent, self.storage.clone(), spec);
+                }
+            }
+            Action::AddRefused { ticket, reason } => {
+                let why = match reason {
+                    AddRefusal::Duplicate(_) => AddFailure::Duplicate,
+                    AddRefusal::ShuttingDown => AddFailure::Stopping,
+                };
+                self.torrents.refused(ticket, why);
+            }
+            Action::Removed { torrent } => self.torrents.removed(torrent),
+            Action::Accept { ticket, conn } => {
+                if let Some(stream) = self.waiting.remove(&ticket) {
+                    self.watch(conn, stream, false);
+                }
+            }
+            Action::Refuse { ticket } => drop(self.waiting.remove(&ticket)),
+            Action::Connect { conn, remote, from } => self.connect(conn, remote, from),
+            Action::Close { conn } => self.close(conn),
+            Action::WantWrite { conn } => self.streams.want_write(conn),
+            Action::WantRead { conn } => self.streams.want_read(conn),
+            Action::Disk(job) => self.submit(job),
+            Action::HttpAnnounce(announce) => {
+                let key = announce.announce;
+                if self.control.submit(Job::Announce(announce)).is_err() {
+                    let error = TransferError::Other("too many announces at once".to_owned());
+                    self.deferred.push(Deferred::AnnounceFailed(key, error));
+                }
+            }
+            Action::Resolve { resolve, host } => {
+                if self.control.submit(Job::Resolve { resolve, host }).is_err() {
+                    self.deferred.push(Deferred::ResolveFailed(resolve));
+                }
+            }
+            Action::SendDatagram { listener, to, bytes } => self.send_datagram(listener, to, &bytes),
+            Action::Event(event) => {
+                self.torrents.follow(&event);
+                // Without subscribers nobody hears it.
+                let _ = self.notices.send(event);
+            }
+            Action::ShutdownDone => self.finished = true,
+        }
+    }
+
+    fn submit(&mut self, job: DiskJob) {
+        if matches!(job.op, DiskOp::Open) {
+            self.opening.insert(job.job, job.torrent);
+        }
+        self.disk.submit(job);
+    }
+
+    fn connect(&mut self, conn: ConnKey, remote: SocketAddr, from: Option<ListenerId>) {
+        let listener = from.and_then(|id| self.listeners.iter().find(|l| l.id == id));
+        let source = listener.and_then(|listener| connect::source(listener.addr, remote));
+        match connect::begin(remote, source) {
+            Ok(stream) => self.watch(conn, stream, true),
+            Err(error) => self.deferred.push(Deferred::ConnectFailed(conn, error)),
+        }
+    }
+
+    fn watch(&mut self, conn: ConnKey, stream: mio::net::TcpStream, connecting: bool) {
+        let watched = self.streams.insert(self.poll.registry(), conn, stream, connecting);
+        if let Err(error) = watched {
+            tracing::warn!(%error, "cannot watch a socket");
+            self.deferred.push(if connecting {
+                Deferred::ConnectFailed(conn, ConnectError::LocalLimit)
+            } else {
+                Deferred::StreamFailed(conn)
+            });
+        }
+    }
+
+    fn send_datagram(&mut self, listener: ListenerId, to: SocketAddr, bytes: &[u8]) {
+        let Some(listener) = self.listeners.iter().find(|l| l.id == listener) else { return };
+        // A datagram may be lost anywhere; whoever sends it asks again.
+        if let Err(error) = listener.udp.send_to(bytes, to) {
+            tracing::debug!(%to, %error, "a datagram was not sent");
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! What the host knows of torrents beside the engine: who waits for an answer
+//! about them, and how far they are for those who wait.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use slotmap::{Key, KeyData, SecondaryMap};
+use superseed_engine::disk::DiskResult;
+use superseed_engine::{DiskError, DiskJob, DiskOp, Event, JobKey, Ticket, TorrentKey};
+use superseed_proto::layout::PieceIndex;
+use superseed_proto::metainfo::Metainfo;
+use tokio::sync::{oneshot, watch};
+
+use crate::session::progress::Progress;
+use crate::session::request::{AddFailure, AddRequest, Known, ReadRefusal};
+
+/// Reads of handles on their way at the same time.
+const READS_MAX: usize = 64;
+/// Job keys of the host have this bit set in their index; the engine would need
+/// two thousand million jobs in flight to reach it.
+const HOST_JOB_INDEX: u32 = 1 << 31;
+
+/// Answers a request to add a torrent.
+type AddReply = oneshot::Sender<Result<Known, AddFailure>>;
+/// Answers a request to read.
+type ReadReply = oneshot::Sender<Result<Bytes, ReadRefusal>>;
+
+struct Entry {
+    metainfo: Arc<Metainfo>,
+    progress: watch::Sender<Progress>,
+    /// Waits for the storage to open.
+    adding: Option<AddReply>,
+    /// Wait for the end.
+    removing: Vec<oneshot::Sender<()>>,
+}
+
+impl Entry {
+    fn known(&self, key: TorrentKey) -> Known {
+        Known { key, metainfo: Arc::clone(&self.metainfo), progress: self.progress.subscribe() }
+    }
+}
+
+/// The torrents of a session and the requests about them that are open.
+#[derive(Default)]
+pub(super) struct Torrents {
+    entries: SecondaryMap<TorrentKey, Entry>,
+    /// Requests that the engine has not answered yet.
+    asked: HashMap<Ticket, AddRequest>,
+    next_ticket: u64,
+    reads: HashMap<JobKey, ReadReply>,
+    next_read: u32,
+}
+
+impl Torrents {
+    /// Keeps a request until the engine answers to the ticket.
+    pub(super) fn ask(&mut self, request: AddRequest) -> Ticket {
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
+        self.asked.insert(ticket, request);
+        ticket
+    }
+
+    /// The engine refused a torrent.
+    pub(super) fn refused(&mut self, ticket: Ticket, why: AddFailure) {
+        if let Some(request) = self.asked.remove(&ticket) {
+            answer(request.reply, Err(why));
+        }
+    }
+
+    /// The engine took a torrent; returns what its storage is opened with.
+    pub(super) fn added(
+        &mut self,
+        ticket: Ticket,
+        key: TorrentKey,
+    ) -> Option<crate::storage::StorageSpec> {
+        let request = self.asked.remove(&ticket)?;
+        let entry = Entry {
+            metainfo: request.metainfo,
+            progress: watch::Sender::new(Progress::default()),
+            adding: Some(request.reply),
+            removing: Vec::new(),
+        };
+        self.entries.insert(key, entry);
+        Some(request.spec)
+    }
+
+    /// Storage was opened, or not. True if a torrent that was being added
+    /// failed, so that it has to be removed again.
+    pub(super) fn opened(&mut self, key: TorrentKey, failure: Option<&DiskError>) -> bool {
+        let Some(entry) = self.entries.get_mut(key) else { return false };
+        let Some(reply) = entry.adding.take() else { return false };
+        match failure {
+            None => answer(reply, Ok(entry.known(key))),
+            Some(error) => answer(reply, Err(AddFailure::Disk(error.clone()))),
+        }
+        failure.is_some()
+    }
+
+    /// Someone waits for the end of a torrent.
+    pub(super) fn removing(&mut self, key: TorrentKey, reply: oneshot::Sender<()>) {
+        match self.entries.get_mut(key) {
+            Some(entry) => entry.removing.push(reply),
+            None => answer(reply, ()),
+        }
+    }
+
+    /// The engine has forgotten a torrent.
+    pub(super) fn removed(&mut self, key: TorrentKey) {
+        let Some(entry) = self.entries.remove(key) else { return };
+        entry.removing.into_iter().for_each(|reply| answer(reply, ()));
+    }
+
+    /// Follows an event of the engine.
+    pub(super) fn follow(&mut self, event: &Event) {
+        if let Some(entry) = self.entries.get(event.torrent) {
+            entry.progress.send_if_modified(|progress| progress.follow(&event.kind));
+        }
+    }
+
+    /// The next check of a torrent has yet to end.
+    pub(super) fn will_check(&mut self, key: TorrentKey) {
+        if let Some(entry) = self.entries.get(key) {
+            entry.progress.send_modify(|progress| {
+                progress.checked = false;
+                progress.complete = false;
+            });
+        }
+    }
+
+    /// A torrent is to go on: what stopped it is history.
+    pub(super) fn will_resume(&mut self, key: TorrentKey) {
+        if let Some(entry) = self.entries.get(key) {
+            entry.progress.send_modify(|progress| progress.failed = None);
+        }
+    }
+
+    /// Handles of all torrents whose storage was opened.
+    pub(super) fn list(&self) -> Vec<Known> {
+        let open = self.entries.iter().filter(|(_, entry)| entry.adding.is_none());
+        open.map(|(key, entry)| entry.known(key)).collect()
+    }
+
+    /// Makes a disk job of a handle's read.
+    pub(super) fn read(
+        &mut self,
+        torrent: TorrentKey,
+        piece: PieceIndex,
+        bytes: Range<u32>,
+        reply: ReadReply,
+    ) -> Option<DiskJob> {
+        if self.reads.len() >= READS_MAX {
+            answer(reply, Err(ReadRefusal::Busy));
+            return None;
+        }
+        let job = self.free_job();
+        self.reads.insert(job, reply);
+        let op = DiskOp::Read { piece, begin: bytes.start, len: bytes.end - bytes.start };
+        Some(DiskJob { job, torrent, op })
+    }
+
+    fn free_job(&mut self) -> JobKey {
+        loop {
+            self.next_read = (self.next_read + 1) % HOST_JOB_INDEX;
+            let index = u64::from(HOST_JOB_INDEX | self.next_read);
+            let job = JobKey::from(KeyData::from_ffi(1 << 32 | index));
+            if !self.reads.contains_key(&job) && !job.is_null() {
+                return job;
+            }
+        }
+    }
+
+    /// Whether a completion is of a read of ours; then it is answered.
+    pub(super) fn read_done(&mut self, job: JobKey, result: DiskResult) -> Option<DiskResult> {
+        let Some(reply) = self.reads.remove(&job) else { return Some(result) };
+        if let DiskResult::Read(result) = result {
+            answer(reply, result.map_err(ReadRefusal::Disk));
+        }
+        None
+    }
+}
+
+/// Answers a handle; one that has stopped waiting does not mind.
+fn answer<T>(reply: oneshot::Sender<T>, value: T) {
+    let _ = reply.send(value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_are_bounded_and_have_keys_of_their_own() {
+        let mut torrents = Torrents::default();
+        let mut engine_keys = slotmap::SlotMap::<JobKey, ()>::with_key();
+        let of_engine: Vec<_> = (0..READS_MAX).map(|_| engine_keys.insert(())).collect();
+        let mut answers = Vec::new();
+        for _ in 0..READS_MAX {
+            let (reply, answer) = oneshot::channel();
+            let job = torrents.read(TorrentKey::default(), PieceIndex(0), 0..1, reply).unwrap();
+            assert!(!of_engine.contains(&job.job));
+            answers.push((job.job, answer));
+        }
+        let (reply, mut refused) = oneshot::channel();
+        assert!(torrents.read(TorrentKey::default(), PieceIndex(0), 0..1, reply).is_none());
+        assert!(matches!(refused.try_recv(), Ok(Err(ReadRefusal::Busy))));
+        for (job, mut answer) in answers {
+            let read = DiskResult::Read(Ok(Bytes::from_static(b"x")));
+            assert!(torrents.read_done(job, read).is_none());
+            assert_eq!(answer.try_recv().unwrap().unwrap(), "x");
+        }
+        let of_the_engine = torrents.read_done(of_engine[0], DiskResult::Closed);
+        assert!(matches!(of_the_engine, Some(DiskResult::Closed)));
+    }
+}

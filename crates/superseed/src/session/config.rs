@@ -1,0 +1,156 @@
+//! What an embedding program chooses: the session's configuration, where a
+//! torrent comes from and how it is added. Plain data; nothing here acts.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use superseed_engine::{Priority, Settings, TorrentOptions};
+use superseed_proto::layout::FileIndex;
+use superseed_proto::metainfo::Metainfo;
+
+use crate::storage::{InvalidPath, Storage, StorageFile, StorageSpec};
+
+/// The first port tried where no listen address is named (the customary
+/// BitTorrent range is 6881–6889).
+pub const DEFAULT_PORT: u16 = 6881;
+
+/// How many ports from [`DEFAULT_PORT`] on are tried before giving up.
+pub const DEFAULT_PORTS_TRIED: u16 = 100;
+
+/// How a session is started.
+///
+/// ```
+/// let config = superseed::Config {
+///     listen: vec!["127.0.0.1:0".parse()?],
+///     dir: "downloads".into(),
+///     ..superseed::Config::default()
+/// };
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
+#[derive(Clone)]
+pub struct Config {
+    /// What can also change while the session runs ([`crate::Session::configure`]).
+    pub settings: Settings,
+    /// Addresses to listen on, TCP and UDP with the same port number. Port 0
+    /// lets the system choose. Empty means [`DEFAULT_PORT`] of both families,
+    /// or the next free port.
+    pub listen: Vec<SocketAddr>,
+    /// Where torrents go that are added without a directory of their own.
+    pub dir: PathBuf,
+    /// Where resume records are kept; `None` keeps them in the `.superseed`
+    /// directory of each torrent's download directory.
+    pub state_dir: Option<PathBuf>,
+    /// Threads that hash and touch files; `None` means one per core, at least two.
+    pub workers: Option<usize>,
+    /// Where bytes live; `None` means the file system.
+    pub storage: Option<Arc<dyn Storage>>,
+    /// What HTTP trackers see as `User-Agent`.
+    pub user_agent: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            settings: Settings::default(),
+            listen: Vec::new(),
+            dir: PathBuf::from("."),
+            state_dir: None,
+            workers: None,
+            storage: None,
+            user_agent: concat!("superseed/", env!("CARGO_PKG_VERSION")).to_owned(),
+        }
+    }
+}
+
+impl Config {
+    /// The addresses that the default listeners try, for one port number.
+    pub(crate) fn default_addrs(port: u16) -> [SocketAddr; 2] {
+        [
+            SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)),
+            SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)),
+        ]
+    }
+}
+
+/// Where a torrent comes from.
+#[derive(Clone)]
+pub enum TorrentSource {
+    /// The bytes of a `.torrent` file.
+    Bytes(Vec<u8>),
+    /// A torrent that was read before.
+    Metainfo(Arc<Metainfo>),
+}
+
+impl From<Vec<u8>> for TorrentSource {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+impl From<Metainfo> for TorrentSource {
+    fn from(metainfo: Metainfo) -> Self {
+        Self::Metainfo(Arc::new(metainfo))
+    }
+}
+
+impl From<Arc<Metainfo>> for TorrentSource {
+    fn from(metainfo: Arc<Metainfo>) -> Self {
+        Self::Metainfo(metainfo)
+    }
+}
+
+/// How a torrent is added.
+#[derive(Clone, Debug, Default)]
+pub struct AddOptions {
+    /// Where its files go; `None` means [`Config::dir`].
+    pub dir: Option<PathBuf>,
+    /// How the engine treats it: priorities, limits, peers, trackers, …
+    pub torrent: TorrentOptions,
+    /// Reserve the disk space of wanted files at once instead of writing sparsely.
+    pub preallocate: bool,
+    /// Another name for the torrent's only file or its directory.
+    pub name: Option<String>,
+    /// Other paths for some files, relative to the directory.
+    pub renames: Vec<(FileIndex, PathBuf)>,
+}
+
+/// The directory, below the download directory, of resume records.
+const STATE_DIR: &str = ".superseed";
+
+impl AddOptions {
+    /// What storage has to know to open the torrent.
+    pub(crate) fn storage_spec(
+        &self,
+        metainfo: &Metainfo,
+        default_dir: &Path,
+        state_dir: Option<&Path>,
+    ) -> Result<StorageSpec, InvalidPath> {
+        let dir = self.dir.as_deref().unwrap_or(default_dir);
+        let files = metainfo.info.files_indexed().map(|(index, file)| StorageFile {
+            path: metainfo.info.file_path(index),
+            len: file.len,
+            // A link has no bytes and must not be made as a file.
+            padding: file.padding || file.symlink.is_some(),
+        });
+        let priorities = self.torrent.priorities.iter();
+        let mut spec = StorageSpec {
+            info_hashes: metainfo.info_hashes,
+            layout: metainfo.info.layout,
+            files: files.collect(),
+            wanted: priorities.map(|priority| *priority != Priority::Skip).collect(),
+            dir: dir.to_owned(),
+            state_dir: state_dir.map_or_else(|| dir.join(STATE_DIR), Path::to_owned),
+            preallocate: self.preallocate,
+            allow_overwrite: self.torrent.allow_overwrite,
+            recheck: self.torrent.recheck,
+        };
+        if let Some(name) = &self.name {
+            spec.rename_root(Path::new(name))?;
+        }
+        for (file, path) in &self.renames {
+            spec.rename_file(*file, path)?;
+        }
+        Ok(spec)
+    }
+}

@@ -1,0 +1,202 @@
+//! The public API: sessions, torrents and their events as async handles.
+//!
+//! A handle holds no state of its own. It sends requests to the engine thread
+//! and waits for the answers; what it waits with needs no ambient runtime.
+//! Decisions belong to the engine, system calls to `net` and `disk`.
+
+pub(crate) mod config;
+pub(crate) mod error;
+pub(crate) mod events;
+pub(crate) mod progress;
+pub(crate) mod request;
+pub(crate) mod torrent;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use superseed_engine::{Command, Settings};
+use superseed_proto::metainfo::Metainfo;
+use tokio::sync::{broadcast, oneshot};
+
+use crate::net;
+use config::{AddOptions, Config, TorrentSource};
+use error::{AddError, Gone, StartError};
+use events::Events;
+use request::{AddFailure, AddRequest, Link, Request};
+use torrent::Torrent;
+
+/// A BitTorrent client: one engine, its listeners and its torrents.
+///
+/// A handle is cheap to clone. The session runs on threads of its own; a
+/// process may have several. It ends in order with [`Session::stop`]; when the
+/// last handle (of it or its torrents) is dropped, it ends within two seconds
+/// in the background.
+///
+/// Two sessions on the loopback interface, without a tracker:
+///
+/// ```
+/// use superseed::{AddOptions, Config, Session, TorrentBuilder};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let root = tempfile::tempdir()?;
+/// # let (here, there) = (root.path().join("here"), root.path().join("there"));
+/// # std::fs::create_dir_all(&here)?;
+/// std::fs::write(here.join("hello.txt"), b"Hello, swarm!")?;
+/// let torrent_file = TorrentBuilder::new("hello.txt", 16_384)
+///     .single_file(13)
+///     .hash_content(b"Hello, swarm!")
+///     .build();
+///
+/// let loopback = || Config { listen: vec!["127.0.0.1:0".parse().unwrap()], ..Config::default() };
+/// let seeder = Session::start(loopback())?;
+/// let leecher = Session::start(loopback())?;
+///
+/// let seeding = AddOptions { dir: Some(here), ..AddOptions::default() };
+/// let seed = seeder.add(torrent_file.clone(), seeding).await?;
+/// seed.wait_complete().await?;
+///
+/// let downloading = AddOptions { dir: Some(there.clone()), ..AddOptions::default() };
+/// let torrent = leecher.add(torrent_file, downloading).await?;
+/// torrent.add_peer(seeder.listen_addrs()[0]).await?;
+/// torrent.wait_complete().await?;
+/// assert_eq!(std::fs::read(there.join("hello.txt"))?, b"Hello, swarm!");
+///
+/// leecher.stop().await;
+/// seeder.stop().await;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Session {
+    link: Arc<Link>,
+}
+
+/// A session at a glance.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionStats {
+    /// Torrents, whatever their state.
+    pub torrents: usize,
+    /// Connected peers of all torrents.
+    pub peers: usize,
+    /// Payload rate from all peers.
+    pub download_bytes_per_s: u64,
+    /// Payload rate to all peers.
+    pub upload_bytes_per_s: u64,
+    /// Payload received since the session started.
+    pub downloaded_bytes: u64,
+    /// Payload sent since the session started.
+    pub uploaded_bytes: u64,
+    /// Payload that came twice, late or wrong.
+    pub wasted_bytes: u64,
+}
+
+impl Session {
+    /// Starts a session: binds its addresses and starts its threads.
+    ///
+    /// Does not wait for the network and may be called from anywhere.
+    pub fn start(config: Config) -> Result<Self, StartError> {
+        net::start(config).map(|link| Self { link: Arc::new(link) })
+    }
+
+    /// Adds a torrent; resolves when its storage is open.
+    ///
+    /// Existing data is checked after that ([`Torrent::wait_checked`]), while
+    /// the transfer may already begin.
+    pub async fn add(
+        &self,
+        source: impl Into<TorrentSource>,
+        options: AddOptions,
+    ) -> Result<Torrent, AddError> {
+        let metainfo = match source.into() {
+            TorrentSource::Bytes(bytes) => Arc::new(Metainfo::parse(&bytes)?),
+            TorrentSource::Metainfo(metainfo) => metainfo,
+        };
+        let spec = options.storage_spec(&metainfo, &self.link.dir, self.link.state_dir.as_deref())?;
+        let (reply, answer) = oneshot::channel();
+        let request = AddRequest {
+            metainfo,
+            options: options.torrent,
+            spec,
+            reply,
+        };
+        self.link.send(Request::Add(Box::new(request))).await.map_err(|_| AddError::Stopped)?;
+        match answer.await {
+            Ok(Ok(known)) => Ok(Torrent::new(Arc::clone(&self.link), known)),
+            Ok(Err(AddFailure::Duplicate)) => Err(AddError::Duplicate),
+            Ok(Err(AddFailure::Disk(error))) => Err(error.into()),
+            Ok(Err(AddFailure::Stopping)) | Err(_) => Err(AddError::Stopped),
+        }
+    }
+
+    /// The torrents of the session.
+    pub async fn torrents(&self) -> Result<Vec<Torrent>, Gone> {
+        let (reply, answer) = oneshot::channel();
+        self.link.send(Request::Torrents(reply)).await?;
+        let known = answer.await.map_err(|_| Gone::Session)?;
+        Ok(known.into_iter().map(|known| Torrent::new(Arc::clone(&self.link), known)).collect())
+    }
+
+    /// The session at a glance.
+    pub async fn stats(&self) -> Result<SessionStats, Gone> {
+        self.link
+            .ask(|engine, now| {
+                let mut sum = SessionStats::default();
+                for key in engine.torrents() {
+                    let Some(stats) = engine.torrent_stats(key, now) else { continue };
+                    sum.torrents += 1;
+                    sum.peers += stats.peers;
+                    sum.download_bytes_per_s += stats.download_bytes_per_s;
+                    sum.upload_bytes_per_s += stats.upload_bytes_per_s;
+                    sum.downloaded_bytes += stats.session_downloaded_bytes;
+                    sum.uploaded_bytes += stats.session_uploaded_bytes;
+                    sum.wasted_bytes += stats.wasted_bytes;
+                }
+                sum
+            })
+            .await
+    }
+
+    /// The settings in force.
+    pub async fn settings(&self) -> Result<Settings, Gone> {
+        self.link.ask(|engine, _| engine.settings().clone()).await
+    }
+
+    /// Changes the settings while the session runs.
+    pub async fn configure(&self, settings: Settings) -> Result<(), Gone> {
+        self.link.send(Request::Command(Command::Configure(Box::new(settings)))).await
+    }
+
+    /// The addresses that the session listens on, with the actual port numbers.
+    pub fn listen_addrs(&self) -> &[SocketAddr] {
+        &self.link.listen_addrs
+    }
+
+    /// The events from now on. The stream is bounded and reports what a slow
+    /// reader lost ([`crate::Notice::Lagged`]).
+    pub fn subscribe(&self) -> Events {
+        Events(self.link.events.upgrade().map_or_else(
+            // The session has ended: a stream that is closed already.
+            || broadcast::channel(1).1,
+            |sender| sender.subscribe(),
+        ))
+    }
+
+    /// Ends in order: tells trackers `stopped` (two seconds at most), makes
+    /// what was written durable and saves the resume records. Resolves when all
+    /// that is done. Further calls on any handle answer [`Gone::Session`].
+    pub async fn stop(&self) {
+        let mut ended = self.link.ended.clone();
+        // Either the thread takes the request, or it is gone already.
+        let _ = self.link.send(Request::Stop).await;
+        // An error means that the thread has dropped its end: it is gone too.
+        let _ = ended.wait_for(|ended| *ended).await;
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Session({:?})", self.link.listen_addrs)
+    }
+}
