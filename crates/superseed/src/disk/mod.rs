@@ -1,0 +1,204 @@
+//! The disk workers: they take the engine's [`DiskJob`]s and answer each with
+//! one [`DiskResult`].
+//!
+//! Work is cut into *lanes*, one per device, each with threads of its own, so
+//! that a device that hangs stops only its own torrents. What a lane does
+//! first is in [`queue`]; what a job does is in [`work`]. The pool decides
+//! nothing about pieces: which job is sent when is the engine's business.
+
+mod check;
+mod queue;
+mod work;
+mod worker;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender};
+use superseed_engine::disk::{DiskJob, DiskResult};
+use superseed_engine::ids::{JobKey, TorrentKey};
+
+use crate::storage::{Storage, StorageSpec};
+use queue::{LaneQueue, TorrentQueue};
+
+/// The most lanes; devices beyond share one. Each has [`DiskPool::new`]'s
+/// number of threads.
+const LANES_MAX: usize = 16;
+
+/// The lane in which torrents are opened, before their device is known.
+const OPENING_LANE: usize = 0;
+
+/// The end of a job.
+pub(crate) type Completion = (JobKey, DiskResult);
+
+/// Threads that hash, read and write. See the module.
+pub(crate) struct DiskPool {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    /// Signalled when a thread ends.
+    ended: Condvar,
+    done: Sender<Completion>,
+    wake: Box<dyn Fn() + Send + Sync>,
+    threads_per_lane: usize,
+}
+
+struct State {
+    torrents: HashMap<TorrentKey, TorrentQueue>,
+    lanes: Vec<Lane>,
+    lane_of_device: HashMap<u64, usize>,
+    stopping: bool,
+    threads: usize,
+}
+
+struct Lane {
+    queue: LaneQueue,
+    work: Arc<Condvar>,
+}
+
+impl DiskPool {
+    /// A pool without torrents. `wake` is called from a worker after each
+    /// completion was put into the channel; it must not block.
+    ///
+    /// One thread per core keeps the hashes going; a lane has one more, so
+    /// that checks can never hold all of them.
+    pub(crate) fn new(
+        hash_threads: usize,
+        wake: impl Fn() + Send + Sync + 'static,
+    ) -> (Self, Receiver<Completion>) {
+        let (done, completions) = crossbeam_channel::unbounded();
+        let state = State {
+            torrents: HashMap::new(),
+            lanes: Vec::new(),
+            lane_of_device: HashMap::new(),
+            stopping: false,
+            threads: 0,
+        };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            ended: Condvar::new(),
+            done,
+            wake: Box::new(wake),
+            threads_per_lane: hash_threads.max(1) + 1,
+        });
+        shared.add_lane(&mut shared.lock());
+        (Self { shared }, completions)
+    }
+
+    /// Makes a torrent known. Its first job is `Open`, its last is `Close`.
+    pub(crate) fn register(
+        &self,
+        torrent: TorrentKey,
+        storage: Arc<dyn Storage>,
+        spec: StorageSpec,
+    ) {
+        self.shared
+            .lock()
+            .torrents
+            .insert(torrent, TorrentQueue::new(storage, Arc::new(spec)));
+    }
+
+    /// Queues a job; its completion always comes, unless the pool stops first.
+    pub(crate) fn submit(&self, job: DiskJob) {
+        let mut state = self.shared.lock();
+        let Some(torrent) = state.torrents.get_mut(&job.torrent) else {
+            drop(state);
+            let result = work::refused(job.op, &work::not_open());
+            return self.shared.complete(job.job, result);
+        };
+        if let Some(job) = torrent.offer(job) {
+            let lane = torrent.lane;
+            state.push(lane, job);
+        }
+    }
+
+    /// Stops the threads after the job that each of them is at, and waits for
+    /// them as long as that. Tells whether all of them ended: a disk that
+    /// hangs holds its thread, which then ends by itself or with the process.
+    ///
+    /// Jobs that are still queued are dropped without completion.
+    pub(crate) fn shutdown(self, within: Duration) -> bool {
+        let deadline = Instant::now() + within;
+        let mut state = self.shared.stop();
+        while state.threads > 0 {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            let waited = self.shared.ended.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+}
+
+impl Drop for DiskPool {
+    fn drop(&mut self) {
+        drop(self.shared.stop());
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stop(&self) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        state.stopping = true;
+        // The storages go when the last worker lets go of them.
+        state.torrents.clear();
+        for lane in &mut state.lanes {
+            lane.queue.clear();
+            lane.work.notify_all();
+        }
+        state
+    }
+
+    fn complete(&self, job: JobKey, result: DiskResult) {
+        // Nobody listens any more when the session is gone.
+        if self.done.send((job, result)).is_ok() {
+            (self.wake)();
+        }
+    }
+
+    /// The lane of a device, made if there is room for another.
+    fn lane_for(self: &Arc<Self>, state: &mut State, device: u64) -> usize {
+        if let Some(lane) = state.lane_of_device.get(&device) {
+            return *lane;
+        }
+        let lane = if state.lanes.len() < LANES_MAX {
+            self.add_lane(state)
+        } else {
+            1 + (device % (LANES_MAX as u64 - 1)) as usize
+        };
+        state.lane_of_device.insert(device, lane);
+        lane
+    }
+
+    fn add_lane(self: &Arc<Self>, state: &mut State) -> usize {
+        let index = state.lanes.len();
+        let queue = LaneQueue::new(self.threads_per_lane - 1);
+        state.lanes.push(Lane {
+            queue,
+            work: Arc::new(Condvar::new()),
+        });
+        for _ in 0..self.threads_per_lane {
+            worker::spawn(Arc::clone(self), state, index);
+        }
+        index
+    }
+}
+
+impl State {
+    fn push(&mut self, lane: usize, job: DiskJob) {
+        self.lanes[lane].queue.push(job);
+        self.lanes[lane].work.notify_one();
+    }
+}

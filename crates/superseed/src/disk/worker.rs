@@ -1,0 +1,168 @@
+//! The life of a disk thread.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, PoisonError};
+use std::thread;
+
+use superseed_engine::disk::{DiskError, DiskErrorKind, DiskJob, DiskOp, DiskResult};
+use superseed_engine::ids::TorrentKey;
+
+use super::check::CheckBuffer;
+use super::{Shared, State, work};
+use crate::storage::{Storage, StorageSpec, TorrentStorage};
+
+/// Starts a thread for a lane. Without it the lane has one thread less, which
+/// is only a matter as long as no other could be started either.
+pub(super) fn spawn(shared: Arc<Shared>, state: &mut State, lane: usize) {
+    let builder = thread::Builder::new().name(format!("disk-{lane}"));
+    match builder.spawn(move || run(&shared, lane)) {
+        Ok(_) => state.threads += 1,
+        Err(error) => tracing::error!(%error, "cannot start a disk thread"),
+    }
+}
+
+/// What a job needs of its torrent, taken while the lock is held.
+struct Subject {
+    storage: Arc<dyn Storage>,
+    spec: Arc<StorageSpec>,
+    open: Option<Arc<dyn TorrentStorage>>,
+}
+
+fn run(shared: &Arc<Shared>, lane: usize) {
+    let mut buffer = CheckBuffer::new();
+    while let Some((mut job, subject)) = next(shared, lane) {
+        let is_check = matches!(job.op, DiskOp::Check { .. });
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            perform(&mut job, &subject, &mut buffer)
+        }));
+        drop(subject);
+        let done =
+            done.unwrap_or_else(|_| Done::of(work::refused_in_place(&mut job.op, &panicked())));
+        let mut state = shared.lock();
+        if is_check {
+            state.lanes[lane].queue.check_ended();
+        }
+        let released = conclude(shared, &mut state, &job, done.then);
+        drop(state);
+        // A storage is let go only after the lock: that may touch the disk.
+        drop(released);
+        shared.complete(job.job, done.result);
+    }
+    shared.lock().threads -= 1;
+    shared.ended.notify_all();
+}
+
+fn next(shared: &Shared, lane: usize) -> Option<(DiskJob, Subject)> {
+    let mut state = shared.lock();
+    loop {
+        if state.stopping {
+            return None;
+        }
+        if let Some(job) = state.lanes[lane].queue.pop() {
+            // A torrent outlives its jobs: only `Close`, its last, removes it.
+            if let Some(torrent) = state.torrents.get(&job.torrent) {
+                let subject = Subject {
+                    storage: Arc::clone(&torrent.storage),
+                    spec: Arc::clone(&torrent.spec),
+                    open: torrent.open.clone(),
+                };
+                return Some((job, subject));
+            }
+        } else {
+            let work = Arc::clone(&state.lanes[lane].work);
+            state = work.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// A result, and what becomes of the torrent with it.
+struct Done {
+    result: DiskResult,
+    then: Then,
+}
+
+enum Then {
+    Nothing,
+    Opened(Arc<dyn TorrentStorage>, u64),
+    Wanted(Vec<bool>),
+}
+
+impl Done {
+    fn of(result: DiskResult) -> Self {
+        Self {
+            result,
+            then: Then::Nothing,
+        }
+    }
+}
+
+fn perform(job: &mut DiskJob, subject: &Subject, buffer: &mut CheckBuffer) -> Done {
+    match (&mut job.op, subject.open.as_deref()) {
+        (DiskOp::Open, None) => match subject.storage.open(&subject.spec) {
+            Ok((open, report)) => {
+                let device = open.device();
+                let result = DiskResult::Opened(Ok(Box::new(report)));
+                Done {
+                    result,
+                    then: Then::Opened(Arc::from(open), device),
+                }
+            }
+            Err(error) => Done::of(DiskResult::Opened(Err(error))),
+        },
+        // Files are chosen before the torrent could be opened: remember it.
+        (DiskOp::SetWanted { wanted }, None) => {
+            let then = Then::Wanted(std::mem::take(wanted));
+            Done {
+                result: DiskResult::WantedSet(Ok(())),
+                then,
+            }
+        }
+        (op, Some(open)) => Done::of(work::run(op, open, &subject.spec.layout, buffer)),
+        (op, None) => Done::of(work::refused_in_place(op, &work::not_open())),
+    }
+}
+
+/// Settles the torrent's state after a job and lets its next jobs go. What it
+/// returns is to be dropped without the lock.
+fn conclude(
+    shared: &Arc<Shared>,
+    state: &mut State,
+    job: &DiskJob,
+    then: Then,
+) -> Option<super::TorrentQueue> {
+    if matches!(job.op, DiskOp::Close) {
+        return state.torrents.remove(&job.torrent);
+    }
+    if let Then::Opened(_, device) = then {
+        let lane = shared.lane_for(state, device);
+        if let Some(torrent) = state.torrents.get_mut(&job.torrent) {
+            torrent.lane = lane;
+        }
+    }
+    let torrent = state.torrents.get_mut(&job.torrent)?;
+    match then {
+        Then::Nothing => {}
+        Then::Opened(open, _) => torrent.open = Some(open),
+        Then::Wanted(wanted) => Arc::make_mut(&mut torrent.spec).wanted = wanted,
+    }
+    torrent.ended();
+    release(state, job.torrent);
+    None
+}
+
+fn release(state: &mut State, key: TorrentKey) {
+    while let Some((lane, job)) = state
+        .torrents
+        .get_mut(&key)
+        .and_then(|torrent| Some((torrent.lane, torrent.release()?)))
+    {
+        state.push(lane, job);
+    }
+}
+
+fn panicked() -> DiskError {
+    DiskError {
+        kind: DiskErrorKind::Io,
+        message: "the storage failed in a way that it should not: this is a bug".to_owned(),
+    }
+}

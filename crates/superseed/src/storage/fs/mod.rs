@@ -1,0 +1,105 @@
+//! Storage in files below a download directory: the default.
+//!
+//! Beside the torrent's own files there are, in the download directory, a
+//! lock (`.<info-hash>.lock`) while the torrent is open and a part file
+//! (`.<info-hash>.parts`) while files are left out; in the state directory,
+//! the resume record. Files are made when their first byte is written and
+//! stay sparse unless [`StorageSpec::preallocate`] asks for more.
+//!
+//! What must never happen here: a path that leaves the download directory, a
+//! link that is followed below it, a foreign file that is written to before
+//! the engine has seen what is in it, a record that vouches for bytes that
+//! are not durable.
+
+mod error;
+mod handles;
+mod lock;
+mod map;
+mod open;
+mod parts;
+mod record;
+mod root;
+mod sync;
+mod torrent;
+mod wanted;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use super::{DiskError, OpenReport, Storage, StorageSpec, TorrentStorage};
+use crate::os;
+use error::{Attempt, failed};
+use handles::HandlePool;
+use root::Root;
+
+/// The share of the process's file descriptors that open files may take: the
+/// rest is for peers.
+const FD_SHARE: u64 = 8;
+
+/// Keeps torrents in files. See the module.
+///
+/// One value serves any number of torrents, which share its pool of open
+/// files.
+#[derive(Debug)]
+pub struct FileStorage {
+    handles: Arc<HandlePool>,
+    /// Open download directories by device and inode, so that a thousand
+    /// torrents in one of them hold one descriptor.
+    dirs: Mutex<HashMap<(u64, u64), Weak<File>>>,
+    torrents: AtomicU64,
+}
+
+impl FileStorage {
+    /// A storage that keeps at most this many files open, and a few more
+    /// while they are in use.
+    pub fn new(open_files_max: usize) -> Self {
+        Self {
+            handles: Arc::new(HandlePool::new(open_files_max)),
+            dirs: Mutex::default(),
+            torrents: AtomicU64::new(0),
+        }
+    }
+
+    /// A storage for a process that may have `fd_limit` descriptors.
+    pub fn for_fd_limit(fd_limit: u64) -> Self {
+        Self::new((fd_limit / FD_SHARE).clamp(16, 256) as usize)
+    }
+
+    /// Opens the download directory, and makes it if it is missing.
+    fn root(&self, path: &Path) -> Result<Root, DiskError> {
+        let open = || std::fs::create_dir_all(path).and_then(|()| os::open_dir(path));
+        let dir = open().map_err(|error| failed(Attempt::Open, path, &error))?;
+        let stat = os::stat(&dir).map_err(|error| failed(Attempt::Open, path, &error))?;
+        let mut dirs = self.dirs.lock().unwrap_or_else(PoisonError::into_inner);
+        dirs.retain(|_, dir| dir.strong_count() > 0);
+        let known = dirs.entry((stat.device, stat.inode)).or_default();
+        let dir = known.upgrade().unwrap_or_else(|| Arc::new(dir));
+        *known = Arc::downgrade(&dir);
+        Ok(Root::new(path.to_owned(), dir, stat.device))
+    }
+}
+
+impl Default for FileStorage {
+    /// A storage for a process with the customary 1,024 descriptors.
+    fn default() -> Self {
+        Self::for_fd_limit(1024)
+    }
+}
+
+impl Storage for FileStorage {
+    fn open(
+        &self,
+        spec: &Arc<StorageSpec>,
+    ) -> Result<(Box<dyn TorrentStorage>, OpenReport), DiskError> {
+        let root = self.root(&spec.dir)?;
+        let number = self.torrents.fetch_add(1, Ordering::Relaxed);
+        let (torrent, report) = open::open(root, number, Arc::clone(&self.handles), spec)?;
+        Ok((Box::new(torrent), report))
+    }
+}
