@@ -21,6 +21,10 @@ pub const CHOKED_REQUESTS_MAX: u32 = 300;
 /// Blocks that a peer may send unasked before it is a fault. CANCEL races and
 /// time-outs make a few of them honest.
 pub const UNWANTED_BLOCKS_MAX: u32 = 2_048;
+/// Pieces that a peer may allow us to ask for while it chokes (BEP 6).
+pub const ALLOWED_FAST_MAX: usize = 32;
+/// Wrong pieces whose senders are remembered until the piece is right, per torrent.
+pub const SUSPECT_PIECES_MAX: usize = 64;
 /// HAVEs kept from one peer before the metadata is known.
 pub const EARLY_HAVES_MAX: usize = 4_096;
 /// How long a peer may take for its handshake.
@@ -31,6 +35,15 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(180);
 /// Silence of ours after which a keep-alive is sent (BEP 3: two minutes).
 pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(100);
+/// Incoming connections taken beyond a limit, in total and per torrent.
+pub const INCOMING_SLACK: usize = 10;
 /// Bytes of messages (without block payloads) that wait for a peer that does
 /// not read; beyond it the peer is disconnected.
 pub const OUTGOING_BUFFER_MAX: usize = 4 << 20;
+/// Addresses remembered per torrent that turned out to be our own; the oldest
+/// is forgotten first.
+pub const SELF_ADDRS_PER_TORRENT_MAX: usize = 64;
+/// Trackers of one torrent; a torrent file can list any number.
+pub const TRACKERS_PER_TORRENT_MAX: usize = 100;
+/// UDP trackers whose connection ids or resolved names are kept.
+pub const UDP_TRACKERS_MAX: usize = 1_000;

@@ -5,27 +5,28 @@ use std::time::Duration;
 
 use crate::time::Time;
 
-/// A bound on attempts at the same time and on their rate.
-#[derive(Clone, Debug)]
-pub struct ConnectBudget {
-    half_open: usize,
-    half_open_max: usize,
-    /// When the rate allows the next attempt, were there no burst.
-    paced: Time,
-}
-
-/// Attempts per second after the first burst (libtorrent `connection_speed`).
+/// Attempts per second after the first burst (libtorrent: `connection_speed`).
 pub const CONNECTS_PER_S: u32 = 30;
 /// Attempts that may be begun at once after a rest, so that one live peer
 /// among fifty dead ones is found at once.
 pub const CONNECT_BURST: u32 = 50;
 
-const PACE: Duration = Duration::from_nanos(1_000_000_000 / CONNECTS_PER_S as u64);
+const PACE: Duration = Duration::from_micros(1_000_000 / CONNECTS_PER_S as u64);
+
+/// A bound on attempts at the same time and on their rate.
+#[derive(Clone, Debug)]
+pub struct ConnectBudget {
+    half_open: usize,
+    half_open_max: usize,
+    /// Saved-up pace at `counted`; an attempt costs one [`PACE`].
+    credit: Duration,
+    counted: Time,
+}
 
 impl ConnectBudget {
     /// A budget with its burst unspent.
     pub fn new(half_open_max: usize) -> Self {
-        Self { half_open: 0, half_open_max, paced: Time::START }
+        Self { half_open: 0, half_open_max, credit: PACE * CONNECT_BURST, counted: Time::START }
     }
 
     /// Changes the bound on attempts at the same time.
@@ -35,15 +36,14 @@ impl ConnectBudget {
 
     /// Whether an attempt may begin now.
     pub fn allow(&self, now: Time) -> bool {
-        self.half_open < self.half_open_max && self.paced_at() <= now
+        self.half_open < self.half_open_max && self.credit_at(now) >= PACE
     }
 
     /// An attempt begins.
     pub fn started(&mut self, now: Time) {
         self.half_open += 1;
-        // Credit for a rest is capped by never counting from before it.
-        let floor = now - PACE * (CONNECT_BURST - 1);
-        self.paced = self.paced.max(floor) + PACE;
+        self.credit = self.credit_at(now).saturating_sub(PACE);
+        self.counted = self.counted.max(now);
     }
 
     /// An attempt ended, well or badly.
@@ -51,9 +51,18 @@ impl ConnectBudget {
         self.half_open = self.half_open.saturating_sub(1);
     }
 
+    /// A torrent learned of its first peers: the burst is whole again, so that
+    /// it need not wait behind the attempts of the others.
+    pub fn boost(&mut self) {
+        self.credit = PACE * CONNECT_BURST;
+    }
+
     /// When an attempt may begin; [`Time::NEVER`] if one must end before.
     pub fn next_deadline(&self, now: Time) -> Time {
-        if self.half_open >= self.half_open_max { Time::NEVER } else { self.paced_at().max(now) }
+        if self.half_open >= self.half_open_max {
+            return Time::NEVER;
+        }
+        now + PACE.saturating_sub(self.credit_at(now))
     }
 
     /// Attempts that run.
@@ -61,7 +70,63 @@ impl ConnectBudget {
         self.half_open
     }
 
-    fn paced_at(&self) -> Time {
-        self.paced
+    fn credit_at(&self, now: Time) -> Duration {
+        (self.credit + now.since(self.counted)).min(PACE * CONNECT_BURST)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begin_all(budget: &mut ConnectBudget, now: Time) -> usize {
+        let mut begun = 0;
+        while budget.allow(now) {
+            budget.started(now);
+            begun += 1;
+        }
+        begun
+    }
+
+    #[test]
+    fn fifty_attempts_begin_at_once_and_thirty_in_each_second_after() {
+        let mut budget = ConnectBudget::new(1_000);
+        assert_eq!(begin_all(&mut budget, Time::START), 50);
+        let mut begun = 0;
+        let mut now = Time::START;
+        for _ in 0..30 {
+            assert!(budget.next_deadline(now) > now);
+            now = budget.next_deadline(now);
+            begun += begin_all(&mut budget, now);
+        }
+        assert_eq!(begun, 30);
+        let took = now.since(Time::START);
+        assert!(took > Duration::from_millis(990) && took < Duration::from_millis(1_010), "{took:?}");
+    }
+
+    #[test]
+    fn attempts_that_hang_stop_new_ones_until_they_end() {
+        let mut budget = ConnectBudget::new(3);
+        assert_eq!(begin_all(&mut budget, Time::START), 3);
+        assert_eq!(budget.next_deadline(Time::START), Time::NEVER);
+        budget.ended();
+        assert!(budget.allow(Time::START));
+        assert_eq!(budget.half_open(), 2);
+    }
+
+    #[test]
+    fn a_new_torrent_gets_the_whole_burst() {
+        let mut budget = ConnectBudget::new(1_000);
+        begin_all(&mut budget, Time::START);
+        budget.boost();
+        assert_eq!(begin_all(&mut budget, Time::START), 50);
+    }
+
+    #[test]
+    fn a_long_rest_saves_up_no_more_than_one_burst() {
+        let mut budget = ConnectBudget::new(1_000);
+        begin_all(&mut budget, Time::START);
+        let later = Time::START + Duration::from_secs(3_600);
+        assert_eq!(begin_all(&mut budget, later), 50);
     }
 }

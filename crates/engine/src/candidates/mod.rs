@@ -1,14 +1,32 @@
 //! The known addresses of one torrent, and which to connect to next.
 //!
-//! Mechanism only: how many connections there may be is the caller's.
+//! Mechanism only: how many connections there may be is the caller's
+//! ([`connect`] counts attempts). An address is tried again after a delay that
+//! grows with every failure, so that no peer ever sees a storm. Everything a
+//! remote can add is bounded by [`crate::limits`].
 
+mod address;
+mod backoff;
+mod banned;
 pub mod connect;
+mod rank;
+#[cfg(test)]
+mod tests;
 
-use std::net::{IpAddr, SocketAddr};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use core::net::{IpAddr, SocketAddr};
+
+use foldhash::fast::FixedState;
+use std::hash::BuildHasher;
 
 use crate::input::ConnectError;
+use crate::limits::{CANDIDATES_PER_TORRENT_MAX, SELF_ADDRS_PER_TORRENT_MAX};
 use crate::stats::PeerSource;
 use crate::time::Time;
+
+use backoff::Backoff;
+use banned::Banned;
+use rank::{Rank, Sources, Worth};
 
 /// Why a connection that was once up is no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,100 +46,336 @@ pub enum CloseKind {
 }
 
 /// The known addresses of one torrent.
+///
+/// ```text
+///           add             connecting              connected
+///  (unknown) ──▶ Ready ─────────────────▶ Connecting ────────▶ Connected
+///                  ▲                           │ failed            │ closed
+///                  └──────── Waiting ◀─────────┴───────────────────┘
+///                   time passes
+/// ```
 #[derive(Debug)]
 pub struct Candidates {
-    seed: u64,
+    known: BTreeMap<SocketAddr, Candidate>,
+    /// Those that may be tried now, best first.
+    ready: BTreeSet<Rank>,
+    /// Those that must wait, soonest first.
+    waiting: BTreeSet<(Time, SocketAddr)>,
+    /// Those that may be forgotten for a better one, most worthless last.
+    evictable: BTreeSet<Worth>,
+    listening: Vec<SocketAddr>,
+    /// Addresses that turned out to be ourselves, oldest first.
+    ourselves: VecDeque<SocketAddr>,
+    banned: Banned,
+    hasher: FixedState,
+}
+
+/// What is known of one address.
+#[derive(Clone, Debug)]
+struct Candidate {
+    state: State,
+    sources: Sources,
+    /// Attempts in a row that came to nothing.
+    failures: u8,
+    ever_connected: bool,
+    /// When the last attempt began; [`Time::START`] if there was none.
+    last_try: Time,
+    /// Random order among equals.
+    tie: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Ready,
+    Waiting(Time),
+    Connecting,
+    Connected(Time),
 }
 
 impl Candidates {
     /// No address. `seed` decides the jitter and the order among equals.
     pub fn new(seed: u64) -> Self {
-        Self { seed }
+        Self {
+            known: BTreeMap::new(),
+            ready: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+            evictable: BTreeSet::new(),
+            listening: Vec::new(),
+            ourselves: VecDeque::new(),
+            banned: Banned::default(),
+            hasher: FixedState::with_seed(seed),
+        }
     }
 
-    /// Our own listening addresses: never candidates of ours.
+    /// Our own listening addresses: never candidates of ours. An unspecified
+    /// one stands for the loopback addresses; others of this machine are found
+    /// out by their peer id ([`mark_self`](Self::mark_self)).
     pub fn set_self(&mut self, listening: &[SocketAddr]) {
-        let _ = (listening, self.seed);
+        self.listening = listening.iter().copied().map(address::canonical).collect();
+        let known = self.known.keys().copied();
+        let own: Vec<_> = known.filter(|addr| self.is_own(*addr)).collect();
+        for addr in own {
+            self.forget(addr);
+        }
     }
 
     /// Learns of an address. False if it is refused or known already.
+    ///
+    /// A user who names a known address again wants it tried now.
     pub fn add(&mut self, addr: SocketAddr, source: PeerSource, now: Time) -> bool {
-        let _ = (addr, source, now);
-        false
+        let addr = address::canonical(addr);
+        if !address::is_peer(addr) || self.is_banned(addr.ip()) || self.is_own(addr) {
+            return false;
+        }
+        if self.known.contains_key(&addr) {
+            self.add_source(addr, source, now);
+            return false;
+        }
+        if self.known.len() >= CANDIDATES_PER_TORRENT_MAX && !self.evict_for(source) {
+            return false;
+        }
+        let candidate = Candidate {
+            state: State::Ready,
+            sources: Sources::of(source),
+            failures: 0,
+            ever_connected: false,
+            last_try: Time::START,
+            tie: self.hasher.hash_one(addr) as u32,
+        };
+        self.known.insert(addr, candidate);
+        self.enqueue(addr, State::Ready);
+        true
     }
 
     /// The address to try now, if there is one. It stays the best one until
     /// [`connecting`](Self::connecting) is called.
+    ///
+    /// The user's come first, then those with the fewest failures, those never
+    /// connected, those tried longest ago, those of the best source.
     pub fn next(&mut self, now: Time) -> Option<SocketAddr> {
-        let _ = now;
-        None
+        while let Some(&(due, addr)) = self.waiting.first() {
+            if due > now {
+                break;
+            }
+            self.dequeue(addr);
+            self.enqueue(addr, State::Ready);
+        }
+        self.ready.first().map(Rank::addr)
     }
 
     /// An attempt begins.
     pub fn connecting(&mut self, addr: SocketAddr, now: Time) {
-        let _ = (addr, now);
+        let addr = address::canonical(addr);
+        self.dequeue(addr);
+        if let Some(candidate) = self.known.get_mut(&addr) {
+            candidate.state = State::Connecting;
+            candidate.last_try = now;
+        }
     }
 
     /// The attempt succeeded, or the peer at this address connected to us.
     pub fn connected(&mut self, addr: SocketAddr, now: Time) {
-        let _ = (addr, now);
+        let addr = address::canonical(addr);
+        self.dequeue(addr);
+        if let Some(candidate) = self.known.get_mut(&addr) {
+            candidate.state = State::Connected(now);
+            candidate.ever_connected = true;
+        }
     }
 
     /// The attempt failed, or the handshake after it did.
     pub fn failed(&mut self, addr: SocketAddr, now: Time, error: ConnectError) {
-        let _ = (addr, now, error);
+        let others = self.others();
+        self.retire(addr, now, |backoff, _| backoff.after_failure(error, others));
     }
 
     /// A connection ended.
     pub fn closed(&mut self, addr: SocketAddr, now: Time, why: CloseKind) {
-        let _ = (addr, now, why);
+        self.retire(addr, now, |backoff, lasted| backoff.after_close(why, lasted));
+    }
+
+    /// The torrent goes on after a pause, or ceased to be complete: addresses
+    /// that never failed need not wait any longer.
+    pub fn wake(&mut self, now: Time) {
+        let waiting: Vec<_> = self.waiting.iter().map(|&(_, addr)| addr).collect();
+        for addr in waiting {
+            let candidate = &self.known[&addr];
+            let earliest = candidate.last_try + backoff::RETRY_MIN;
+            if candidate.failures == 0 {
+                self.dequeue(addr);
+                self.enqueue(addr, State::Waiting(earliest.max(now)));
+            }
+        }
     }
 
     /// When an address becomes eligible: `now` if there is one already.
     pub fn next_deadline(&self, now: Time) -> Time {
-        let _ = now;
-        Time::NEVER
+        if !self.ready.is_empty() {
+            return now;
+        }
+        self.waiting.first().map_or(Time::NEVER, |&(due, _)| due.max(now))
     }
 
     /// Never again an address of this host.
     pub fn ban(&mut self, ip: IpAddr) {
-        let _ = ip;
+        let ip = ip.to_canonical();
+        self.banned.insert(ip);
+        let of_host: Vec<_> = self.known.range(address::all_ports(ip)).map(|(a, _)| *a).collect();
+        for addr in of_host {
+            self.forget(addr);
+        }
     }
 
     /// Whether the host is banned.
     pub fn is_banned(&self, ip: IpAddr) -> bool {
-        let _ = ip;
-        false
+        self.banned.contains(ip.to_canonical())
     }
 
     /// The peer at this address has our own peer id: never tried again.
     pub fn mark_self(&mut self, addr: SocketAddr) {
-        let _ = addr;
+        let addr = address::canonical(addr);
+        self.forget(addr);
+        if self.ourselves.contains(&addr) {
+            return;
+        }
+        if self.ourselves.len() >= SELF_ADDRS_PER_TORRENT_MAX {
+            self.ourselves.pop_front();
+        }
+        self.ourselves.push_back(addr);
     }
 
     /// Forgets every address that only this source named, connected or not.
     pub fn drop_source(&mut self, source: PeerSource) {
-        let _ = source;
+        let named: Vec<_> = self.known.iter().filter(|(_, c)| c.sources.contains(source)).map(|(a, _)| *a).collect();
+        for addr in named {
+            let state = self.known[&addr].state;
+            self.dequeue(addr);
+            let candidate = self.known.get_mut(&addr).expect("listed above");
+            candidate.sources.remove(source);
+            if candidate.sources.is_empty() {
+                self.known.remove(&addr);
+            } else if matches!(state, State::Ready | State::Waiting(_)) {
+                self.enqueue(addr, state);
+            }
+        }
     }
 
-    /// How the address became known, best source first.
+    /// How the address became known: of several sources the best.
     pub fn source(&self, addr: SocketAddr) -> Option<PeerSource> {
-        let _ = addr;
-        None
+        self.known.get(&address::canonical(addr)).map(|candidate| candidate.sources.best())
     }
 
     /// All known addresses, connected ones included.
     pub fn len(&self) -> usize {
-        0
+        self.known.len()
     }
 
     /// Whether no address is known.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.known.is_empty()
     }
 
     /// Known addresses that are neither connected nor being tried.
     pub fn connectable(&self) -> usize {
-        0
+        self.ready.len() + self.waiting.len()
+    }
+
+    fn is_own(&self, addr: SocketAddr) -> bool {
+        self.ourselves.contains(&addr) || self.listening.iter().any(|own| address::reaches(*own, addr))
+    }
+
+    /// Whether there is another address to turn to.
+    fn others(&self) -> bool {
+        self.known.len() > 1
+    }
+
+    fn add_source(&mut self, addr: SocketAddr, source: PeerSource, now: Time) {
+        let state = self.known[&addr].state;
+        self.dequeue(addr);
+        let candidate = self.known.get_mut(&addr).expect("the caller looked it up");
+        candidate.sources.add(source);
+        let state = match state {
+            State::Waiting(_) if source == PeerSource::User => {
+                candidate.failures = 0;
+                State::Waiting((candidate.last_try + backoff::RETRY_MIN).max(now))
+            }
+            other => other,
+        };
+        match state {
+            State::Ready | State::Waiting(_) => self.enqueue(addr, state),
+            State::Connecting | State::Connected(_) => candidate.state = state,
+        }
+    }
+
+    /// Ends an attempt or a connection: the address waits as `backoff` says.
+    fn retire(&mut self, addr: SocketAddr, now: Time, backoff: impl FnOnce(&mut Backoff, std::time::Duration) -> std::time::Duration) {
+        let addr = address::canonical(addr);
+        self.dequeue(addr);
+        let Some(candidate) = self.known.get_mut(&addr) else {
+            return;
+        };
+        let lasted = match candidate.state {
+            State::Connected(since) => now.since(since),
+            _ => std::time::Duration::ZERO,
+        };
+        let jitter = self.hasher.hash_one((addr, now.as_micros())) as u16;
+        let mut rule = Backoff::new(candidate.failures, candidate.sources.contains(PeerSource::User), jitter);
+        let delay = backoff(&mut rule, lasted);
+        candidate.failures = rule.failures();
+        self.enqueue(addr, State::Waiting(now + delay));
+    }
+
+    /// Makes room for an address of `source`. False if all others are better.
+    fn evict_for(&mut self, source: PeerSource) -> bool {
+        let Some(worst) = self.evictable.last().copied() else {
+            return false;
+        };
+        let evict = worst.is_worse_than_new(source);
+        if evict {
+            self.forget(worst.addr());
+        }
+        evict
+    }
+
+    fn forget(&mut self, addr: SocketAddr) {
+        self.dequeue(addr);
+        self.known.remove(&addr);
+    }
+
+    fn enqueue(&mut self, addr: SocketAddr, state: State) {
+        let Some(candidate) = self.known.get_mut(&addr) else {
+            return;
+        };
+        candidate.state = state;
+        match state {
+            State::Ready => {
+                self.ready.insert(Rank::of(addr, candidate));
+            }
+            State::Waiting(due) => {
+                self.waiting.insert((due, addr));
+            }
+            State::Connecting | State::Connected(_) => return,
+        }
+        if !candidate.sources.contains(PeerSource::User) {
+            self.evictable.insert(Worth::of(addr, candidate));
+        }
+    }
+
+    /// Takes the address out of the queues, as it must be before anything that
+    /// decides its place there changes.
+    fn dequeue(&mut self, addr: SocketAddr) {
+        let Some(candidate) = self.known.get(&addr) else {
+            return;
+        };
+        match candidate.state {
+            State::Ready => {
+                self.ready.remove(&Rank::of(addr, candidate));
+            }
+            State::Waiting(due) => {
+                self.waiting.remove(&(due, addr));
+            }
+            State::Connecting | State::Connected(_) => return,
+        }
+        self.evictable.remove(&Worth::of(addr, candidate));
     }
 }

@@ -5,8 +5,13 @@
 //! (BEP 15, 41). Both are values without socket, clock or randomness of their
 //! own; an HTTP announce is carried out by the host.
 
+mod rows;
 mod set;
+mod slot;
+#[cfg(test)]
+mod tests;
 pub mod udp;
+mod walk;
 
 use std::time::Duration;
 

@@ -1,14 +1,25 @@
 //! Announces over UDP (BEP 15, BEP 41), for all torrents of the engine.
+//!
+//! Owns connection ids, transaction ids, retransmission and the matching of
+//! answers. Decides neither whom to ask nor when; has no socket and no
+//! resolver, but asks its caller for both.
 
-use std::net::{IpAddr, SocketAddr};
+mod agenda;
+mod client;
+mod connection;
+mod exchange;
+mod hosts;
+mod target;
+
+use core::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use rand_core::Rng;
 use superseed_proto::{PeerId, SwarmKey};
+
+pub use client::UdpTrackers;
 
 use super::{AnnounceAnswer, AnnounceEvent, FailureKind};
 use crate::ids::{AnnounceKey, ListenerId};
-use crate::time::Time;
 
 /// An announce to be made over UDP.
 #[derive(Clone, Debug)]
@@ -84,49 +95,4 @@ pub struct UdpFailure {
     pub kind: FailureKind,
     /// One sentence.
     pub message: String,
-}
-
-/// The UDP tracker client: connection ids, retransmission, matching.
-#[derive(Debug, Default)]
-pub struct UdpTrackers {}
-
-impl UdpTrackers {
-    /// A client that knows no tracker.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Begins an announce; everything that follows comes from
-    /// [`poll`](Self::poll), which must be called next.
-    pub fn start(&mut self, announce: AnnounceKey, request: UdpAnnounce, now: Time) {
-        let _ = (announce, request, now);
-    }
-
-    /// A name was looked up; `addrs` is empty if that failed.
-    pub fn resolved(&mut self, host: &str, addrs: &[IpAddr], now: Time) {
-        let _ = (host, addrs, now);
-    }
-
-    /// A datagram arrived. False means that it is not for this client.
-    /// [`poll`](Self::poll) must be called after true.
-    pub fn on_datagram(&mut self, listener: ListenerId, from: SocketAddr, bytes: &[u8], now: Time) -> bool {
-        let _ = (listener, from, bytes, now);
-        false
-    }
-
-    /// Forgets an announce; nothing more is heard of it.
-    pub fn cancel(&mut self, announce: AnnounceKey) {
-        let _ = announce;
-    }
-
-    /// Pushes what is to be done now. `secret` makes the transaction ids,
-    /// which must not be guessed (they keep forged answers out).
-    pub fn poll(&mut self, now: Time, secret: &mut impl Rng, out: &mut Vec<UdpAction>) {
-        let _ = (now, secret.next_u32(), out);
-    }
-
-    /// When [`poll`](Self::poll) has something to do.
-    pub fn next_deadline(&self) -> Time {
-        Time::NEVER
-    }
 }

@@ -1,0 +1,33 @@
+//! Banned hosts, bounded: the oldest ban is forgotten first.
+
+use std::collections::{BTreeSet, VecDeque};
+use core::net::IpAddr;
+
+use crate::limits::BANNED_PER_TORRENT_MAX;
+
+/// A bounded set of canonical addresses in the order of their bans.
+#[derive(Debug, Default)]
+pub(super) struct Banned {
+    hosts: BTreeSet<IpAddr>,
+    order: VecDeque<IpAddr>,
+}
+
+impl Banned {
+    /// Adds a host; at the limit, the oldest makes room.
+    pub(super) fn insert(&mut self, ip: IpAddr) {
+        if !self.hosts.insert(ip) {
+            return;
+        }
+        self.order.push_back(ip);
+        if self.order.len() > BANNED_PER_TORRENT_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.hosts.remove(&oldest);
+        }
+    }
+
+    /// Whether a host is banned.
+    pub(super) fn contains(&self, ip: IpAddr) -> bool {
+        self.hosts.contains(&ip)
+    }
+}
