@@ -1,0 +1,247 @@
+//! One torrent's bytes on one disk: what is there, what of it is durable, and
+//! the resume record.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use superseed_engine::DiskErrorKind;
+use superseed_engine::disk::{DiskError, OpenReport, ResumeSnapshot};
+use superseed_proto::bitfield::Bitfield;
+use superseed_proto::layout::{BLOCK_LEN, Block, Layout, PieceIndex};
+
+use crate::content::Content;
+use crate::rng::Rng;
+
+/// What a crash does to writes that no sync covered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CrashLoss {
+    /// Only the process died: the system still writes everything.
+    Nothing,
+    /// Power cut: each unsynced block is kept, lost, or half written.
+    Unsynced,
+}
+
+/// The bytes of one block on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Cell {
+    /// Never written: reads as zeroes where a later block made the file longer.
+    Hole,
+    /// Equal to the source.
+    Source,
+    /// Something else.
+    Other(Box<[u8]>),
+}
+
+/// One torrent's data.
+pub(crate) struct Store {
+    content: Arc<Content>,
+    cells: Vec<Cell>,
+    /// What the cells that were written since the last sync held before.
+    unsynced: BTreeMap<usize, Cell>,
+    record: Option<ResumeSnapshot>,
+    /// Something was written since the record: sizes or times differ from it.
+    written_since_record: bool,
+    pub(crate) fault: Option<DiskErrorKind>,
+    cells_per_piece: usize,
+}
+
+impl Store {
+    pub(crate) fn new(content: Arc<Content>) -> Self {
+        let layout = content.layout();
+        let cells_per_piece = layout.piece_len_nominal().div_ceil(BLOCK_LEN) as usize;
+        let count = cells_per_piece * layout.piece_count() as usize;
+        Self {
+            content,
+            cells: vec![Cell::Hole; count],
+            unsynced: BTreeMap::new(),
+            record: None,
+            written_since_record: false,
+            fault: None,
+            cells_per_piece,
+        }
+    }
+
+    pub(crate) fn content(&self) -> &Arc<Content> {
+        &self.content
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        self.content.layout()
+    }
+
+    /// Puts the whole content there, durable and without a record, as a user
+    /// does who wants to seed.
+    pub(crate) fn fill(&mut self) {
+        for piece in self.layout().pieces() {
+            for at in self.piece_cells(piece) {
+                self.cells[at] = Cell::Source;
+            }
+        }
+    }
+
+    /// A resume record that says everything is there.
+    pub(crate) fn record_everything(&mut self) {
+        self.record = Some(ResumeSnapshot {
+            pieces: Bitfield::full(self.layout().piece_count()),
+            totals: superseed_engine::disk::RecordTotals {
+                completed_told: true,
+                ..Default::default()
+            },
+        });
+    }
+
+    fn piece_cells(&self, piece: PieceIndex) -> std::ops::Range<usize> {
+        let first = piece.0 as usize * self.cells_per_piece;
+        first..first + self.layout().block_count(piece) as usize
+    }
+
+    pub(super) fn cell_at(&self, piece: PieceIndex, begin: u32) -> usize {
+        piece.0 as usize * self.cells_per_piece + (begin / BLOCK_LEN) as usize
+    }
+
+    pub(super) fn cell(&self, at: usize) -> &Cell {
+        &self.cells[at]
+    }
+
+    pub(super) fn used_bytes(&self) -> u64 {
+        let written = self
+            .cells
+            .iter()
+            .filter(|cell| **cell != Cell::Hole)
+            .count();
+        written as u64 * u64::from(BLOCK_LEN)
+    }
+
+    pub(super) fn is_hole(&self, at: usize) -> bool {
+        self.cells[at] == Cell::Hole
+    }
+
+    pub(super) fn set_cell(&mut self, at: usize, cell: Cell) {
+        let old = std::mem::replace(&mut self.cells[at], cell);
+        self.unsynced.entry(at).or_insert(old);
+        self.written_since_record = true;
+    }
+
+    pub(super) fn sync(&mut self) {
+        self.unsynced.clear();
+    }
+
+    pub(super) fn save(&mut self, record: ResumeSnapshot) {
+        self.record = Some(record);
+        self.written_since_record = false;
+    }
+
+    pub(super) fn open_report(&self) -> OpenReport {
+        let count = self.layout().piece_count();
+        let mut unchecked = Bitfield::new(count);
+        let unchanged = !self.written_since_record;
+        let trusted = match &self.record {
+            Some(record) if unchanged => record.pieces.clone(),
+            _ => Bitfield::new(count),
+        };
+        for piece in self.layout().pieces() {
+            let some = self.piece_cells(piece).any(|at| !self.is_hole(at));
+            if some && !trusted.has(piece) {
+                unchecked.insert(piece);
+            }
+        }
+        OpenReport {
+            trusted,
+            unchecked,
+            record: self.record.as_ref().map(|record| record.totals),
+        }
+    }
+
+    /// Whether every byte of the piece equals the source.
+    pub(crate) fn piece_is_right(&self, piece: PieceIndex) -> bool {
+        self.cells[self.piece_cells(piece)]
+            .iter()
+            .all(|cell| *cell == Cell::Source)
+    }
+
+    /// Whether nothing of the piece was ever written.
+    pub(super) fn piece_is_absent(&self, piece: PieceIndex) -> bool {
+        self.cells[self.piece_cells(piece)]
+            .iter()
+            .all(|cell| *cell == Cell::Hole)
+    }
+
+    /// Pieces of which every byte equals the source.
+    pub(crate) fn right_pieces(&self) -> u32 {
+        self.layout()
+            .pieces()
+            .filter(|piece| self.piece_is_right(*piece))
+            .count() as u32
+    }
+
+    /// Pieces that the resume record names.
+    pub(crate) fn recorded_pieces(&self) -> u32 {
+        self.record
+            .as_ref()
+            .map_or(0, |record| record.pieces.count())
+    }
+
+    /// Spoils a piece behind the engine's back.
+    pub(crate) fn spoil(&mut self, piece: PieceIndex) {
+        let at = self.cell_at(piece, 0);
+        let len = self.layout().block_len(Block { piece, index: 0 });
+        self.cells[at] = Cell::Other(vec![0x5a; len as usize].into());
+        self.written_since_record = true;
+    }
+
+    pub(super) fn crash(&mut self, loss: CrashLoss, rng: &mut Rng) {
+        let unsynced = std::mem::take(&mut self.unsynced);
+        if loss == CrashLoss::Nothing {
+            return;
+        }
+        for (at, before) in unsynced {
+            match rng.below(3) {
+                0 => {}
+                1 => self.cells[at] = before,
+                _ => self.cells[at] = Cell::Other(vec![0; BLOCK_LEN as usize].into()),
+            }
+        }
+    }
+
+    /// Whether every recorded piece is really there.
+    pub(super) fn check_record(&self) -> Result<(), String> {
+        let Some(record) = &self.record else {
+            return Ok(());
+        };
+        match record
+            .pieces
+            .iter()
+            .find(|piece| !self.piece_is_right(*piece))
+        {
+            Some(piece) => Err(format!(
+                "the resume record names {piece:?}, which is not on disk"
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// The bytes of a block, if it was ever written.
+    pub(super) fn block_bytes(&self, block: Block) -> Option<&[u8]> {
+        match &self.cells[self.cell_at(block.piece, block.begin())] {
+            Cell::Hole => None,
+            Cell::Source => Some(self.content.block(block)),
+            Cell::Other(bytes) => Some(&bytes[..self.layout().block_len(block) as usize]),
+        }
+    }
+
+    pub(super) fn failure(&self) -> Option<DiskError> {
+        self.fault.map(|kind| self.error(kind))
+    }
+
+    pub(super) fn error(&self, kind: DiskErrorKind) -> DiskError {
+        let what = match kind {
+            DiskErrorKind::Full => "no space left on device",
+            DiskErrorKind::ReadOnly => "permission denied",
+            DiskErrorKind::Foreign => "a file in the way is not ours",
+            DiskErrorKind::Locked => "another process uses it",
+            DiskErrorKind::Io => "input/output error",
+        };
+        let message = format!("/sim/{}: {what}", self.content.name());
+        DiskError { kind, message }
+    }
+}

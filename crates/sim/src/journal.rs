@@ -1,0 +1,82 @@
+//! What every engine was told and what it asked for: a digest of the whole
+//! run, and a trace of it on demand.
+//!
+//! Two runs of one seed must have one digest. The digest covers every action
+//! in its `Debug` form with host and time, and the beginning of every run of
+//! bytes that was sent; block payloads are compared with the source elsewhere.
+
+use std::fmt::{self, Write as _};
+use std::hash::{BuildHasher as _, Hasher as _};
+
+use foldhash::fast::{FixedState, FoldHasher};
+use superseed_engine::Time;
+
+/// How many bytes of each slice sent count.
+const BYTES_HASHED_MAX: usize = 64;
+
+/// The digest of a run.
+pub(crate) struct Journal {
+    digest: FoldHasher<'static>,
+    entries: u64,
+    trace: bool,
+}
+
+impl Journal {
+    pub(crate) fn new(trace: bool) -> Self {
+        Self {
+            digest: FixedState::with_seed(0).build_hasher(),
+            entries: 0,
+            trace,
+        }
+    }
+
+    /// Notes something that must be the same in every run of this seed.
+    pub(crate) fn action(&mut self, now: Time, host: usize, action: &impl fmt::Debug) {
+        self.entries += 1;
+        self.digest.write_u64(now.as_micros());
+        self.digest.write_u64(host as u64);
+        write!(Sink(&mut self.digest), "{action:?}").expect("a hasher takes everything");
+        if self.trace {
+            eprintln!("{now:?} host {host} -> {action:?}");
+        }
+    }
+
+    /// Notes bytes that an engine sent.
+    pub(crate) fn sent(&mut self, host: usize, bytes: &[u8]) {
+        self.digest.write_u64(host as u64);
+        self.digest.write_usize(bytes.len());
+        self.digest
+            .write(&bytes[..bytes.len().min(BYTES_HASHED_MAX)]);
+    }
+
+    /// Shows an input in a trace; inputs follow from actions and are not hashed.
+    pub(crate) fn input(&self, now: Time, host: usize, input: &impl fmt::Debug) {
+        if self.trace {
+            let text = format!("{input:?}");
+            let end = text
+                .char_indices()
+                .nth(400)
+                .map_or(text.len(), |(at, _)| at);
+            eprintln!("{now:?} host {host} <- {}", &text[..end]);
+        }
+    }
+
+    /// The digest so far.
+    pub(crate) fn digest(&self) -> u64 {
+        self.digest.finish()
+    }
+
+    /// How many actions were noted.
+    pub(crate) fn entries(&self) -> u64 {
+        self.entries
+    }
+}
+
+struct Sink<'a>(&'a mut FoldHasher<'static>);
+
+impl fmt::Write for Sink<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.write(text.as_bytes());
+        Ok(())
+    }
+}

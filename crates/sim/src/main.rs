@@ -1,0 +1,92 @@
+//! `superseed-sim`: runs a scenario again, to see what happens in it.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use superseed_sim::scenario::{self, Scenario};
+
+const USAGE: &str =
+    "usage: superseed-sim [--list] [--scenario NAME] [--seed N] [--seeds COUNT] [--trace]
+
+Runs one scenario, or all, with one seed, or COUNT seeds from N on. Each run is
+made twice and compared, unless it is traced. A trace goes to standard error.";
+
+struct Plan {
+    scenarios: Vec<Scenario>,
+    seed: u64,
+    seeds: u64,
+    trace: bool,
+    list: bool,
+}
+
+fn parse(mut args: impl Iterator<Item = String>) -> Result<Plan, String> {
+    let mut plan = Plan {
+        scenarios: Vec::new(),
+        seed: 0,
+        seeds: 1,
+        trace: false,
+        list: false,
+    };
+    while let Some(arg) = args.next() {
+        let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
+        match arg.as_str() {
+            "--scenario" => {
+                let name = value()?;
+                let found = scenario::named(&name);
+                plan.scenarios
+                    .push(found.ok_or_else(|| format!("no scenario is called {name:?}"))?);
+            }
+            "--seed" => plan.seed = number(&value()?)?,
+            "--seeds" => plan.seeds = number(&value()?)?,
+            "--trace" => plan.trace = true,
+            "--list" => plan.list = true,
+            _ => return Err(USAGE.to_owned()),
+        }
+    }
+    if plan.scenarios.is_empty() {
+        plan.scenarios = scenario::all().collect();
+    }
+    Ok(plan)
+}
+
+fn number(text: &str) -> Result<u64, String> {
+    text.parse()
+        .map_err(|_| format!("{text:?} is not a number"))
+}
+
+fn main() -> ExitCode {
+    let plan = match parse(std::env::args().skip(1)) {
+        Ok(plan) => plan,
+        Err(why) => {
+            eprintln!("{why}");
+            return ExitCode::from(2);
+        }
+    };
+    for scenario in &plan.scenarios {
+        if plan.list {
+            println!("{:28} {}", scenario.name, scenario.about);
+            continue;
+        }
+        for seed in plan.seed..plan.seed + plan.seeds {
+            let outcome = if plan.trace {
+                scenario.run(seed, true)
+            } else {
+                scenario.run_twice(seed)
+            };
+            let figures: Vec<String> = outcome
+                .figures
+                .iter()
+                .map(|(name, value)| format!("{name}={value:.3}"))
+                .collect();
+            println!(
+                "{} seed {seed}: {:.1} s, {} actions, digest {:016x} {}",
+                scenario.name,
+                outcome.time.as_secs_f64(),
+                outcome.actions,
+                outcome.digest,
+                figures.join(" ")
+            );
+        }
+    }
+    ExitCode::SUCCESS
+}

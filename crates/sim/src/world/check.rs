@@ -1,0 +1,105 @@
+//! Checks that run beside everything that happens, cheap enough to be always on.
+
+use superseed_engine::config::ChokerKind;
+use superseed_engine::engine::Reason;
+use superseed_engine::limits::{REQUESTS_IN_QUEUE_MAX, REQUESTS_OUTSTANDING_MAX};
+use superseed_engine::stats::PeerStats;
+use superseed_engine::{Settings, Time};
+
+use super::{HostId, World};
+
+/// So many events at one moment mean that time stands still.
+const EVENTS_PER_MOMENT_MAX: u32 = 5_000_000;
+/// So many ticks of one engine at one moment mean that it does not clear what
+/// it was woken for.
+const TICKS_PER_MOMENT_MAX: u32 = 1_000;
+/// The statistics of a host are looked at once in so many of its inputs.
+const INPUTS_PER_LOOK: u64 = 512;
+
+/// A tick that is about to be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct WakeCheck {
+    pub(super) host: usize,
+    pub(super) deadline: Time,
+    pub(super) reason: Reason,
+}
+
+/// Notices that time stands still.
+#[derive(Default)]
+pub(super) struct Watch {
+    moment: Time,
+    events: u32,
+    ticks: Vec<(Time, u32)>,
+}
+
+impl Watch {
+    pub(super) fn event(&mut self, at: Time) -> Result<(), String> {
+        if at < self.moment {
+            return Err(format!("an event of {at:?} comes after {:?}", self.moment));
+        }
+        if at > self.moment {
+            self.moment = at;
+            self.events = 0;
+        }
+        self.events += 1;
+        if self.events > EVENTS_PER_MOMENT_MAX {
+            return Err("time stands still: events beget events".to_owned());
+        }
+        Ok(())
+    }
+
+    pub(super) fn tick(&mut self, now: Time, tick: WakeCheck) -> Result<(), String> {
+        if self.ticks.len() <= tick.host {
+            self.ticks.resize(tick.host + 1, (Time::START, 0));
+        }
+        let (moment, count) = &mut self.ticks[tick.host];
+        if *moment != now {
+            (*moment, *count) = (now, 0);
+        }
+        *count += 1;
+        if *count > TICKS_PER_MOMENT_MAX {
+            return Err(format!("the engine does not clear its deadline: {tick:?}"));
+        }
+        Ok(())
+    }
+}
+
+impl World {
+    /// Looks at a host's peers now and then.
+    pub(super) fn check_host(&self, id: HostId) {
+        let host = &self.hosts[id.0];
+        if !host.inputs.is_multiple_of(INPUTS_PER_LOOK) {
+            return;
+        }
+        let Some(engine) = &host.engine else { return };
+        for torrent in host.torrents.iter().filter_map(|torrent| torrent.key) {
+            let peers = engine.peer_stats(torrent, self.now).unwrap_or_default();
+            if let Err(why) = check_peers(engine.settings(), &peers) {
+                self.fail(&format!("{id:?}: {why}"));
+            }
+        }
+    }
+}
+
+fn check_peers(settings: &Settings, peers: &[PeerStats]) -> Result<(), String> {
+    for peer in peers {
+        if peer.requests_out > REQUESTS_OUTSTANDING_MAX {
+            return Err(format!("{} requests at {}", peer.requests_out, peer.addr));
+        }
+        if peer.requests_in > REQUESTS_IN_QUEUE_MAX {
+            return Err(format!(
+                "{} requests of {} wait",
+                peer.requests_in, peer.addr
+            ));
+        }
+    }
+    if let (Some(slots), ChokerKind::Default) = (settings.upload_slots, settings.choker) {
+        let served =
+            |peer: &&PeerStats| !peer.am_choking && peer.peer_interested && !peer.optimistic;
+        let unchoked = peers.iter().filter(served).count();
+        if unchoked > slots {
+            return Err(format!("{unchoked} peers unchoked with {slots} slots"));
+        }
+    }
+    Ok(())
+}

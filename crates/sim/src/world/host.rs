@@ -1,0 +1,352 @@
+//! Machines with an engine: what a scenario does with them and asks of them.
+
+use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use slotmap::SecondaryMap;
+use superseed_engine::stats::{PeerStats, TorrentStats, TrackerStats};
+use superseed_engine::{
+    AddTorrent, AnnounceKey, Command, ConnKey, DiskErrorKind, Engine, Event, EventKind, Input,
+    ListenerId, Outbox, Settings, Ticket, Time, TorrentKey, TorrentOptions,
+};
+use superseed_proto::layout::PieceIndex;
+
+use super::{HostSpec, World};
+use crate::content::Content;
+use crate::disk::{CrashLoss, Disk, Store};
+use crate::net::{EndId, Inbound, NodeId};
+use crate::rng::Rng;
+
+/// A machine with an engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HostId(pub(crate) usize);
+
+/// How far a host is with a torrent in this run of its engine.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    /// Pieces verified since the engine started, by the data of peers.
+    pub pieces: u32,
+    /// When the last piece was verified, once all are there.
+    pub finished: Option<Time>,
+    /// When the engine said `Complete`.
+    pub completed: Option<Time>,
+    /// Pieces that hashed wrong.
+    pub failed_pieces: Vec<PieceIndex>,
+    /// Addresses that were banned.
+    pub banned: Vec<SocketAddr>,
+}
+
+pub(super) struct Torrent {
+    pub(super) content: Arc<Content>,
+    pub(super) key: Option<TorrentKey>,
+    pub(super) progress: Progress,
+    ticket: Ticket,
+}
+
+pub(super) struct Conn {
+    pub(super) end: EndId,
+    pub(super) up: bool,
+    /// Waits for `WantRead`.
+    pub(super) read_waits: bool,
+    /// Waits for `WantWrite`; if not, for room.
+    pub(super) queued_write: bool,
+}
+
+/// A machine with an engine, and all that a host keeps for it.
+pub(super) struct Host {
+    pub(super) node: NodeId,
+    pub(super) spec: HostSpec,
+    pub(super) disk: Disk,
+    pub(super) rng: Rng,
+    /// The engine; none while the machine is off.
+    pub(super) engine: Option<Engine>,
+    /// Counts starts of the engine, so that late answers are dropped.
+    pub(super) run: u32,
+    pub(super) outbox: Outbox,
+    pub(super) conns: SecondaryMap<ConnKey, Conn>,
+    pub(super) by_end: HashMap<EndId, ConnKey>,
+    pub(super) waiting: HashMap<Ticket, EndId>,
+    pub(super) announcing: HashSet<AnnounceKey>,
+    pub(super) to_write: Vec<ConnKey>,
+    pub(super) to_read: Vec<ConnKey>,
+    /// The tick that is scheduled, and its number.
+    pub(super) wake_at: Time,
+    pub(super) wake_number: u32,
+    pub(super) torrents: Vec<Torrent>,
+    pub(super) events: Vec<(Time, Event)>,
+    pub(super) tickets: u64,
+    pub(super) inputs: u64,
+    pub(super) shut_down: bool,
+}
+
+impl Host {
+    pub(super) fn new(node: NodeId, spec: HostSpec, disk: Disk, rng: Rng) -> Self {
+        Self {
+            node,
+            spec,
+            disk,
+            rng,
+            engine: None,
+            run: 0,
+            outbox: Outbox::new(),
+            conns: SecondaryMap::new(),
+            by_end: HashMap::new(),
+            waiting: HashMap::new(),
+            announcing: HashSet::new(),
+            to_write: Vec::new(),
+            to_read: Vec::new(),
+            wake_at: Time::NEVER,
+            wake_number: 0,
+            torrents: Vec::new(),
+            events: Vec::new(),
+            tickets: 0,
+            inputs: 0,
+            shut_down: false,
+        }
+    }
+
+    pub(super) fn next_ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        Ticket(self.tickets)
+    }
+
+    pub(super) fn engine(&mut self) -> &mut Engine {
+        self.engine
+            .as_mut()
+            .expect("a machine that is off gets no input")
+    }
+
+    pub(super) fn torrent_mut(&mut self, key: TorrentKey) -> Option<&mut Torrent> {
+        self.torrents
+            .iter_mut()
+            .find(|torrent| torrent.key == Some(key))
+    }
+
+    /// Notes the key that the engine gave a torrent.
+    pub(super) fn added(&mut self, ticket: Ticket, key: TorrentKey) {
+        let torrent = self
+            .torrents
+            .iter_mut()
+            .find(|torrent| torrent.ticket == ticket);
+        let torrent = torrent.expect("the engine answers tickets that it was given");
+        torrent.key = Some(key);
+        self.disk.name(key, &torrent.content);
+    }
+}
+
+impl World {
+    /// Starts the engine of a host.
+    pub(super) fn boot(&mut self, id: HostId) {
+        let addr = self.addr(id);
+        let host = &mut self.hosts[id.0];
+        let mut seed = [0; 32];
+        host.rng.fill(&mut seed);
+        host.engine = Some(Engine::new(host.spec.settings.clone(), seed));
+        host.run += 1;
+        host.shut_down = false;
+        self.net.set_inbound(self.hosts[id.0].node, Inbound::Open);
+        self.feed(
+            id,
+            Input::Listening {
+                listener: ListenerId(0),
+                addr,
+            },
+        );
+    }
+
+    /// Adds a torrent of which the host has nothing, or what is on its disk.
+    pub fn add_torrent(&mut self, id: HostId, content: &Arc<Content>, options: TorrentOptions) {
+        let host = &mut self.hosts[id.0];
+        host.disk.store(content);
+        let ticket = host.next_ticket();
+        host.torrents.push(Torrent {
+            content: Arc::clone(content),
+            key: None,
+            progress: Progress::default(),
+            ticket,
+        });
+        let metainfo = Arc::clone(content.metainfo());
+        let add = AddTorrent {
+            ticket,
+            metainfo,
+            options,
+        };
+        self.command(id, Command::Add(Box::new(add)));
+    }
+
+    /// Adds a torrent that the host has in full, with a record that says so.
+    pub fn add_seed(&mut self, id: HostId, content: &Arc<Content>, options: TorrentOptions) {
+        let store = self.hosts[id.0].disk.store(content);
+        store.fill();
+        store.record_everything();
+        self.add_torrent(id, content, options);
+    }
+
+    /// Gives a host's engine a command.
+    pub fn command(&mut self, id: HostId, command: Command) {
+        self.feed(id, Input::Command(command));
+        self.settle_net();
+    }
+
+    /// Changes a host's settings.
+    pub fn configure(&mut self, id: HostId, change: impl FnOnce(&mut Settings)) {
+        let mut settings = self.hosts[id.0].spec.settings.clone();
+        change(&mut settings);
+        self.hosts[id.0].spec.settings = settings.clone();
+        self.command(id, Command::Configure(Box::new(settings)));
+    }
+
+    /// Tells a host of a peer.
+    pub fn introduce(&mut self, id: HostId, content: &Arc<Content>, peer: SocketAddr) {
+        let key = self.torrent_key(id, content);
+        self.command(id, Command::AddPeer(key, peer));
+    }
+
+    /// What the host's engine calls this torrent.
+    pub fn torrent_key(&self, id: HostId, content: &Arc<Content>) -> TorrentKey {
+        let key = self.torrent(id, content).key;
+        key.unwrap_or_else(|| self.fail("the engine did not take the torrent"))
+    }
+
+    fn torrent(&self, id: HostId, content: &Arc<Content>) -> &Torrent {
+        let torrents = self.hosts[id.0].torrents.iter();
+        let mut named = torrents.filter(|torrent| torrent.content.swarm() == content.swarm());
+        named
+            .next_back()
+            .unwrap_or_else(|| self.fail("the host was given no such torrent"))
+    }
+
+    /// How far a host is with a torrent.
+    pub fn progress(&self, id: HostId, content: &Arc<Content>) -> &Progress {
+        &self.torrent(id, content).progress
+    }
+
+    /// Whether all pieces were verified.
+    pub fn finished(&self, id: HostId, content: &Arc<Content>) -> bool {
+        self.progress(id, content).finished.is_some()
+    }
+
+    /// What the engine told its user, with the time.
+    pub fn events(&self, id: HostId) -> &[(Time, Event)] {
+        &self.hosts[id.0].events
+    }
+
+    /// Whether the engine told its user something of this kind.
+    pub fn saw(&self, id: HostId, wanted: impl Fn(&EventKind) -> bool) -> bool {
+        self.events(id).iter().any(|(_, event)| wanted(&event.kind))
+    }
+
+    /// The engine's statistics of a torrent.
+    pub fn stats(&self, id: HostId, content: &Arc<Content>) -> TorrentStats {
+        let key = self.torrent_key(id, content);
+        let engine = self.hosts[id.0].engine.as_ref();
+        let stats = engine.and_then(|engine| engine.torrent_stats(key, self.now));
+        stats.unwrap_or_else(|| self.fail("the engine has no statistics of the torrent"))
+    }
+
+    /// The engine's statistics of a torrent's peers.
+    pub fn peers(&self, id: HostId, content: &Arc<Content>) -> Vec<PeerStats> {
+        let key = self.torrent_key(id, content);
+        let engine = self.hosts[id.0].engine.as_ref();
+        engine
+            .and_then(|engine| engine.peer_stats(key, self.now))
+            .unwrap_or_default()
+    }
+
+    /// The engine's statistics of a torrent's trackers.
+    pub fn trackers(&self, id: HostId, content: &Arc<Content>) -> Vec<TrackerStats> {
+        let key = self.torrent_key(id, content);
+        let engine = self.hosts[id.0].engine.as_ref();
+        engine
+            .and_then(|engine| engine.tracker_stats(key, self.now))
+            .unwrap_or_default()
+    }
+
+    /// A torrent's data on a host's disk.
+    fn store(&mut self, id: HostId, content: &Arc<Content>) -> &mut Store {
+        self.hosts[id.0].disk.store(content)
+    }
+
+    /// How many pieces on a host's disk are right, whatever its engine knows.
+    pub fn pieces_on_disk(&mut self, id: HostId, content: &Arc<Content>) -> u32 {
+        self.store(id, content).right_pieces()
+    }
+
+    /// How many pieces the resume record on a host's disk names.
+    pub fn recorded_pieces(&mut self, id: HostId, content: &Arc<Content>) -> u32 {
+        self.store(id, content).recorded_pieces()
+    }
+
+    /// Puts the data on a host's disk without any record, with some of it spoilt.
+    pub fn lay_data(&mut self, id: HostId, content: &Arc<Content>, spoilt: &[u32]) {
+        let store = self.store(id, content);
+        store.fill();
+        for piece in spoilt {
+            store.spoil(PieceIndex(*piece));
+        }
+    }
+
+    /// Makes a torrent's disk jobs fail, or work again.
+    pub fn set_disk_fault(
+        &mut self,
+        id: HostId,
+        content: &Arc<Content>,
+        fault: Option<DiskErrorKind>,
+    ) {
+        self.hosts[id.0].disk.set_fault(content, fault);
+    }
+
+    /// Changes how much fits on a host's disk.
+    pub fn set_disk_capacity(&mut self, id: HostId, bytes: Option<u64>) {
+        self.hosts[id.0].disk.spec.capacity_bytes = bytes;
+    }
+
+    /// The engine of a host dies without a word.
+    pub fn crash(&mut self, id: HostId, loss: CrashLoss) {
+        let now = self.now;
+        let host = &mut self.hosts[id.0];
+        host.engine = None;
+        host.run += 1;
+        host.outbox = Outbox::new();
+        let mut ends: Vec<EndId> = host.conns.values().map(|conn| conn.end).collect();
+        let mut waiting: Vec<_> = host.waiting.drain().collect();
+        waiting.sort_unstable_by_key(|(ticket, _)| *ticket);
+        ends.extend(waiting.into_iter().map(|(_, end)| end));
+        host.conns.clear();
+        host.by_end.clear();
+        host.announcing.clear();
+        host.to_read.clear();
+        host.to_write.clear();
+        host.wake_at = Time::NEVER;
+        host.torrents.clear();
+        self.net
+            .set_inbound(self.hosts[id.0].node, Inbound::Refused);
+        for end in ends {
+            self.net.reset(end, now);
+        }
+        if let Err(why) = self.hosts[id.0].disk.crash(loss) {
+            self.fail(&why);
+        }
+        self.settle_net();
+    }
+
+    /// Starts a crashed or stopped host's engine again; its torrents must be
+    /// added again.
+    pub fn restart(&mut self, id: HostId) {
+        self.boot(id);
+        self.settle_net();
+    }
+
+    /// What a host does with incoming connections.
+    pub fn set_inbound(&mut self, id: HostId, inbound: Inbound) {
+        self.net.set_inbound(self.hosts[id.0].node, inbound);
+    }
+
+    /// Ends a host's engine in order; tells whether it was done in time.
+    pub fn shut_down(&mut self, id: HostId, patience: Duration) -> bool {
+        self.command(id, Command::Shutdown);
+        self.run_until(patience, |world| world.hosts[id.0].shut_down)
+    }
+}

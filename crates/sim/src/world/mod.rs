@@ -1,0 +1,274 @@
+//! The world: virtual time, machines, and the loop that lets things happen.
+//!
+//! It *is* the host of every engine in it: it performs their actions and feeds
+//! their inputs, one at a time, and draws everything else from its seed. It
+//! costs something only when something happens.
+
+mod check;
+mod drive;
+mod host;
+mod scripts;
+mod services;
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use superseed_engine::{DiskJob, Settings, Time};
+
+use crate::disk::{Disk, DiskSpec};
+use crate::journal::Journal;
+use crate::net::{ByteLedger, LinkSpec, Net, NetEvent, NodeId, Notice};
+use crate::queue::Queue;
+use crate::rng::Rng;
+use crate::tracker::Tracker;
+use crate::wire::ScriptNode;
+pub use host::{HostId, Progress};
+pub use scripts::{ScriptId, Wire};
+pub use services::TrackerId;
+
+use check::Watch;
+use host::Host;
+use services::ServiceEvent;
+
+/// The port that every machine listens on.
+const PORT: u16 = 6881;
+
+/// How the bytes of a stream are cut into reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Split {
+    /// As they arrive.
+    Whole,
+    /// Each read gets a random number of bytes, from one up to this.
+    UpTo(usize),
+}
+
+/// A machine with an engine.
+#[derive(Clone, Debug)]
+pub struct HostSpec {
+    /// Its engine's settings.
+    pub settings: Settings,
+    /// Its link.
+    pub link: LinkSpec,
+    /// Its disk.
+    pub disk: DiskSpec,
+    /// How its reads are cut.
+    pub split: Split,
+}
+
+impl Default for HostSpec {
+    fn default() -> Self {
+        Self {
+            settings: Settings::default(),
+            link: LinkSpec::default(),
+            disk: DiskSpec::default(),
+            split: Split::Whole,
+        }
+    }
+}
+
+/// Everything that is scheduled.
+enum Happening {
+    Net(NetEvent),
+    /// The engine of a host wants a tick; stale if the number differs.
+    Wake(HostId, u32),
+    /// A disk job of the given run of a host ends.
+    DiskDone(HostId, u32, Box<DiskJob>),
+    Service(Box<ServiceEvent>),
+    ScriptWake(ScriptId, usize),
+    Plan(Box<dyn FnOnce(&mut World)>),
+}
+
+enum Place {
+    Host(HostId),
+    Script(ScriptId),
+}
+
+/// A virtual world.
+pub struct World {
+    now: Time,
+    queue: Queue<Happening>,
+    rng: Rng,
+    net: Net,
+    places: HashMap<NodeId, Place>,
+    hosts: Vec<Host>,
+    scripts: Vec<ScriptNode>,
+    script_nodes: Vec<NodeId>,
+    trackers: Vec<Tracker>,
+    tracker_names: HashMap<String, TrackerId>,
+    journal: Journal,
+    watch: Watch,
+    /// What a failure says to run again.
+    replay: String,
+    next_ip: u32,
+}
+
+impl World {
+    /// An empty world. `replay` is what a failure says about running it again.
+    pub fn new(seed: u64, replay: impl Into<String>) -> Self {
+        Self::traced(seed, replay, false)
+    }
+
+    /// The same; with `trace`, every input and action goes to standard error.
+    pub fn traced(seed: u64, replay: impl Into<String>, trace: bool) -> Self {
+        let mut rng = Rng::new(seed);
+        Self {
+            now: Time::START,
+            queue: Queue::new(),
+            net: Net::new(rng.fork()),
+            places: HashMap::new(),
+            hosts: Vec::new(),
+            scripts: Vec::new(),
+            script_nodes: Vec::new(),
+            trackers: Vec::new(),
+            tracker_names: HashMap::new(),
+            journal: Journal::new(trace),
+            watch: Watch::default(),
+            replay: replay.into(),
+            next_ip: 1,
+            rng,
+        }
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// The dice of the scenario.
+    pub fn rng(&mut self) -> &mut Rng {
+        &mut self.rng
+    }
+
+    /// A number that stands for all actions of all engines so far.
+    pub fn digest(&self) -> u64 {
+        self.journal.digest()
+    }
+
+    /// How many actions the engines took so far.
+    pub fn action_count(&self) -> u64 {
+        self.journal.entries()
+    }
+
+    /// An address that no machine has: whoever connects there gets no answer.
+    pub fn nowhere(&mut self) -> SocketAddr {
+        SocketAddr::new(self.next_ip(), PORT)
+    }
+
+    fn next_ip(&mut self) -> IpAddr {
+        let number = self.next_ip;
+        self.next_ip += 1;
+        // A /24 each: no two machines look like neighbours.
+        IpAddr::V4(Ipv4Addr::from(0x0a00_0001 + (number << 8)))
+    }
+
+    fn add_node(&mut self, link: LinkSpec, place: Place) -> NodeId {
+        let ip = self.next_ip();
+        let node = self.net.add_node(ip, PORT, link);
+        self.places.insert(node, place);
+        node
+    }
+
+    /// Adds a machine with an engine that knows nothing yet.
+    pub fn add_host(&mut self, spec: HostSpec) -> HostId {
+        let id = HostId(self.hosts.len());
+        let node = self.add_node(spec.link.clone(), Place::Host(id));
+        let disk = Disk::new(spec.disk.clone(), self.rng.fork());
+        let rng = self.rng.fork();
+        self.hosts.push(Host::new(node, spec, disk, rng));
+        self.boot(id);
+        id
+    }
+
+    /// The address at which a host listens.
+    pub fn addr(&self, host: HostId) -> SocketAddr {
+        self.net.addr(self.hosts[host.0].node)
+    }
+
+    /// Does something at a later moment.
+    pub fn plan(&mut self, after: Duration, what: impl FnOnce(&mut World) + 'static) {
+        self.queue
+            .push(self.now + after, Happening::Plan(Box::new(what)));
+    }
+
+    /// Runs until `done` or until `limit` has passed; tells whether it was done.
+    pub fn run_until(&mut self, limit: Duration, mut done: impl FnMut(&World) -> bool) -> bool {
+        let end = self.now + limit;
+        loop {
+            if done(self) {
+                return true;
+            }
+            if self.queue.next_at().is_none_or(|at| at > end) {
+                self.now = end;
+                return false;
+            }
+            self.step();
+        }
+    }
+
+    /// Runs for a while.
+    pub fn run_for(&mut self, time: Duration) {
+        self.run_until(time, |_| false);
+    }
+
+    /// Lets the next thing happen.
+    fn step(&mut self) {
+        let Some((at, happening)) = self.queue.pop() else {
+            return;
+        };
+        self.now = at;
+        if let Err(why) = self.watch.event(at) {
+            self.fail(&why);
+        }
+        match happening {
+            Happening::Net(event) => self.net.handle(event, at),
+            Happening::Wake(host, number) => self.wake(host, number),
+            Happening::DiskDone(host, run, job) => self.disk_done(host, run, *job),
+            Happening::Service(event) => self.serve(*event),
+            Happening::ScriptWake(script, conn) => self.wake_script(script, conn),
+            Happening::Plan(what) => what(self),
+        }
+        self.settle_net();
+    }
+
+    /// Schedules what the network wants and passes its notices on.
+    fn settle_net(&mut self) {
+        loop {
+            for (at, event) in self.net.due.drain(..) {
+                self.queue.push(at, Happening::Net(event));
+            }
+            let Some(notice) = self.net.notices.pop_front() else {
+                return;
+            };
+            let node = match notice {
+                Notice::Incoming { node, .. }
+                | Notice::Connected(node, _)
+                | Notice::ConnectFailed(node, ..)
+                | Notice::Readable(node, _)
+                | Notice::Writable(node, _)
+                | Notice::Reset(node, _) => node,
+            };
+            match self.places[&node] {
+                Place::Host(host) => self.notify_host(host, notice),
+                Place::Script(script) => self.notify_script(script, notice),
+            }
+        }
+    }
+
+    /// Where all bytes of all streams are.
+    pub fn ledger(&self) -> ByteLedger {
+        match self.net.check_ledger() {
+            Ok(ledger) => ledger,
+            Err(why) => self.fail(&why),
+        }
+    }
+
+    /// Ends the run with everything that is needed to see it again.
+    ///
+    /// # Panics
+    ///
+    /// Always: that is how a test fails.
+    pub fn fail(&self, why: &str) -> ! {
+        panic!("at {:?}: {why}\nreplay: {}", self.now, self.replay);
+    }
+}
