@@ -63,12 +63,12 @@ fn a_redirect_is_followed() {
 }
 
 #[test]
-fn a_circle_of_redirects_ends() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let addr = listener.local_addr().unwrap();
-    drop(listener);
+fn a_chain_of_redirects_ends_after_five() {
+    let next = response("302 Found", "Location: /next\r\n", b"");
+    let (addr, server) = serve(vec![next; 6]);
     let result = ask(&format!("http://{addr}/"));
     assert!(matches!(result, Err(TransferError::Other(_))), "{result:?}");
+    assert_eq!(server.join().unwrap().len(), 6);
 }
 
 #[test]
@@ -84,6 +84,16 @@ fn a_refusal_in_bencode_is_an_answer_and_a_page_is_not() {
 #[test]
 fn an_answer_is_cut_off_at_its_limit() {
     let (addr, server) = serve(vec![response("200 OK", "", &vec![b'd'; 2 << 20])]);
+    assert_eq!(ask(&format!("http://{addr}/")), Err(TransferError::TooLarge));
+    server.join().unwrap();
+}
+
+#[test]
+fn the_limit_counts_what_a_compressed_answer_becomes() {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    gzip.write_all(&vec![b'd'; 2 << 20]).unwrap();
+    let bomb = gzip.finish().unwrap();
+    let (addr, server) = serve(vec![response("200 OK", "Content-Encoding: gzip\r\n", &bomb)]);
     assert_eq!(ask(&format!("http://{addr}/")), Err(TransferError::TooLarge));
     server.join().unwrap();
 }

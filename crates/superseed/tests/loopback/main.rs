@@ -1,0 +1,10 @@
+//! Real sessions on the loopback interface, with real sockets and files.
+//!
+//! No port is fixed, nothing waits for a time to pass, and nothing leaves the
+//! machine.
+
+mod life;
+mod raw;
+mod tracker;
+mod transfer;
+mod world;

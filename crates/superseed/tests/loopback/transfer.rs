@@ -1,0 +1,121 @@
+//! A seed, a leecher, and the bytes between them.
+
+use std::time::{Duration, Instant};
+
+use superseed::{AddOptions, FileIndex, Priority, RateLimits, TorrentOptions};
+
+use crate::world::{Content, run, session, session_on};
+
+async fn transfer(content: &Content, ip: &str) {
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (seeder, leecher) = (session_on(ip), session_on(ip));
+    content.seed(&seeder, here.path()).await;
+    let torrent = content.add(&leecher, there.path()).await;
+    torrent.add_peer(seeder.listen_addrs()[0]).await.unwrap();
+    torrent.wait_complete().await.unwrap();
+    let stats = torrent.stats().await.unwrap();
+    assert_eq!(stats.left_bytes, 0);
+    assert_eq!(stats.wasted_bytes, 0);
+    leecher.stop().await;
+    seeder.stop().await;
+    content.assert_in(there.path());
+}
+
+#[test]
+fn a_single_file_in_small_pieces_arrives() {
+    run(async { transfer(&Content::single("small.bin", 5_000_001, 16 * 1024), "127.0.0.1").await });
+}
+
+#[test]
+fn a_single_file_in_large_pieces_arrives() {
+    run(async { transfer(&Content::single("large.bin", 20_000_003, 1 << 20), "127.0.0.1").await });
+}
+
+#[test]
+fn a_file_shorter_than_a_block_arrives() {
+    run(async { transfer(&Content::single("tiny.txt", 1, 16 * 1024), "127.0.0.1").await });
+}
+
+#[test]
+fn a_file_arrives_over_ipv6() {
+    run(async { transfer(&Content::single("six.bin", 1_000_000, 64 * 1024), "::1").await });
+}
+
+#[test]
+fn many_files_with_empty_ones_among_them_arrive() {
+    let files = [
+        ("first.txt", 100),
+        ("empty", 0),
+        ("deep/er/file.bin", 70_000),
+        ("deep/empty", 0),
+        ("日本語.txt", 16_384),
+        ("last.bin", 33_333),
+    ];
+    run(async { transfer(&Content::multi("many", &files, 32 * 1024), "127.0.0.1").await });
+}
+
+#[test]
+fn a_leecher_serves_what_it_has() {
+    run(async {
+        let content = Content::single("chain.bin", 3_000_000, 64 * 1024);
+        let dirs = [(); 3].map(|()| tempfile::tempdir().unwrap());
+        let (seeder, middle, last) = (session(), session(), session());
+        content.seed(&seeder, dirs[0].path()).await;
+        let first = content.add(&middle, dirs[1].path()).await;
+        let second = content.add(&last, dirs[2].path()).await;
+        // The last one knows only the one in the middle.
+        second.add_peer(middle.listen_addrs()[0]).await.unwrap();
+        first.add_peer(seeder.listen_addrs()[0]).await.unwrap();
+        second.wait_complete().await.unwrap();
+        first.wait_complete().await.unwrap();
+        for session in [last, middle, seeder] {
+            session.stop().await;
+        }
+        content.assert_in(dirs[2].path());
+    });
+}
+
+#[test]
+fn only_selected_files_are_made() {
+    run(async {
+        let content = Content::multi("some", &[("a", 50_000), ("b", 50_000), ("c", 50_000)], 16_384);
+        let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (seeder, leecher) = (session(), session());
+        content.seed(&seeder, here.path()).await;
+        let priorities = vec![Priority::Normal, Priority::Skip, Priority::Normal];
+        let torrent = TorrentOptions { priorities, ..TorrentOptions::default() };
+        let options = AddOptions { torrent, ..AddOptions::default() };
+        let torrent = content.add_with(&leecher, there.path(), options).await;
+        torrent.add_peer(seeder.listen_addrs()[0]).await.unwrap();
+        torrent.wait_complete().await.unwrap();
+        assert!(!there.path().join("some/b").exists());
+        torrent.set_priorities(vec![(FileIndex(1), Priority::High)]).await.unwrap();
+        // The order is taken before the question: the torrent is incomplete again.
+        torrent.stats().await.unwrap();
+        torrent.wait_complete().await.unwrap();
+        leecher.stop().await;
+        seeder.stop().await;
+        content.assert_in(there.path());
+    });
+}
+
+#[test]
+fn a_limit_is_held() {
+    run(async {
+        let content = Content::single("slow.bin", 600_000, 16 * 1024);
+        let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (seeder, leecher) = (session(), session());
+        content.seed(&seeder, here.path()).await;
+        let limits = RateLimits { download_bytes_per_s: Some(300_000), upload_bytes_per_s: None };
+        let torrent = TorrentOptions { limits, ..TorrentOptions::default() };
+        let options = AddOptions { torrent, ..AddOptions::default() };
+        let torrent = content.add_with(&leecher, there.path(), options).await;
+        let began = Instant::now();
+        torrent.add_peer(seeder.listen_addrs()[0]).await.unwrap();
+        torrent.wait_complete().await.unwrap();
+        // Two seconds' worth, of which a burst may come at once.
+        assert!(began.elapsed() > Duration::from_millis(800), "{:?}", began.elapsed());
+        leecher.stop().await;
+        seeder.stop().await;
+    });
+}
