@@ -1,2 +1,52 @@
-//! chores
-fn main() {}
+//! The project's chores, run as `cargo xtask NAME`.
+//!
+//! | chore | what it does |
+//! |---|---|
+//! | `ci` | all that continuous integration runs, in its order |
+//! | `tidy` | what a machine can check of STYLE.md and the invariants |
+//! | `conformance DIR` | loads the torrent files of DIR and compares with its expected.tsv |
+//! | `interop [--install] [FILTER]` | superseed against real clients, in network namespaces |
+//! | `sim [ARGS]` | one simulation, replayed from its seed |
+
+mod ci;
+mod conformance;
+mod interop;
+mod process;
+mod tidy;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[String]) -> Result<()> {
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["ci"] => ci::run(),
+        ["tidy"] => tidy::run(&root()),
+        ["conformance", dir] => conformance::run(Path::new(dir)),
+        ["interop", rest @ ..] => interop::run(rest),
+        ["sim", rest @ ..] => {
+            let sim = ["run", "--release", "--package", "superseed-sim", "--"];
+            process::cargo(&[&sim, rest].concat())
+        }
+        _ => bail!("usage: cargo xtask ci | tidy | conformance DIR | interop [--install] [FILTER] | sim [ARGS]"),
+    }
+}
+
+/// The top of the work tree.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().expect("xtask lies in the work tree").to_owned()
+}

@@ -1,6 +1,6 @@
 //! Everything the engine can ask of the world.
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 use std::time::Duration;
 
 use crate::disk::DiskJob;

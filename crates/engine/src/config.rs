@@ -1,6 +1,6 @@
 //! What the user can set.
 
-use std::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// Settings of the whole session; every one can change while it runs.

@@ -1,6 +1,6 @@
 //! What the user is told.
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 
 use superseed_proto::layout::{FileIndex, PieceIndex};
 

@@ -1,6 +1,6 @@
 //! Everything that can happen to the engine.
 
-use std::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use superseed_proto::layout::FileIndex;

@@ -10,6 +10,7 @@
 pub mod action;
 pub mod block;
 pub mod candidates;
+pub mod choker;
 pub mod config;
 pub mod disk;
 pub mod engine;
@@ -18,8 +19,13 @@ pub mod fault;
 pub mod ids;
 pub mod input;
 pub mod limits;
+mod peer;
+pub mod picker;
+pub mod rate;
+pub mod requests;
 pub mod stats;
 pub mod time;
+mod torrent;
 pub mod trackers;
 
 pub use action::{Action, AddRefusal, HttpAnnounce, Outbox};

@@ -1,6 +1,6 @@
 //! What can be asked about the engine at any moment.
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 use std::time::Duration;
 
 use superseed_proto::hash::InfoHashes;

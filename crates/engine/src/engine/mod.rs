@@ -1,106 +1,170 @@
 //! The engine: one value that owns everything and decides everything.
 
-use std::time::Duration;
+mod commands;
+mod due;
+mod finish;
+pub(crate) mod jobs;
+mod quota;
+mod query;
+pub(crate) mod read_cache;
+pub(crate) mod shared;
+mod streams;
+pub(crate) mod timers;
+pub(crate) mod udp;
 
-use crate::action::Outbox;
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
+use slotmap::SlotMap;
+use superseed_proto::hash::SwarmKey;
+
+use self::jobs::JobKind;
+use self::shared::{Conns, Cx, Shared};
+use crate::action::{Action, Outbox};
 use crate::config::Settings;
-use crate::ids::{ConnKey, TorrentKey};
+use crate::disk::DiskResult;
+use crate::ids::{JobKey, TorrentKey};
 use crate::input::Input;
-use crate::stats::{FileStats, PeerStats, TorrentStats, TrackerStats};
 use crate::time::Time;
+use crate::torrent::Torrent;
 
 /// Why the engine wants to be woken at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reason {
     /// A choker round.
     Choke,
+    /// A peer's time-outs: handshake, silence, keep-alive, owed blocks.
+    Peer,
+    /// An announce is due, or a tracker's silence.
+    Announce,
+    /// A candidate may be tried.
+    Connect,
+    /// Written data is to be made durable, or a record to be saved.
+    Sync,
+    /// The disk, that took no more, is tried again.
+    DiskRetry,
+    /// A seeding goal is reached.
+    SeedGoal,
+    /// A removed torrent has waited long enough for its trackers.
+    Farewell,
+    /// A UDP tracker is asked again.
+    UdpTracker,
+    /// Peers wait for upload quota.
+    UploadQuota,
+    /// Peers wait for download quota.
+    DownloadQuota,
+    /// The session has waited long enough for its end.
+    Shutdown,
 }
 
 /// A BitTorrent client without a world: see the crate's documentation.
 pub struct Engine {
-    settings: Settings,
+    torrents: SlotMap<TorrentKey, Torrent>,
+    by_swarm: HashMap<SwarmKey, TorrentKey, FixedState>,
+    conns: Conns,
+    shared: Shared,
 }
 
 impl Engine {
     /// An engine that knows no torrent and no address.
     ///
     /// `seed` decides every choice and every secret; the host draws it from the
-    /// operating system, a simulation from its own seed. `unix_time` is the
-    /// date at [`Time::START`], for what is dated.
+    /// operating system, a simulation from its own seed.
     pub fn new(settings: Settings, seed: [u8; 32]) -> Self {
-        let _ = seed;
-        Self { settings }
+        let mut shared = Shared::new(settings, seed);
+        let state = FixedState::with_seed(rand_core::Rng::next_u64(&mut shared.secret));
+        Self {
+            torrents: SlotMap::with_key(),
+            by_swarm: HashMap::with_hasher(state),
+            conns: Conns::with_key(),
+            shared,
+        }
     }
 
     /// Takes one input and pushes what follows from it.
     pub fn handle(&mut self, input: Input<'_>, now: Time, out: &mut Outbox) {
-        let _ = (input, now, out);
+        match input {
+            Input::Tick => self.tick(now, out),
+            Input::Command(command) => self.command(command, now, out),
+            Input::Listening { listener, addr } => self.listening(listener, addr, now, out),
+            Input::Incoming { ticket, remote, listener } => {
+                self.incoming(ticket, remote, listener, now, out);
+            }
+            Input::Connected { conn } => self.connected(conn, now, out),
+            Input::ConnectFailed { conn, error } => self.connect_failed(conn, error, now, out),
+            Input::Received { conn, bytes } => self.received(conn, bytes, now, out),
+            Input::Sent { conn, len } => self.sent(conn, len, now, out),
+            Input::Closed { conn, end } => self.stream_closed(conn, end, now, out),
+            Input::Datagram { listener, from, bytes } => {
+                self.datagram(listener, from, bytes, now, out);
+            }
+            Input::AnnounceDone { announce, result } => {
+                let Some(of) = self.shared.announces.remove(announce) else { return };
+                self.with_torrent(of.torrent, now, out, |torrent, cx| {
+                    torrent.http_answered(cx, of.slot, result);
+                });
+            }
+            Input::Resolved { resolve, addrs } => self.resolved(resolve, &addrs, now, out),
+            Input::DiskDone { job, result } => self.disk_done(job, result, now, out),
+        }
     }
 
     /// When the engine next wants [`Input::Tick`], and why.
     pub fn next_deadline(&self) -> Option<(Time, Reason)> {
-        None
+        self.shared.timers.next()
     }
 
-    /// Offers the bytes that the stream should take next, front first, at most
-    /// what the rate limits allow now. Empty when there is nothing to send.
-    ///
-    /// The host writes them with one gathering call and reports how many were
-    /// taken with [`Input::Sent`].
-    pub fn outgoing<'a>(&'a mut self, conn: ConnKey, now: Time, slices: &mut Vec<&'a [u8]>) {
-        let _ = (conn, now, slices);
+    /// Does something to a torrent, then what that made due.
+    fn with_torrent(
+        &mut self,
+        key: TorrentKey,
+        now: Time,
+        out: &mut Outbox,
+        act: impl FnOnce(&mut Torrent, &mut Cx<'_>),
+    ) {
+        let Some(torrent) = self.torrents.get_mut(key) else { return };
+        let mut cx = Cx { now, conns: &mut self.conns, shared: &mut self.shared, out };
+        act(torrent, &mut cx);
+        torrent.finish(&mut cx);
+        if torrent.is_gone() {
+            self.remove(key, out);
+        }
     }
 
-    /// How many bytes the host may read from the stream now. Zero means: do
-    /// not read until `Action::WantRead`.
-    pub fn read_allowance(&mut self, conn: ConnKey, now: Time) -> usize {
-        let _ = (conn, now);
-        usize::MAX
+    fn remove(&mut self, key: TorrentKey, out: &mut Outbox) {
+        let Some(torrent) = self.torrents.remove(key) else { return };
+        for swarm in torrent.info_hashes().swarm_keys() {
+            self.by_swarm.remove(&swarm);
+        }
+        self.shared.timers.clear_torrent(key);
+        self.shared.timers.clear(timers::Timer::Farewell(key));
+        self.shared.cache.forget_torrent(key);
+        self.shared.announces.retain(|_, of| of.torrent != key);
+        out.push(Action::Removed { torrent: key });
+        self.end_if_done(out);
     }
 
-    /// The session's settings.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
-    /// All torrents.
-    pub fn torrents(&self) -> Vec<TorrentKey> {
-        Vec::new()
-    }
-
-    /// A torrent at a glance.
-    pub fn torrent_stats(&self, torrent: TorrentKey, now: Time) -> Option<TorrentStats> {
-        let _ = (torrent, now);
-        None
-    }
-
-    /// The files of a torrent, in the order of its metainfo.
-    pub fn file_stats(&self, torrent: TorrentKey) -> Option<Vec<FileStats>> {
-        let _ = torrent;
-        None
-    }
-
-    /// The connected peers of a torrent.
-    pub fn peer_stats(&self, torrent: TorrentKey, now: Time) -> Option<Vec<PeerStats>> {
-        let _ = (torrent, now);
-        None
-    }
-
-    /// The trackers of a torrent.
-    pub fn tracker_stats(&self, torrent: TorrentKey, now: Time) -> Option<Vec<TrackerStats>> {
-        let _ = (torrent, now);
-        None
-    }
-
-    /// Whether every piece that a run of the torrent's bytes touches is verified.
-    pub fn has_bytes(&self, torrent: TorrentKey, bytes: std::ops::Range<u64>) -> bool {
-        let _ = (torrent, bytes);
-        false
-    }
-
-    /// The time until the engine is certainly idle, for tests.
-    #[doc(hidden)]
-    pub fn idle_for(&self, now: Time) -> Option<Duration> {
-        self.next_deadline().map(|(at, _)| at.since(now))
+    fn disk_done(&mut self, job: JobKey, result: DiskResult, now: Time, out: &mut Outbox) {
+        let Some(job) = self.shared.jobs.remove(job) else { return };
+        self.with_torrent(job.torrent, now, out, |torrent, cx| match (job.kind, result) {
+            (JobKind::Open, DiskResult::Opened(result)) => torrent.opened(cx, result),
+            (JobKind::Write(run), DiskResult::Written { blocks, hasher, outcome }) => {
+                torrent.written(cx, run, blocks, hasher, outcome);
+            }
+            (JobKind::HashBack(run), DiskResult::HashedBack { hasher, outcome }) => {
+                torrent.hashed_back(cx, run, hasher, outcome);
+            }
+            (JobKind::Check, DiskResult::Checked(verdicts)) => torrent.checked(cx, verdicts),
+            (JobKind::Read(run), DiskResult::Read(result)) => torrent.read_done(cx, run, result),
+            (JobKind::Sync(pieces), DiskResult::Synced(result)) => torrent.synced(cx, pieces, result),
+            (JobKind::Save, DiskResult::Saved(result)) => torrent.saved(cx, result),
+            (JobKind::SetWanted, DiskResult::WantedSet(result)) => {
+                if let Err(error) = result {
+                    torrent.disk_failed(cx, error);
+                }
+            }
+            (JobKind::Close, DiskResult::Closed) => torrent.closed(),
+            (kind, result) => unreachable!("the host answered {kind:?} with {result:?}"),
+        });
     }
 }

@@ -1,0 +1,159 @@
+//! The choker we run: reciprocation while leeching, turns while seeding.
+
+use std::cmp::Reverse;
+use std::time::Duration;
+
+use rand_core::Rng;
+
+use super::slots::Slots;
+use super::{ChokeContext, ChokePeer, Choker, Decision, Place, changes};
+use crate::time::Time;
+
+/// BEP 3: "only changing who's choked once every ten seconds".
+const ROUND: Duration = Duration::from_secs(10);
+/// Who was unchoked keeps its place for this long, so that it gets over TCP's
+/// slow start before it is judged.
+const HOLD: Duration = ROUND;
+/// BEP 3: an optimistic unchoke lasts thirty seconds.
+const OPTIMISTIC_HOLD: Duration = Duration::from_secs(30);
+/// One optimistic slot for this many regular ones, but at least one (libtorrent).
+const SLOTS_PER_OPTIMISTIC: usize = 5;
+/// BEP 3: new peers are three times as likely to be the optimistic unchoke.
+const NEW_PEER_BIAS: u64 = 3;
+/// While seeding a peer's turn ends after as many pieces (libtorrent) …
+const TURN_PIECES: u64 = 20;
+/// … or after this time, or one slow peer with large pieces would hold its
+/// place for hours.
+const TURN: Duration = Duration::from_secs(60);
+/// Less than a block per minute is no reciprocation.
+const GIVES_MIN_BYTES_PER_S: u64 = 16 * 1024 / 60;
+
+/// Reciprocation by rate, optimistic slots, and turns while seeding.
+///
+/// - Only interested peers that do not say they are upload-only take places.
+/// - Leeching: the regular slots go to those who give most. What they do not
+///   fill becomes optimistic slots, so that the line is never idle; a snubbed
+///   peer can only get one of those (BEP 3, "anti-snubbing").
+/// - An optimistic slot goes to whoever waited longest, where the wait of a
+///   peer that was never served counts three times.
+/// - Seeding: no optimistic slots; a peer has its turn of twenty pieces or a
+///   minute, then whoever waited longest.
+/// - Outside rounds, free places are filled and nobody is displaced.
+#[derive(Debug, Default)]
+pub struct DefaultChoker {
+    next_round: Time,
+    slots: Slots,
+}
+
+/// A peer that may have a place.
+struct Contender<'a> {
+    at: usize,
+    peer: &'a ChokePeer,
+    /// It keeps its place unless there are fewer places than such peers.
+    held: bool,
+    waited: u64,
+    tie: u32,
+}
+
+impl Choker for DefaultChoker {
+    fn rechoke(
+        &mut self,
+        peers: &[ChokePeer],
+        cx: &ChokeContext,
+        now: Time,
+        rng: &mut dyn Rng,
+    ) -> Vec<Decision> {
+        let is_round = now >= self.next_round;
+        if is_round {
+            self.next_round = now + ROUND;
+            self.slots.round(peers, cx);
+        }
+        let slots = self.slots.count(cx);
+        let eligible = peers.iter().enumerate();
+        let eligible = eligible.filter(|(_, peer)| peer.interested && !peer.upload_only);
+        let contenders = eligible.map(|(at, peer)| Contender {
+            at,
+            peer,
+            held: peer.unchoked && (!is_round || served_for(peer, now) < HOLD),
+            waited: waited(peer, now),
+            tie: rng.next_u32(),
+        });
+        let contenders: Vec<_> = contenders.collect();
+        let mut places = vec![Place::None; peers.len()];
+        if cx.seeding {
+            by_turns(contenders, slots, cx, now, &mut places);
+        } else {
+            by_rate(contenders, slots, now, &mut places);
+        }
+        changes(peers, places)
+    }
+
+    fn next_round(&self) -> Time {
+        self.next_round
+    }
+}
+
+fn by_rate(contenders: Vec<Contender<'_>>, slots: usize, now: Time, places: &mut [Place]) {
+    let gives = |peer: &ChokePeer| !peer.snubbed && peer.download_bytes_per_s >= GIVES_MIN_BYTES_PER_S;
+    let all = slots + (slots / SLOTS_PER_OPTIMISTIC).max(1);
+    let (mut givers, mut others): (Vec<_>, Vec<_>) =
+        contenders.into_iter().partition(|contender| gives(contender.peer));
+    // Others who hold a place beyond the optimistic ones hold a regular one.
+    let held = others.iter().filter(|contender| contender.held).count();
+    let regular = slots.min(all.saturating_sub(held)).min(givers.len());
+    givers.sort_unstable_by_key(|contender| {
+        let Contender { peer, held, tie, .. } = contender;
+        (Reverse(*held), Reverse(peer.download_bytes_per_s), Reverse(peer.unchoked), *tie)
+    });
+    others.extend(givers.drain(regular..));
+    others.sort_unstable_by_key(|contender| {
+        let Contender { peer, held, waited, tie, .. } = contender;
+        let stays = peer.unchoked && peer.optimistic && served_for(peer, now) < OPTIMISTIC_HOLD;
+        (Reverse(*held), Reverse(stays), Reverse(*waited), *tie)
+    });
+    for contender in &givers {
+        places[contender.at] = Place::Regular;
+    }
+    for contender in others.iter().take(all - regular) {
+        places[contender.at] = Place::Optimistic;
+    }
+}
+
+fn by_turns(
+    mut contenders: Vec<Contender<'_>>,
+    slots: usize,
+    cx: &ChokeContext,
+    now: Time,
+    places: &mut [Place],
+) {
+    let turn_bytes = TURN_PIECES * u64::from(cx.piece_len);
+    let order = |contender: &Contender<'_>| {
+        let peer = contender.peer;
+        let over = peer.uploaded_since_unchoke >= turn_bytes || served_for(peer, now) >= TURN;
+        match (peer.unchoked, contender.held, over) {
+            (true, true, _) => (0, peer.uploaded_since_unchoke),
+            (true, false, false) => (1, peer.uploaded_since_unchoke),
+            (false, ..) => (2, u64::MAX - contender.waited),
+            (true, false, true) => (3, peer.uploaded_since_unchoke),
+        }
+    };
+    contenders.sort_unstable_by_key(|contender| (order(contender), contender.tie));
+    for contender in contenders.iter().take(slots) {
+        places[contender.at] = Place::Regular;
+    }
+}
+
+fn served_for(peer: &ChokePeer, now: Time) -> Duration {
+    peer.unchoked_at.map_or(Duration::ZERO, |at| now.since(at))
+}
+
+/// How long a choked peer waited, in weighted microseconds.
+fn waited(peer: &ChokePeer, now: Time) -> u64 {
+    if peer.unchoked {
+        return 0;
+    }
+    let since = peer.choked_at.unwrap_or(peer.connected_at);
+    let micros = now.as_micros().saturating_sub(since.as_micros());
+    let bias = if peer.unchoked_at.is_none() { NEW_PEER_BIAS } else { 1 };
+    micros.saturating_mul(bias)
+}

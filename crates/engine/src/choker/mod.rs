@@ -1,0 +1,122 @@
+//! Whom to serve.
+//!
+//! A choker looks at plain data about the peers of one torrent and says who is
+//! to be choked and unchoked. It keeps no connection, sends nothing and reads
+//! no clock; the torrent calls it at [`Choker::next_round`] and whenever a peer
+//! came, went or changed its interest.
+
+mod default;
+mod slots;
+mod unchoke_all;
+
+use rand_core::Rng;
+
+pub use self::default::DefaultChoker;
+pub use self::unchoke_all::UnchokeAll;
+use crate::config::ChokerKind;
+use crate::ids::ConnKey;
+use crate::time::Time;
+
+/// A policy of unchoking.
+pub trait Choker: std::fmt::Debug + Send {
+    /// What should change now. Peers that are not named stay as they are.
+    ///
+    /// May be called at any time: outside a round nobody loses a place that
+    /// still deserves it, only free places are given.
+    fn rechoke(
+        &mut self,
+        peers: &[ChokePeer],
+        cx: &ChokeContext,
+        now: Time,
+        rng: &mut dyn Rng,
+    ) -> Vec<Decision>;
+
+    /// When [`Self::rechoke`] wants to be called again without any event.
+    fn next_round(&self) -> Time;
+}
+
+/// The choker of a kind. Its first call is a round.
+pub fn new(kind: ChokerKind) -> Box<dyn Choker> {
+    match kind {
+        ChokerKind::Default => Box::<DefaultChoker>::default(),
+        ChokerKind::UnchokeAll => Box::<UnchokeAll>::default(),
+    }
+}
+
+/// What a choker knows of one peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChokePeer {
+    /// Its connection.
+    pub conn: ConnKey,
+    /// It wants something of us.
+    pub interested: bool,
+    /// It owes us blocks for too long.
+    pub snubbed: bool,
+    /// It says that it takes nothing (BEP 21), or has every piece.
+    pub upload_only: bool,
+    /// Payload rate from it.
+    pub download_bytes_per_s: u64,
+    /// Payload rate to it.
+    pub upload_bytes_per_s: u64,
+    /// Payload sent to it since we last unchoked it.
+    pub uploaded_since_unchoke: u64,
+    /// When the connection was made.
+    pub connected_at: Time,
+    /// We do not choke it now.
+    pub unchoked: bool,
+    /// It holds an optimistic slot, by the last decision about it.
+    pub optimistic: bool,
+    /// When we last unchoked it.
+    pub unchoked_at: Option<Time>,
+    /// When we last choked it after having unchoked it.
+    pub choked_at: Option<Time>,
+}
+
+/// What a choker knows of the torrent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChokeContext {
+    /// We have everything we want: there is nobody to reciprocate.
+    pub seeding: bool,
+    /// The setting: places beside optimistic ones, or `None` to measure.
+    pub slots: Option<usize>,
+    /// Payload rate to all peers of the torrent.
+    pub upload_bytes_per_s: u64,
+    /// The tightest limit on that rate, if there is one.
+    pub upload_limit_bytes_per_s: Option<u64>,
+    /// The nominal length of a piece.
+    pub piece_len: u32,
+}
+
+/// A change of one peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// Whose.
+    pub conn: ConnKey,
+    /// Serve it (or go on serving it).
+    pub unchoke: bool,
+    /// Its slot is an optimistic one.
+    pub optimistic: bool,
+}
+
+/// What a choker wants for one peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    None,
+    Regular,
+    Optimistic,
+}
+
+/// The decisions that bring each peer to its place.
+fn changes(peers: &[ChokePeer], places: impl IntoIterator<Item = Place>) -> Vec<Decision> {
+    let decisions = peers.iter().zip(places).map(|(peer, place)| {
+        let unchoke = place != Place::None;
+        (peer, Decision { conn: peer.conn, unchoke, optimistic: place == Place::Optimistic })
+    });
+    decisions
+        .filter(|(peer, to)| (peer.unchoked, peer.optimistic) != (to.unchoke, to.optimistic))
+        .map(|(_, decision)| decision)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

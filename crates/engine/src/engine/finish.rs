@@ -1,0 +1,22 @@
+//! What an input made due is done once, at its end.
+
+use crate::engine::shared::Cx;
+use crate::torrent::Torrent;
+
+impl Torrent {
+    /// Does what the input that just happened made due.
+    ///
+    /// To choke may take requests back, to fill may fail nothing: the order
+    /// below settles in one pass.
+    pub(crate) fn finish(&mut self, cx: &mut Cx<'_>) {
+        if self.take_rechoke_due() {
+            self.rechoke(cx);
+        }
+        if self.take_refill_due() {
+            self.fill_all(cx);
+        }
+        if self.take_connect_due() {
+            self.connect_more(cx);
+        }
+    }
+}

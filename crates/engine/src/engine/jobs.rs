@@ -1,0 +1,30 @@
+//! Disk jobs on their way: what each was for.
+
+use superseed_proto::layout::PieceIndex;
+
+use super::read_cache::RunKey;
+use crate::ids::TorrentKey;
+use crate::torrent::writing::Run;
+
+/// A disk job that was given to the host.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) torrent: TorrentKey,
+    pub(crate) kind: JobKind,
+}
+
+/// What a disk job was for.
+#[derive(Debug)]
+pub(crate) enum JobKind {
+    Open,
+    /// A run of a piece in progress.
+    Write(Run),
+    HashBack(Run),
+    Check,
+    Read(RunKey),
+    /// Makes these pieces durable.
+    Sync(Vec<PieceIndex>),
+    Save,
+    SetWanted,
+    Close,
+}

@@ -1,0 +1,61 @@
+//! What can be asked about the engine at any moment.
+
+use std::ops::Range;
+
+use superseed_proto::layout::PieceIndex;
+
+use super::Engine;
+use crate::config::Settings;
+use crate::ids::TorrentKey;
+use crate::stats::{FileStats, PeerStats, TorrentStats, TrackerStats};
+use crate::time::Time;
+
+impl Engine {
+    /// The session's settings.
+    pub fn settings(&self) -> &Settings {
+        &self.shared.settings
+    }
+
+    /// All torrents.
+    pub fn torrents(&self) -> Vec<TorrentKey> {
+        self.torrents.keys().collect()
+    }
+
+    /// A torrent at a glance.
+    pub fn torrent_stats(&self, torrent: TorrentKey, now: Time) -> Option<TorrentStats> {
+        Some(self.torrents.get(torrent)?.torrent_stats(&self.conns, now))
+    }
+
+    /// The files of a torrent, in the order of its metainfo.
+    pub fn file_stats(&self, torrent: TorrentKey) -> Option<Vec<FileStats>> {
+        Some(self.torrents.get(torrent)?.file_stats())
+    }
+
+    /// The connected peers of a torrent.
+    pub fn peer_stats(&self, torrent: TorrentKey, now: Time) -> Option<Vec<PeerStats>> {
+        Some(self.torrents.get(torrent)?.peer_stats(&self.conns, now))
+    }
+
+    /// The trackers of a torrent.
+    pub fn tracker_stats(&self, torrent: TorrentKey, now: Time) -> Option<Vec<TrackerStats>> {
+        Some(self.torrents.get(torrent)?.trackers.stats(now))
+    }
+
+    /// Which files of a torrent are wanted, for its storage.
+    pub fn wanted_files(&self, torrent: TorrentKey) -> Option<Vec<bool>> {
+        Some(self.torrents.get(torrent)?.wanted_files())
+    }
+
+    /// Whether every piece that a run of the torrent's bytes touches is verified.
+    pub fn has_bytes(&self, torrent: TorrentKey, bytes: Range<u64>) -> bool {
+        self.torrents.get(torrent).is_some_and(|torrent| {
+            let mut pieces = torrent.layout.pieces_of(bytes);
+            pieces.all(|piece| torrent.have().has(PieceIndex(piece)))
+        })
+    }
+
+    /// Bytes held by received blocks that are not on disk yet.
+    pub fn buffered_bytes(&self) -> u64 {
+        self.shared.pool.bytes_out()
+    }
+}

@@ -1,0 +1,145 @@
+//! What all torrents share, and the context in which everything happens.
+
+use std::collections::VecDeque;
+use core::net::SocketAddr;
+
+use rand_chacha::ChaCha12Rng;
+use rand_core::{Rng, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use slotmap::SlotMap;
+use superseed_proto::peer_id::PeerId;
+
+use super::jobs::Job;
+use super::read_cache::ReadCache;
+use super::timers::{Timer, Timers};
+use crate::action::{Action, Outbox};
+use crate::block::BlockPool;
+use crate::candidates::connect::ConnectBudget;
+use crate::config::Settings;
+use crate::disk::{DiskJob, DiskOp};
+use crate::event::{Event, EventKind};
+use crate::ids::{AnnounceKey, ConnKey, JobKey, ListenerId, ResolveKey, TorrentKey};
+use crate::peer::Conn;
+use crate::rate::TokenBucket;
+use crate::time::Time;
+use crate::trackers::SlotId;
+use crate::trackers::udp::UdpTrackers;
+
+/// All connections.
+pub(crate) type Conns = SlotMap<ConnKey, Conn>;
+
+/// An announce on its way: whose it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AnnounceOf {
+    pub(crate) torrent: TorrentKey,
+    pub(crate) slot: SlotId,
+}
+
+/// The state that belongs to no single torrent.
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    /// For choices; see [`Shared::secret`] for what must not be guessed.
+    pub(crate) rng: Xoshiro256PlusPlus,
+    /// For peer ids, keys and transaction ids.
+    pub(crate) secret: ChaCha12Rng,
+    pub(crate) peer_id: PeerId,
+    /// Tells trackers that we are the same client after our address changed.
+    pub(crate) announce_key: u32,
+    pub(crate) pool: BlockPool,
+    pub(crate) cache: ReadCache,
+    pub(crate) jobs: SlotMap<JobKey, Job>,
+    pub(crate) timers: Timers,
+    pub(crate) upload: TokenBucket,
+    pub(crate) download: TokenBucket,
+    pub(crate) upload_waiters: VecDeque<ConnKey>,
+    pub(crate) download_waiters: VecDeque<ConnKey>,
+    pub(crate) listeners: Vec<(ListenerId, SocketAddr)>,
+    pub(crate) announces: SlotMap<AnnounceKey, AnnounceOf>,
+    pub(crate) resolves: SlotMap<ResolveKey, String>,
+    pub(crate) udp: UdpTrackers,
+    pub(crate) connect: ConnectBudget,
+    /// Bytes asked of peers and not received.
+    pub(crate) asked_bytes: u64,
+    pub(crate) stopping: bool,
+}
+
+impl Shared {
+    pub(crate) fn new(settings: Settings, seed: [u8; 32]) -> Self {
+        let mut secret = ChaCha12Rng::from_seed(seed);
+        let rng = Xoshiro256PlusPlus::seed_from_u64(secret.next_u64());
+        let mut random = [0; 20];
+        secret.fill_bytes(&mut random);
+        // Printable, as most clients do, so that logs of others stay readable.
+        for byte in &mut random {
+            *byte = b'a' + *byte % 26;
+        }
+        let prefix = &settings.peer_id_prefix[..settings.peer_id_prefix.len().min(12)];
+        let peer_id = PeerId::with_prefix(prefix, random);
+        let limits = settings.limits;
+        Self {
+            rng,
+            peer_id,
+            announce_key: secret.next_u32(),
+            pool: BlockPool::default(),
+            cache: ReadCache::new(secret.next_u64()),
+            jobs: SlotMap::with_key(),
+            timers: Timers::new(secret.next_u64()),
+            upload: TokenBucket::new(limits.upload_bytes_per_s, Time::START),
+            download: TokenBucket::new(limits.download_bytes_per_s, Time::START),
+            upload_waiters: VecDeque::new(),
+            download_waiters: VecDeque::new(),
+            listeners: Vec::new(),
+            announces: SlotMap::with_key(),
+            resolves: SlotMap::with_key(),
+            udp: UdpTrackers::new(),
+            connect: ConnectBudget::new(settings.half_open_max),
+            asked_bytes: 0,
+            stopping: false,
+            settings,
+            secret,
+        }
+    }
+
+    /// Bytes that received and asked-for blocks hold or will hold.
+    pub(crate) fn block_bytes_committed(&self) -> u64 {
+        self.asked_bytes + self.pool.bytes_out()
+    }
+
+    /// The listener whose family fits an address.
+    pub(crate) fn listener_for(&self, remote: SocketAddr) -> Option<ListenerId> {
+        let fits = |addr: &SocketAddr| addr.is_ipv4() == remote.is_ipv4();
+        self.listeners.iter().find(|(_, addr)| fits(addr)).map(|(id, _)| *id)
+    }
+}
+
+/// One moment: what may be touched while something happens to one torrent.
+pub(crate) struct Cx<'a> {
+    pub(crate) now: Time,
+    pub(crate) conns: &'a mut Conns,
+    pub(crate) shared: &'a mut Shared,
+    pub(crate) out: &'a mut Outbox,
+}
+
+impl Cx<'_> {
+    pub(crate) fn event(&mut self, torrent: TorrentKey, kind: EventKind) {
+        self.out.push(Action::Event(Event { torrent, kind }));
+    }
+
+    pub(crate) fn disk(&mut self, torrent: TorrentKey, job: Job, op: DiskOp) {
+        let job = self.shared.jobs.insert(job);
+        self.out.push(Action::Disk(DiskJob { job, torrent, op }));
+    }
+
+    /// Asks the host to come for the bytes of a connection, once.
+    pub(crate) fn want_write(&mut self, conn: ConnKey) {
+        let Some(state) = self.conns.get_mut(conn) else { return };
+        if !state.write_announced && !state.waits_for_upload && !state.outgoing.is_empty() {
+            state.write_announced = true;
+            self.out.push(Action::WantWrite { conn });
+        }
+    }
+
+    pub(crate) fn timer(&mut self, timer: Timer, at: Time) {
+        self.shared.timers.set(timer, at);
+    }
+}

@@ -1,0 +1,223 @@
+//! Streams: made, handshaken, read, written, lost.
+
+use core::net::SocketAddr;
+
+use superseed_proto::wire::{Handshake, HandshakeEvent, HandshakeReader};
+
+use super::Engine;
+use super::shared::Cx;
+use super::timers::Timer;
+use crate::action::{Action, Outbox};
+use crate::candidates::CloseKind;
+use crate::fault::PeerFault;
+use crate::ids::{ConnKey, ListenerId, Ticket, TorrentKey};
+use crate::input::{ConnectError, StreamEnd};
+use crate::limits::{HANDSHAKE_TIMEOUT, INCOMING_SLACK};
+use crate::peer::{Conn, Phase};
+use crate::stats::PeerSource;
+use crate::time::Time;
+use crate::torrent::Torrent;
+
+impl Engine {
+    pub(super) fn listening(&mut self, listener: ListenerId, addr: SocketAddr, now: Time, out: &mut Outbox) {
+        self.shared.listeners.retain(|(id, _)| *id != listener);
+        self.shared.listeners.push((listener, addr));
+        for key in self.torrents.keys().collect::<Vec<_>>() {
+            self.with_torrent(key, now, out, |torrent, cx| torrent.listeners_changed(cx));
+        }
+    }
+
+    /// A stranger at the door. A few more than the limit are let in, so that a
+    /// full client can still be found by peers of torrents that have room.
+    pub(super) fn incoming(
+        &mut self,
+        ticket: Ticket,
+        remote: SocketAddr,
+        listener: ListenerId,
+        now: Time,
+        out: &mut Outbox,
+    ) {
+        let full = self.conns.len() >= self.shared.settings.connections_max + INCOMING_SLACK;
+        let banned = self.torrents.len() == 1
+            && self.torrents.values().any(|torrent| torrent.candidates.is_banned(remote.ip()));
+        if full || banned || self.shared.stopping || self.torrents.is_empty() {
+            return out.push(Action::Refuse { ticket });
+        }
+        let mut conn = Conn::new(remote, Phase::Handshaking(Box::default()), now);
+        conn.incoming = true;
+        conn.listener = Some(listener);
+        conn.source = PeerSource::Incoming;
+        let key = self.conns.insert(conn);
+        self.shared.timers.set(Timer::Conn(key), now + HANDSHAKE_TIMEOUT);
+        out.push(Action::Accept { ticket, conn: key });
+    }
+
+    pub(super) fn connected(&mut self, key: ConnKey, now: Time, out: &mut Outbox) {
+        let Some(torrent) = self.torrent_of(key) else { return };
+        self.with_torrent(torrent, now, out, |torrent, cx| torrent.connected(cx, key));
+    }
+
+    pub(super) fn connect_failed(&mut self, key: ConnKey, error: ConnectError, now: Time, out: &mut Outbox) {
+        let Some(torrent) = self.torrent_of(key) else { return };
+        self.with_torrent(torrent, now, out, |torrent, cx| {
+            let remote = cx.conns[key].remote;
+            torrent.candidates.failed(remote, now, error);
+            torrent.forget(cx, key, CloseKind::Lost);
+        });
+    }
+
+    pub(super) fn stream_closed(&mut self, key: ConnKey, _end: StreamEnd, now: Time, out: &mut Outbox) {
+        match self.torrent_of(key) {
+            Some(torrent) => self.with_torrent(torrent, now, out, |torrent, cx| {
+                torrent.forget(cx, key, CloseKind::Lost);
+            }),
+            None => self.drop_stranger(key),
+        }
+    }
+
+    fn torrent_of(&self, key: ConnKey) -> Option<TorrentKey> {
+        self.conns.get(key)?.torrent
+    }
+
+    fn drop_stranger(&mut self, key: ConnKey) {
+        self.conns.remove(key);
+        self.shared.timers.clear(Timer::Conn(key));
+    }
+
+    /// Closes a connection that belongs to no torrent yet.
+    pub(super) fn refuse_stranger(&mut self, key: ConnKey, out: &mut Outbox) {
+        self.drop_stranger(key);
+        out.push(Action::Close { conn: key });
+    }
+
+    pub(super) fn received(&mut self, key: ConnKey, bytes: &[u8], now: Time, out: &mut Outbox) {
+        self.spend_download(key, bytes.len(), now);
+        let Some(conn) = self.conns.get_mut(key) else { return };
+        conn.last_received = now;
+        let mut input = bytes;
+        if let Phase::Handshaking(reader) = &mut conn.phase {
+            let mut reader = std::mem::take(reader);
+            let more = self.handshaking(key, &mut reader, &mut input, now, out);
+            if let Some(Conn { phase: Phase::Handshaking(place), .. }) = self.conns.get_mut(key) {
+                *place = reader;
+            }
+            if !more {
+                return;
+            }
+        }
+        let Some(torrent) = self.torrent_of(key) else { return };
+        self.with_torrent(torrent, now, out, |torrent, cx| torrent.read(cx, key, input));
+    }
+
+    /// Reads on in a handshake. True when it is whole and messages may follow.
+    fn handshaking(
+        &mut self,
+        key: ConnKey,
+        reader: &mut HandshakeReader,
+        input: &mut &[u8],
+        now: Time,
+        out: &mut Outbox,
+    ) -> bool {
+        loop {
+            match reader.next(input) {
+                Ok(None) => return false,
+                Ok(Some(HandshakeEvent::Head { swarm, .. })) => {
+                    let Some(conn) = self.conns.get(key) else { return false };
+                    if !conn.incoming {
+                        continue;
+                    }
+                    let Some(&torrent) = self.by_swarm.get(&swarm) else {
+                        self.refuse_stranger(key, out);
+                        return false;
+                    };
+                    if !self.welcome(key, torrent, now, out) {
+                        self.refuse_stranger(key, out);
+                        return false;
+                    }
+                    self.with_torrent(torrent, now, out, |torrent, cx| {
+                        torrent.send_handshake(cx, key, swarm);
+                    });
+                }
+                Ok(Some(HandshakeEvent::Complete(handshake))) => {
+                    return self.handshaken(key, &handshake, now, out);
+                }
+                Err(fault) => {
+                    self.fault(key, PeerFault::Wire(fault), now, out);
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// Makes an incoming connection one of a torrent's, if the torrent takes it.
+    fn welcome(&mut self, key: ConnKey, torrent: TorrentKey, now: Time, out: &mut Outbox) -> bool {
+        let _ = (now, out);
+        let Some(place) = self.torrents.get_mut(torrent) else { return false };
+        let Some(conn) = self.conns.get_mut(key) else { return false };
+        let max = self.shared.settings.connections_per_torrent_max + INCOMING_SLACK;
+        let takes = place.is_running()
+            && !place.candidates.is_banned(conn.remote.ip())
+            && place.peers.len() < max;
+        if takes {
+            conn.torrent = Some(torrent);
+            place.peers.push(key);
+        }
+        takes
+    }
+
+    fn handshaken(&mut self, key: ConnKey, handshake: &Handshake, now: Time, out: &mut Outbox) -> bool {
+        let Some(torrent) = self.torrent_of(key) else { return false };
+        let mut whole = false;
+        self.with_torrent(torrent, now, out, |torrent, cx| {
+            match torrent.handshaken(cx, key, handshake) {
+                Ok(()) => whole = true,
+                Err(fault) => torrent.disconnect_for(cx, key, fault),
+            }
+        });
+        whole
+    }
+
+    fn fault(&mut self, key: ConnKey, fault: PeerFault, now: Time, out: &mut Outbox) {
+        match self.torrent_of(key) {
+            Some(torrent) => self.with_torrent(torrent, now, out, |torrent, cx| {
+                torrent.disconnect_for(cx, key, fault);
+            }),
+            None => self.refuse_stranger(key, out),
+        }
+    }
+}
+
+impl Torrent {
+    /// Reads messages of a peer.
+    fn read(&mut self, cx: &mut Cx<'_>, key: ConnKey, mut input: &[u8]) {
+        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else { return };
+        let Some(mut decoder) = peer.decoder.take() else { return };
+        loop {
+            let result = match decoder.next(&mut input) {
+                Ok(Some(event)) => self.peer_event(cx, key, event),
+                Ok(None) => break,
+                Err(fault) => Err(PeerFault::Wire(fault)),
+            };
+            if let Err(fault) = result {
+                return self.disconnect_for(cx, key, fault);
+            }
+            if !cx.conns.contains_key(key) {
+                return;
+            }
+        }
+        if let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) {
+            peer.decoder = Some(decoder);
+        }
+        self.fill(cx, key);
+    }
+
+    /// Ends a connection because of what its peer did.
+    pub(crate) fn disconnect_for(&mut self, cx: &mut Cx<'_>, key: ConnKey, fault: PeerFault) {
+        let why = match fault {
+            PeerFault::Duplicate => CloseKind::Duplicate,
+            PeerFault::Ourselves | PeerFault::Idle | PeerFault::HandshakeTimeout => CloseKind::Idle,
+            _ => CloseKind::Fault,
+        };
+        self.disconnect(cx, key, why, Some(fault));
+    }
+}

@@ -1,0 +1,217 @@
+//! One connection: from the decision to connect to the last byte.
+//!
+//! Holds the state of the peer wire (BEP 3, 6, 10) and of what either side has
+//! asked for. What follows from a message is decided in `torrent`; nothing
+//! here knows of another peer.
+
+mod outgoing;
+mod receiving;
+mod requests_in;
+mod requests_out;
+
+use core::net::SocketAddr;
+
+use superseed_proto::bitfield::Bitfield;
+use superseed_proto::hash::SwarmKey;
+use superseed_proto::layout::Layout;
+use superseed_proto::peer_id::PeerId;
+use superseed_proto::wire::{Decoder, DecoderLimits, HandshakeReader, Message};
+
+pub(crate) use outgoing::Outgoing;
+pub(crate) use receiving::ReceivingBlock;
+pub(crate) use requests_in::{PeerRequest, RequestsIn};
+pub(crate) use requests_out::RequestsOut;
+
+use crate::ids::{ListenerId, TorrentKey};
+use crate::rate::Ewma;
+use crate::requests::RequestWindow;
+use crate::stats::PeerSource;
+use crate::time::Time;
+
+/// A connection in one of its phases.
+///
+/// ```text
+///  outgoing: Connecting ──Connected──▶ Handshaking ──68 bytes──▶ Traffic
+///  incoming:                           Handshaking ──68 bytes──▶ Traffic
+///  any phase ──Close / Closed / fault──▶ gone
+/// ```
+pub(crate) struct Conn {
+    pub(crate) remote: SocketAddr,
+    pub(crate) listener: Option<ListenerId>,
+    pub(crate) incoming: bool,
+    pub(crate) source: PeerSource,
+    /// The torrent it is for; incoming streams tell it in their handshake.
+    pub(crate) torrent: Option<TorrentKey>,
+    /// The swarm that our handshake named.
+    pub(crate) swarm: Option<SwarmKey>,
+    pub(crate) phase: Phase,
+    pub(crate) outgoing: Outgoing,
+    /// `WantWrite` was said and the host has not come for the bytes yet.
+    pub(crate) write_announced: bool,
+    /// It waits for upload quota.
+    pub(crate) waits_for_upload: bool,
+    /// It waits for download quota.
+    pub(crate) waits_for_download: bool,
+    /// When the present phase began.
+    pub(crate) since: Time,
+    pub(crate) last_received: Time,
+    pub(crate) last_sent: Time,
+}
+
+/// How far a connection is.
+pub(crate) enum Phase {
+    /// The stream is being made.
+    Connecting,
+    /// The stream is up, the remote's handshake is not whole.
+    Handshaking(Box<HandshakeReader>),
+    /// Messages flow.
+    Traffic(Box<Peer>),
+}
+
+impl Conn {
+    pub(crate) fn new(remote: SocketAddr, phase: Phase, now: Time) -> Self {
+        Self {
+            remote,
+            listener: None,
+            incoming: false,
+            source: PeerSource::Incoming,
+            torrent: None,
+            swarm: None,
+            phase,
+            outgoing: Outgoing::default(),
+            write_announced: false,
+            waits_for_upload: false,
+            waits_for_download: false,
+            since: now,
+            last_received: now,
+            last_sent: now,
+        }
+    }
+
+    /// The peer behind the connection, once messages flow.
+    pub(crate) fn peer(&self) -> Option<&Peer> {
+        match &self.phase {
+            Phase::Traffic(peer) => Some(peer),
+            _ => None,
+        }
+    }
+
+    /// The peer behind the connection, once messages flow.
+    pub(crate) fn peer_mut(&mut self) -> Option<&mut Peer> {
+        match &mut self.phase {
+            Phase::Traffic(peer) => Some(peer),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_half_open(&self) -> bool {
+        matches!(self.phase, Phase::Connecting)
+    }
+
+    /// Queues a message.
+    pub(crate) fn send(&mut self, message: &Message<'_>) {
+        self.outgoing.push_message(|buf| message.encode(buf));
+    }
+}
+
+/// The state of the message stream with one peer of an active torrent.
+pub(crate) struct Peer {
+    pub(crate) id: PeerId,
+    /// Both sides speak the Fast extension (BEP 6).
+    pub(crate) fast: bool,
+    /// Both sides speak the extension protocol (BEP 10).
+    pub(crate) extended: bool,
+    /// What the extension handshake said.
+    pub(crate) client: Option<String>,
+    pub(crate) reqq: Option<u32>,
+    pub(crate) upload_only: bool,
+    pub(crate) listen_port: Option<u16>,
+    /// `None` only while its `reading` loop has it.
+    pub(crate) decoder: Option<Decoder>,
+    /// A message other than keep-alive came: no bitfield may follow.
+    pub(crate) bitfield_allowed: bool,
+    pub(crate) have: Bitfield,
+    pub(crate) am_choking: bool,
+    pub(crate) am_interested: bool,
+    pub(crate) peer_choking: bool,
+    pub(crate) peer_interested: bool,
+    pub(crate) optimistic: bool,
+    /// When we last unchoked it.
+    pub(crate) unchoked_at: Option<Time>,
+    /// When we last choked it.
+    pub(crate) choked_at: Option<Time>,
+    /// When it last chose to choke us; with BEP 6, requests it owes run out soon after.
+    pub(crate) choked_us_at: Option<Time>,
+    /// Payload sent since the last unchoke.
+    pub(crate) uploaded_since_unchoke: u64,
+    /// Payload received since the last unchoke.
+    pub(crate) downloaded_since_unchoke: u64,
+    /// Pieces it serves although it chokes us (BEP 6), of those it has.
+    pub(crate) allowed_fast: Vec<u32>,
+    /// Pieces we serve although we choke it (BEP 6).
+    pub(crate) allowed_to_it: Vec<u32>,
+    pub(crate) requests: RequestsOut,
+    pub(crate) window: RequestWindow,
+    pub(crate) queue: RequestsIn,
+    pub(crate) receiving: Option<ReceivingBlock>,
+    pub(crate) down: Ewma,
+    pub(crate) up: Ewma,
+    pub(crate) downloaded: u64,
+    pub(crate) uploaded: u64,
+    pub(crate) unwanted_blocks: u32,
+    pub(crate) choked_requests: u32,
+    /// Since when neither side has wanted anything of the other.
+    pub(crate) idle_since: Time,
+    pub(crate) since: Time,
+}
+
+/// The memory of a rate, for choking and for the request window.
+const RATE_TAU: std::time::Duration = std::time::Duration::from_secs(5);
+
+impl Peer {
+    pub(crate) fn new(id: PeerId, fast: bool, extended: bool, layout: &Layout, now: Time) -> Self {
+        let mut decoder = Decoder::new(DecoderLimits::default());
+        decoder.set_piece_count(Some(layout.piece_count()));
+        Self {
+            id,
+            fast,
+            extended,
+            client: None,
+            reqq: None,
+            upload_only: false,
+            listen_port: None,
+            decoder: Some(decoder),
+            bitfield_allowed: true,
+            have: Bitfield::new(layout.piece_count()),
+            am_choking: true,
+            am_interested: false,
+            peer_choking: true,
+            peer_interested: false,
+            optimistic: false,
+            unchoked_at: None,
+            choked_at: None,
+            choked_us_at: None,
+            uploaded_since_unchoke: 0,
+            downloaded_since_unchoke: 0,
+            allowed_fast: Vec::new(),
+            allowed_to_it: Vec::new(),
+            requests: RequestsOut::default(),
+            window: RequestWindow::new(now),
+            queue: RequestsIn::default(),
+            receiving: None,
+            down: Ewma::new(RATE_TAU, now),
+            up: Ewma::new(RATE_TAU, now),
+            downloaded: 0,
+            uploaded: 0,
+            unwanted_blocks: 0,
+            choked_requests: 0,
+            idle_since: now,
+            since: now,
+        }
+    }
+
+    /// Whether it has every piece.
+    pub(crate) fn is_seed(&self) -> bool {
+        self.have.is_full()
+    }
+}

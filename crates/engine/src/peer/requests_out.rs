@@ -1,0 +1,60 @@
+//! What we asked of a peer.
+
+use std::collections::VecDeque;
+
+use superseed_proto::layout::Block;
+
+use crate::time::Time;
+
+/// A REQUEST of ours that is not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) block: Block,
+    pub(crate) at: Time,
+    /// We no longer want it, but a Fast peer (BEP 6) will still answer with
+    /// PIECE or REJECT: until then it takes a place in the window.
+    pub(crate) cancelled: bool,
+}
+
+/// The requests at one peer, oldest first. Answers mostly come in this order,
+/// so a search from the front ends at once.
+#[derive(Debug, Default)]
+pub(crate) struct RequestsOut {
+    asked: VecDeque<Asked>,
+}
+
+impl RequestsOut {
+    pub(crate) fn len(&self) -> usize {
+        self.asked.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.asked.is_empty()
+    }
+
+    pub(crate) fn push(&mut self, block: Block, at: Time) {
+        self.asked.push_back(Asked { block, at, cancelled: false });
+    }
+
+    /// Takes the request for a block, if there is one.
+    pub(crate) fn take(&mut self, block: Block) -> Option<Asked> {
+        let at = self.asked.iter().position(|asked| asked.block == block)?;
+        self.asked.remove(at)
+    }
+
+    /// Marks a request as cancelled; tells whether there was one that was not.
+    pub(crate) fn cancel(&mut self, block: Block) -> bool {
+        let found = self.asked.iter_mut().find(|asked| asked.block == block && !asked.cancelled);
+        found.map(|asked| asked.cancelled = true).is_some()
+    }
+
+    /// Takes all requests.
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Asked> + '_ {
+        self.asked.drain(..)
+    }
+
+    /// When the oldest request that is still wanted was sent.
+    pub(crate) fn oldest(&self) -> Option<Time> {
+        self.asked.iter().find(|asked| !asked.cancelled).map(|asked| asked.at)
+    }
+}

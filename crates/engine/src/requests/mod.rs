@@ -1,0 +1,138 @@
+//! How many requests a peer should have of ours, and how long it may take.
+//!
+//! Owns the depth of the request pipeline of one peer and its time-outs. It
+//! does not know which blocks were asked for: the caller keeps the list.
+
+mod patience;
+
+use std::time::Duration;
+
+use superseed_proto::layout::BLOCK_LEN;
+
+use self::patience::Patience;
+use crate::limits::REQUESTS_OUTSTANDING_MAX;
+use crate::rate::Ewma;
+use crate::time::Time;
+
+/// Requests at a peer of which nothing is known yet.
+const DEPTH_INITIAL: usize = 8;
+/// Fewer would leave the peer idle for a round trip after each block.
+const DEPTH_MIN: usize = 2;
+/// The queue at the peer beyond bandwidth × delay: libtorrent's
+/// `request_queue_time`, 3 s. It hides stalls of ours and of the peer's disk.
+const QUEUE: Duration = Duration::from_secs(3);
+/// A first block that came this late tells of a queue, not of a distance.
+const DELAY_MAX: Duration = Duration::from_secs(2);
+/// The memory of the rate that the depth follows.
+const RATE_TAU: Duration = Duration::from_secs(4);
+
+/// The adaptive request window of one peer.
+///
+/// ```text
+///            block took ≥ delay + 3 s
+///  slow start ─────────────────────▶ steady: rate × (delay + 3 s)
+///  +1 per block ◀────────────────────
+///            block took < half of that
+/// ```
+///
+/// In slow start every block that comes makes room for two, so the window
+/// doubles per round trip. By Little's law a block that took `delay + 3 s` says
+/// that the window holds bandwidth × delay and three seconds of rate: enough.
+/// The rate then sets the depth, and a rate that outgrows it (blocks come back
+/// early) starts the doubling again.
+#[derive(Clone, Debug)]
+pub struct RequestWindow {
+    depth: usize,
+    slow_start: bool,
+    /// The shortest time from request to block.
+    delay: Option<Duration>,
+    rate: Ewma,
+    /// Nothing was asked since the peer last choked us.
+    resting: bool,
+    patience: Patience,
+}
+
+impl RequestWindow {
+    /// The window of a new connection.
+    pub fn new(now: Time) -> Self {
+        Self {
+            depth: DEPTH_INITIAL,
+            slow_start: true,
+            delay: None,
+            rate: Ewma::new(RATE_TAU, now),
+            resting: true,
+            patience: Patience::default(),
+        }
+    }
+
+    /// Some requests are sent now.
+    pub fn on_requests(&mut self, now: Time) {
+        if self.resting {
+            self.resting = false;
+            // The time we were choked is no part of the peer's rate.
+            self.rate = Ewma::new(RATE_TAU, now);
+        }
+    }
+
+    /// A block that was asked for at `asked_at` has begun to come, or came.
+    pub fn on_block(&mut self, len: u32, asked_at: Time, now: Time) {
+        self.rate.add(u64::from(len), now);
+        if self.patience.on_block(asked_at, now) {
+            self.depth = DEPTH_INITIAL;
+            self.slow_start = true;
+        }
+        let took = now.since(asked_at);
+        let delay = self.delay.map_or(took, |delay| delay.min(took)).min(DELAY_MAX);
+        self.delay = Some(delay);
+        let enough = delay + QUEUE;
+        if took >= enough {
+            self.slow_start = false;
+        } else if took < enough / 2 {
+            self.slow_start = true;
+        }
+        self.depth = if self.slow_start {
+            self.depth + 1
+        } else {
+            let bytes = self.rate.rate(now) as f64 * enough.as_secs_f64();
+            (bytes / f64::from(BLOCK_LEN)).ceil() as usize
+        };
+        self.depth = self.depth.clamp(DEPTH_MIN, REQUESTS_OUTSTANDING_MAX);
+    }
+
+    /// The peer chokes us: what it owed is gone, and its rate will be another.
+    pub fn on_choked(&mut self) {
+        self.depth = DEPTH_INITIAL;
+        self.slow_start = true;
+        self.resting = true;
+        self.patience.on_choked();
+    }
+
+    /// How many requests the peer should have. `reqq` is what it takes at a
+    /// time (BEP 10). One while it is overdue: that one proves it is back.
+    pub fn depth(&self, _now: Time, reqq: usize) -> usize {
+        if self.patience.is_overdue() {
+            return 1;
+        }
+        self.depth.min(reqq).max(1)
+    }
+
+    /// When to call [`Self::on_timeout`] if no block comes until then;
+    /// `oldest` is when the oldest request that is still owed was sent.
+    pub fn timeout_at(&self, oldest: Time) -> Time {
+        self.patience.timeout_at(oldest)
+    }
+
+    /// The peer let [`Self::timeout_at`] pass. Its requests but one should be
+    /// given to others; the second time in a silence it is snubbed.
+    pub fn on_timeout(&mut self, now: Time) {
+        self.patience.on_timeout(now);
+    }
+
+    /// Whether the peer owed a block for 20 s or more and sent none since.
+    pub fn is_snubbed(&self) -> bool {
+        self.patience.is_snubbed()
+    }
+}
+
+#[cfg(test)]
+mod tests;

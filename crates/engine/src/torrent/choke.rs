@@ -1,0 +1,95 @@
+//! Who gets our upload: the choker's view of the peers, and its decisions.
+
+use std::time::Duration;
+
+use superseed_proto::wire::Message;
+
+use super::Torrent;
+use crate::choker::{ChokeContext, ChokePeer, Decision};
+use crate::engine::shared::Cx;
+use crate::engine::timers::Timer;
+use crate::ids::ConnKey;
+
+/// However eager a choker is, it is not asked again sooner.
+const LEAST_PAUSE: Duration = Duration::from_millis(100);
+
+impl Torrent {
+    /// A round of the choker; without peers there is no next one.
+    pub(crate) fn choke_round(&mut self, cx: &mut Cx<'_>) {
+        if self.peers.is_empty() {
+            return;
+        }
+        self.rechoke(cx);
+        let next = self.choker.next_round().max(cx.now + LEAST_PAUSE);
+        cx.timer(Timer::Choke(self.key), next);
+    }
+
+    /// Lets the choker decide, and does as it says.
+    pub(crate) fn rechoke(&mut self, cx: &mut Cx<'_>) {
+        let now = cx.now;
+        let peers: Vec<ChokePeer> = self.peers.iter().filter_map(|&conn| view(cx, conn)).collect();
+        let own = self.options.limits.upload_bytes_per_s;
+        let session = cx.shared.settings.limits.upload_bytes_per_s;
+        let context = ChokeContext {
+            seeding: self.picker.is_complete(),
+            slots: cx.shared.settings.upload_slots,
+            upload_bytes_per_s: self.up.rate(now),
+            upload_limit_bytes_per_s: own.into_iter().chain(session).min(),
+            piece_len: self.layout.piece_len_nominal(),
+        };
+        let decisions = self.choker.rechoke(&peers, &context, now, &mut cx.shared.rng);
+        for decision in decisions {
+            self.apply_choke(cx, decision);
+        }
+    }
+
+    fn apply_choke(&mut self, cx: &mut Cx<'_>, decision: Decision) {
+        let now = cx.now;
+        let Some(conn) = cx.conns.get_mut(decision.conn) else { return };
+        let Some(peer) = conn.peer_mut() else { return };
+        peer.optimistic = decision.optimistic;
+        if peer.am_choking != decision.unchoke {
+            return;
+        }
+        peer.am_choking = !decision.unchoke;
+        if decision.unchoke {
+            peer.unchoked_at = Some(now);
+            peer.uploaded_since_unchoke = 0;
+            peer.downloaded_since_unchoke = 0;
+            conn.send(&Message::Unchoke);
+        } else {
+            peer.choked_at = Some(now);
+            conn.send(&Message::Choke);
+            self.drop_requests(cx, decision.conn);
+        }
+        cx.want_write(decision.conn);
+    }
+
+    /// Settings changed while the torrent runs.
+    pub(crate) fn reconfigured(&mut self, cx: &mut Cx<'_>, other_choker: bool) {
+        if other_choker {
+            self.choker = crate::choker::new(cx.shared.settings.choker);
+        }
+        self.set_sequential(cx, self.options.sequential);
+        self.rechoke(cx);
+        self.connect_more(cx);
+    }
+}
+
+fn view(cx: &Cx<'_>, key: ConnKey) -> Option<ChokePeer> {
+    let peer = cx.conns.get(key)?.peer()?;
+    Some(ChokePeer {
+        conn: key,
+        interested: peer.peer_interested,
+        snubbed: peer.window.is_snubbed(),
+        upload_only: peer.upload_only || peer.is_seed(),
+        download_bytes_per_s: peer.down.rate(cx.now),
+        upload_bytes_per_s: peer.up.rate(cx.now),
+        uploaded_since_unchoke: peer.uploaded_since_unchoke,
+        connected_at: peer.since,
+        unchoked: !peer.am_choking,
+        unchoked_at: peer.unchoked_at,
+        choked_at: peer.choked_at,
+        optimistic: peer.optimistic,
+    })
+}

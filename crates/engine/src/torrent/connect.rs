@@ -1,0 +1,248 @@
+//! Whom to talk to: making connections, losing them, refusing them.
+
+use superseed_proto::wire::{Capability, ExtendedHandshake, Handshake, Message, Reserved};
+
+use super::Torrent;
+use crate::action::Action;
+use crate::candidates::CloseKind;
+use crate::engine::shared::Cx;
+use crate::engine::timers::Timer;
+use crate::event::EventKind;
+use crate::fault::PeerFault;
+use crate::ids::ConnKey;
+use crate::limits::REQUESTS_IN_QUEUE_MAX;
+use crate::peer::{Conn, Peer, Phase};
+use crate::stats::PeerSource;
+use crate::time::Time;
+
+/// How many pieces a newcomer may fetch while choked (BEP 6, "allowed fast set").
+const ALLOWED_FAST_PIECES: usize = 5;
+
+impl Torrent {
+    /// Whether it wants more connections than it has.
+    pub(crate) fn wants_connections(&self, cx: &Cx<'_>) -> bool {
+        self.is_running()
+            && self.peers.len() < cx.shared.settings.connections_per_torrent_max
+            && cx.conns.len() < cx.shared.settings.connections_max
+    }
+
+    /// Tries candidates as far as limits allow.
+    pub(crate) fn connect_more(&mut self, cx: &mut Cx<'_>) {
+        while self.wants_connections(cx) && cx.shared.connect.allow(cx.now) {
+            let Some(remote) = self.candidates.next(cx.now) else { break };
+            let from = cx.shared.listener_for(remote);
+            self.candidates.connecting(remote, cx.now);
+            cx.shared.connect.started(cx.now);
+            let mut conn = Conn::new(remote, Phase::Connecting, cx.now);
+            conn.torrent = Some(self.key);
+            conn.listener = from;
+            conn.source = self.candidates.source(remote).unwrap_or(PeerSource::Tracker);
+            let key = cx.conns.insert(conn);
+            self.peers.push(key);
+            self.rearm(cx, key);
+            cx.out.push(Action::Connect { conn: key, remote, from });
+        }
+        self.plan_connects(cx);
+    }
+
+    /// Sets the timer for the next attempt.
+    fn plan_connects(&mut self, cx: &mut Cx<'_>) {
+        let at = if self.wants_connections(cx) {
+            let candidate = self.candidates.next_deadline(cx.now);
+            // Without a free place a connection that ends brings us back here.
+            if candidate == Time::NEVER { candidate } else { candidate.max(cx.shared.connect.next_deadline(cx.now)) }
+        } else {
+            Time::NEVER
+        };
+        cx.timer(Timer::Connect(self.key), at);
+    }
+
+    /// An outgoing stream is up: our handshake goes first.
+    pub(crate) fn connected(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
+        cx.shared.connect.ended();
+        let swarm = self.info_hashes().primary_swarm_key();
+        self.send_handshake(cx, key, swarm);
+        let Some(conn) = cx.conns.get_mut(key) else { return };
+        conn.phase = Phase::Handshaking(Box::default());
+        conn.since = cx.now;
+        conn.last_received = cx.now;
+        self.rearm(cx, key);
+    }
+
+    /// Queues our handshake.
+    pub(crate) fn send_handshake(
+        &mut self,
+        cx: &mut Cx<'_>,
+        key: ConnKey,
+        swarm: superseed_proto::SwarmKey,
+    ) {
+        let peer_id = cx.shared.peer_id;
+        let Some(conn) = cx.conns.get_mut(key) else { return };
+        let reserved = Reserved::default().with(Capability::Fast).with(Capability::ExtensionProtocol);
+        let handshake = Handshake { reserved, swarm, peer_id };
+        conn.swarm = Some(swarm);
+        conn.outgoing.push_message(|buf| buf.extend_from_slice(&handshake.encode()));
+        cx.want_write(key);
+    }
+
+    /// The remote's handshake is whole: messages flow from now on.
+    pub(crate) fn handshaken(
+        &mut self,
+        cx: &mut Cx<'_>,
+        key: ConnKey,
+        handshake: &Handshake,
+    ) -> Result<(), PeerFault> {
+        let now = cx.now;
+        let Some(conn) = cx.conns.get(key) else { return Ok(()) };
+        let (remote, incoming) = (conn.remote, conn.incoming);
+        if conn.swarm != Some(handshake.swarm) {
+            return Err(PeerFault::WrongTorrent);
+        }
+        if handshake.peer_id == cx.shared.peer_id {
+            self.candidates.mark_self(remote);
+            return Err(PeerFault::Ourselves);
+        }
+        let twin = self.peers.iter().filter(|other| **other != key).any(|other| {
+            cx.conns.get(*other).and_then(|conn| conn.peer()).is_some_and(|peer| peer.id == handshake.peer_id)
+        });
+        if twin {
+            return Err(PeerFault::Duplicate);
+        }
+        let fast = handshake.reserved.has(Capability::Fast);
+        let extended = handshake.reserved.has(Capability::ExtensionProtocol);
+        let peer = Peer::new(handshake.peer_id, fast, extended, &self.layout, now);
+        let conn = cx.conns.get_mut(key).expect("the connection was there a line ago");
+        conn.phase = Phase::Traffic(Box::new(peer));
+        conn.since = now;
+        if incoming {
+            self.incoming_seen = true;
+        }
+        self.candidates.connected(remote, now);
+        self.greet(cx, key);
+        cx.shared.timers.set_no_later(Timer::Choke(self.key), now + std::time::Duration::from_secs(1));
+        self.rearm(cx, key);
+        Ok(())
+    }
+
+    /// What we say first: our pieces, then the extension handshake.
+    fn greet(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
+        let have = self.picker.have();
+        let Some(conn) = cx.conns.get_mut(key) else { return };
+        let Some(peer) = conn.peer() else { return };
+        let (fast, extended) = (peer.fast, peer.extended);
+        if fast && have.is_full() {
+            conn.send(&Message::HaveAll);
+        } else if fast && have.count() == 0 {
+            conn.send(&Message::HaveNone);
+        } else if have.count() > 0 {
+            let mut bits = Vec::new();
+            have.write_wire(&mut bits);
+            conn.send(&Message::Bitfield(&bits));
+        }
+        if extended {
+            let listen_port = cx.shared.listeners.iter().map(|(_, addr)| addr.port()).find(|port| *port != 0);
+            let handshake = ExtendedHandshake {
+                client: Some(cx.shared.settings.client_name.clone()),
+                listen_port: if conn.incoming { None } else { listen_port },
+                reqq: Some(REQUESTS_IN_QUEUE_MAX as u32),
+                yourip: Some(conn.remote.ip()),
+                upload_only: self.is_complete().then_some(true),
+                metadata_size: None,
+                ..ExtendedHandshake::default()
+            };
+            let payload = handshake.encode();
+            conn.send(&Message::Extended { id: 0, payload: &payload });
+        }
+        if fast && let core::net::IpAddr::V4(ip) = conn.remote.ip() {
+            let swarm = self.metainfo.info_hashes.primary_swarm_key();
+            let pieces = superseed_proto::wire::allowed_fast_set(
+                ip,
+                &swarm,
+                self.layout.piece_count(),
+                ALLOWED_FAST_PIECES,
+            );
+            for &piece in &pieces {
+                conn.send(&Message::AllowedFast(piece.0));
+            }
+            if let Some(peer) = conn.peer_mut() {
+                peer.allowed_to_it = pieces.iter().map(|piece| piece.0).collect();
+            }
+        }
+        cx.want_write(key);
+    }
+
+    /// Forgets a connection that the host has closed, or was told to close.
+    pub(crate) fn forget(&mut self, cx: &mut Cx<'_>, key: ConnKey, why: CloseKind) {
+        self.drop_receiving(cx, key);
+        self.take_back_all(cx, key);
+        let Some(conn) = cx.conns.remove(key) else { return };
+        cx.shared.timers.clear(Timer::Conn(key));
+        self.peers.retain(|other| *other != key);
+        if conn.is_half_open() {
+            cx.shared.connect.ended();
+        } else if !conn.incoming || conn.peer().is_some() {
+            self.candidates.closed(conn.remote, cx.now, why);
+        }
+        if let Some(peer) = conn.peer() {
+            self.picker.peer_left(&peer.have);
+            if !peer.am_choking {
+                self.rechoke_due = true;
+            }
+        }
+        self.connect_due = true;
+    }
+
+    /// Ends a connection on our side.
+    pub(crate) fn disconnect(
+        &mut self,
+        cx: &mut Cx<'_>,
+        key: ConnKey,
+        why: CloseKind,
+        fault: Option<PeerFault>,
+    ) {
+        let Some(conn) = cx.conns.get(key) else { return };
+        let remote = conn.remote;
+        cx.out.push(Action::Close { conn: key });
+        self.forget(cx, key, why);
+        if let Some(fault) = fault {
+            cx.event(self.key, EventKind::PeerFault { addr: remote, fault });
+        }
+    }
+
+    pub(crate) fn disconnect_all(&mut self, cx: &mut Cx<'_>) {
+        for key in self.peers.clone() {
+            self.disconnect(cx, key, CloseKind::Ours, None);
+        }
+    }
+
+    /// Never again: every connection of the address ends.
+    pub(crate) fn ban(&mut self, cx: &mut Cx<'_>, ip: core::net::IpAddr) {
+        self.candidates.ban(ip);
+        let of_ip = |key: &ConnKey| cx.conns.get(*key).is_some_and(|conn| conn.remote.ip() == ip);
+        let banned: Vec<ConnKey> = self.peers.iter().copied().filter(of_ip).collect();
+        for key in banned {
+            let addr = cx.conns[key].remote;
+            self.disconnect(cx, key, CloseKind::Fault, Some(PeerFault::WrongData));
+            cx.event(self.key, EventKind::PeerBanned { addr });
+        }
+    }
+
+    /// Closes a connection between two that want nothing of each other for good.
+    pub(crate) fn close_if_useless(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
+        if !self.is_complete() {
+            return;
+        }
+        let Some(peer) = cx.conns.get(key).and_then(|conn| conn.peer()) else { return };
+        if peer.is_seed() || peer.upload_only {
+            self.disconnect(cx, key, CloseKind::Useless, None);
+        }
+    }
+
+    /// We are complete: other seeds are of no use, nor we to them.
+    pub(crate) fn close_useless(&mut self, cx: &mut Cx<'_>) {
+        for key in self.peers.clone() {
+            self.update_interest(cx, key);
+            self.close_if_useless(cx, key);
+        }
+    }
+}

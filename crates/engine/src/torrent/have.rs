@@ -1,0 +1,133 @@
+//! Pieces that are there: how they are counted, told and celebrated.
+
+use std::time::Duration;
+
+use superseed_proto::hash::PieceProof;
+use superseed_proto::layout::{FileIndex, PieceIndex};
+use superseed_proto::wire::Message;
+
+use super::Torrent;
+use crate::engine::shared::Cx;
+use crate::engine::timers::Timer;
+use crate::event::EventKind;
+use crate::time::Time;
+
+impl Torrent {
+    /// The check found a piece on disk.
+    pub(crate) fn found(&mut self, cx: &mut Cx<'_>, proof: &PieceProof) {
+        self.picker.set_have(proof.piece());
+        self.piece_written(cx, proof.piece());
+        self.tell_have(cx, proof.piece());
+    }
+
+    /// A received piece hashed right and is written.
+    pub(crate) fn verified(&mut self, cx: &mut Cx<'_>, proof: &PieceProof) {
+        let piece = proof.piece();
+        self.store.forget(piece, &mut cx.shared.pool);
+        self.picker.piece_verified(piece);
+        self.piece_written(cx, piece);
+        self.tell_have(cx, piece);
+        cx.event(self.key, EventKind::Piece(piece));
+        for file in self.files_of(piece) {
+            let mut pieces = self.metainfo.info.file_pieces(file);
+            if pieces.all(|piece| self.picker.have().has(PieceIndex(piece))) {
+                cx.event(self.key, EventKind::FileComplete(file));
+            }
+        }
+        self.note_completion(cx);
+    }
+
+    /// The files that have bytes in a piece.
+    fn files_of(&self, piece: PieceIndex) -> Vec<FileIndex> {
+        let files = &self.metainfo.info.files;
+        let start = self.layout.piece_offset(piece);
+        let end = start + u64::from(self.layout.piece_len(piece));
+        let first = files.partition_point(|file| file.offset + file.len <= start);
+        let touched = files[first..].iter().take_while(|file| file.offset < end);
+        let numbered = touched.enumerate().filter(|(_, file)| file.len > 0);
+        numbered.map(|(at, _)| FileIndex((first + at) as u32)).collect()
+    }
+
+    /// HAVE to everyone who lacks the piece; interest in others may end.
+    fn tell_have(&mut self, cx: &mut Cx<'_>, piece: PieceIndex) {
+        for at in 0..self.peers.len() {
+            let key = self.peers[at];
+            let Some(conn) = cx.conns.get_mut(key) else { continue };
+            let Some(peer) = conn.peer() else { continue };
+            if peer.have.has(piece) {
+                self.update_interest(cx, key);
+            } else {
+                conn.send(&Message::Have(piece.0));
+                cx.want_write(key);
+            }
+        }
+    }
+
+    /// Whether the last wanted piece came; says so once.
+    pub(crate) fn note_completion(&mut self, cx: &mut Cx<'_>) {
+        if !self.is_complete() || self.complete_since.is_some() || !self.is_running() {
+            return;
+        }
+        self.complete_since = Some(cx.now);
+        if !self.complete_told {
+            self.complete_told = true;
+            if self.picker.have().is_full() {
+                self.trackers.complete(cx.now);
+                self.announce(cx);
+            }
+        }
+        self.sync_now(cx);
+        cx.event(self.key, EventKind::Complete);
+        self.say_state(cx);
+        self.close_useless(cx);
+        self.watch_goal(cx);
+        self.rechoke_due = true;
+    }
+
+    /// The check ended and nothing is missing: there was no download to speak of.
+    pub(crate) fn note_found_complete(&mut self, cx: &mut Cx<'_>) {
+        if self.totals.downloaded == 0 && self.is_complete() {
+            self.complete_told = true;
+        }
+        self.note_completion(cx);
+    }
+
+    /// Adds the time spent complete to the totals, at the end of a stretch of it.
+    pub(crate) fn count_seeding_time(&mut self, cx: &Cx<'_>) {
+        if let Some(since) = self.complete_since.take() {
+            self.earlier.seeding_s += cx.now.since(since).as_secs();
+        }
+    }
+
+    /// Sets the timer for a seeding time, and looks at the ratio.
+    pub(crate) fn watch_goal(&mut self, cx: &mut Cx<'_>) {
+        let Some(since) = self.complete_since else { return };
+        if let Some(time) = self.options.goal.time {
+            let done = Duration::from_secs(self.earlier.seeding_s);
+            cx.timer(Timer::Goal(self.key), since + time.saturating_sub(done));
+        }
+        self.goal_check(cx);
+    }
+
+    /// Pauses the torrent when its seeding goal is reached.
+    pub(crate) fn goal_check(&mut self, cx: &mut Cx<'_>) {
+        if self.complete_since.is_none() || !self.is_running() {
+            return;
+        }
+        let totals = self.record_totals(cx.now);
+        let goal = self.options.goal;
+        let ratio = totals.uploaded_bytes as f64 / self.layout.total_len() as f64;
+        let by_ratio = goal.ratio.is_some_and(|goal| ratio >= goal);
+        let by_time = goal.time.is_some_and(|goal| self.seeding_time(cx.now) >= goal);
+        if by_ratio || by_time {
+            cx.event(self.key, EventKind::GoalReached);
+            self.pause(cx);
+        }
+    }
+
+    /// Time spent complete in all runs.
+    pub(crate) fn seeding_time(&self, now: Time) -> Duration {
+        let this = self.complete_since.map_or(Duration::ZERO, |since| now.since(since));
+        Duration::from_secs(self.earlier.seeding_s) + this
+    }
+}

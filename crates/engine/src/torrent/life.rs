@@ -1,0 +1,243 @@
+//! A torrent's life: opened, running, paused, failed, leaving.
+
+use std::time::Duration;
+
+use superseed_proto::layout::FileIndex;
+
+use super::{Leaving, Life, Torrent};
+use crate::config::{PickerKind, Priority};
+use crate::disk::{DiskError, DiskErrorKind, DiskOp, OpenReport};
+use crate::engine::jobs::{Job, JobKind};
+use crate::engine::shared::Cx;
+use crate::engine::timers::Timer;
+use crate::event::{EventKind, TorrentState};
+use crate::stats::PeerSource;
+
+/// How long a full disk is left alone before the next try.
+const DISK_RETRY: Duration = Duration::from_secs(30);
+/// How long the last announces of a torrent may take.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+impl Torrent {
+    /// Asks for the storage: the first thing in a torrent's life.
+    pub(crate) fn open(&mut self, cx: &mut Cx<'_>) {
+        self.life = Life::Opening;
+        self.say_state(cx);
+        cx.disk(self.key, Job { torrent: self.key, kind: JobKind::Open }, DiskOp::Open);
+    }
+
+    pub(crate) fn opened(&mut self, cx: &mut Cx<'_>, result: Result<Box<OpenReport>, DiskError>) {
+        if matches!(self.life, Life::Leaving(_)) {
+            return;
+        }
+        let report = match result {
+            Ok(report) => report,
+            Err(error) => return self.fail(cx, error),
+        };
+        self.earlier = report.record.unwrap_or_default();
+        self.take_found(cx, &report);
+        if self.earlier.completed_told {
+            self.complete_told = true;
+        }
+        for addr in self.options.peers.clone() {
+            self.candidates.add(addr, PeerSource::User, cx.now);
+        }
+        if self.options.paused {
+            self.life = Life::Paused;
+            self.say_state(cx);
+            self.check_more(cx);
+        } else {
+            self.start(cx);
+        }
+    }
+
+    /// Begins, or goes on after a pause or an error.
+    fn start(&mut self, cx: &mut Cx<'_>) {
+        self.life = Life::Running;
+        self.trackers.set_listeners(&cx.shared.listeners);
+        self.candidates.set_self(&own_addrs(cx));
+        if self.picker.is_complete() && self.check.is_done() {
+            // A download that ended in an earlier run: `completed` was said then.
+            self.complete_told = true;
+            self.complete_since.get_or_insert(cx.now);
+            self.watch_goal(cx);
+        }
+        self.trackers.start(cx.now);
+        self.check_more(cx);
+        self.say_state(cx);
+        self.announce(cx);
+        self.connect_more(cx);
+    }
+
+    /// Stops all traffic; the storage stays open.
+    pub(crate) fn pause(&mut self, cx: &mut Cx<'_>) {
+        if self.life != Life::Running {
+            return;
+        }
+        self.count_seeding_time(cx);
+        self.life = Life::Paused;
+        self.disconnect_all(cx);
+        self.trackers.stop(cx.now);
+        self.announce(cx);
+        cx.timer(Timer::Connect(self.key), crate::Time::NEVER);
+        self.save_soon(cx);
+        self.say_state(cx);
+    }
+
+    /// Goes on after a pause or an error.
+    pub(crate) fn resume(&mut self, cx: &mut Cx<'_>) {
+        match self.life {
+            Life::Paused => self.start(cx),
+            Life::Failed(_) => self.open(cx),
+            _ => {}
+        }
+    }
+
+    /// Stops with an error. Other torrents are not concerned.
+    pub(crate) fn fail(&mut self, cx: &mut Cx<'_>, error: DiskError) {
+        if matches!(self.life, Life::Failed(_) | Life::Leaving(_)) {
+            return;
+        }
+        let was_running = self.is_running();
+        self.life = Life::Failed(error.clone());
+        self.disconnect_all(cx);
+        self.store.clear(&mut cx.shared.pool);
+        self.check.clear();
+        if was_running {
+            self.trackers.stop(cx.now);
+            self.announce(cx);
+        }
+        cx.event(self.key, EventKind::Failed(error));
+        self.say_state(cx);
+    }
+
+    /// Acts upon an error of a read or write.
+    pub(crate) fn disk_failed(&mut self, cx: &mut Cx<'_>, error: DiskError) {
+        match error.kind {
+            DiskErrorKind::Full | DiskErrorKind::ReadOnly => {
+                if self.disk_waits.is_none() {
+                    cx.event(self.key, EventKind::DiskWaits(error.clone()));
+                }
+                self.disk_waits = Some(error);
+                cx.timer(Timer::DiskRetry(self.key), cx.now + DISK_RETRY);
+                self.say_state(cx);
+            }
+            DiskErrorKind::Foreign | DiskErrorKind::Locked | DiskErrorKind::Io => self.fail(cx, error),
+        }
+    }
+
+    /// Tries the disk again after it took no more.
+    pub(crate) fn disk_retry(&mut self, cx: &mut Cx<'_>) {
+        if self.disk_waits.take().is_none() || !self.is_running() {
+            return;
+        }
+        self.say_state(cx);
+        self.write_all(cx);
+        self.refill_due = true;
+    }
+
+    /// Begins the end: trackers hear `stopped`, the record is saved, files close.
+    pub(crate) fn leave(&mut self, cx: &mut Cx<'_>) {
+        if matches!(self.life, Life::Leaving(_)) {
+            return;
+        }
+        let (was_open, announces) = match self.life {
+            Life::Running => (true, true),
+            Life::Paused => (true, false),
+            Life::Opening | Life::Failed(_) | Life::Leaving(_) => (false, false),
+        };
+        self.count_seeding_time(cx);
+        self.disconnect_all(cx);
+        self.store.clear(&mut cx.shared.pool);
+        self.check.clear();
+        cx.shared.cache.forget_torrent(self.key);
+        cx.shared.timers.clear_torrent(self.key);
+        self.life = Life::Leaving(Leaving::default());
+        if announces {
+            self.trackers.stop(cx.now);
+            self.announce(cx);
+        }
+        cx.timer(Timer::Farewell(self.key), cx.now + FAREWELL);
+        if was_open {
+            self.sync_now(cx);
+        }
+        self.close_when_saved(cx);
+        self.announced_farewell();
+    }
+
+    /// Notes that no announce is out any more.
+    pub(crate) fn announced_farewell(&mut self) {
+        let all_stopped = self.trackers.all_stopped();
+        if let Life::Leaving(leaving) = &mut self.life {
+            leaving.announces_done |= all_stopped;
+        }
+    }
+
+    /// The time for last announces is over.
+    pub(crate) fn farewell_over(&mut self) {
+        if let Life::Leaving(leaving) = &mut self.life {
+            leaving.announces_done = true;
+        }
+    }
+
+    /// Whether nothing of it is left to wait for.
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(&self.life, Life::Leaving(leaving) if leaving.announces_done && leaving.storage_closed)
+    }
+
+    /// Changes priorities of some files.
+    pub(crate) fn set_priorities(&mut self, cx: &mut Cx<'_>, changes: &[(FileIndex, Priority)]) {
+        let before = self.wanted_files();
+        for &(file, priority) in changes {
+            if let Some(entry) = self.file_priorities.get_mut(file.0 as usize) {
+                *entry = priority;
+            }
+        }
+        self.apply_priorities();
+        let wanted = self.wanted_files();
+        let opened = !matches!(self.life, Life::Opening | Life::Failed(_) | Life::Leaving(_));
+        if wanted != before && opened {
+            let job = Job { torrent: self.key, kind: JobKind::SetWanted };
+            cx.disk(self.key, job, DiskOp::SetWanted { wanted });
+        }
+        if !self.picker.is_complete() {
+            self.complete_since = None;
+        }
+        self.interest_changed(cx);
+        self.note_completion(cx);
+        self.say_state(cx);
+        self.refill_due = true;
+    }
+
+    pub(crate) fn set_sequential(&mut self, cx: &Cx<'_>, sequential: bool) {
+        self.options.sequential = sequential;
+        let kind = if sequential { PickerKind::InOrder } else { cx.shared.settings.picker };
+        self.picker.set_kind(kind);
+    }
+
+    /// What the torrent is doing, in one word.
+    pub(crate) fn state(&self) -> TorrentState {
+        match self.life {
+            Life::Opening => TorrentState::Opening,
+            Life::Failed(_) => TorrentState::Failed,
+            Life::Paused | Life::Leaving(_) => TorrentState::Paused,
+            Life::Running if !self.check.is_done() => TorrentState::Checking,
+            Life::Running if self.picker.is_complete() => TorrentState::Seeding,
+            Life::Running if self.disk_waits.is_some() => TorrentState::DiskWaits,
+            Life::Running => TorrentState::Downloading,
+        }
+    }
+
+    /// Tells the user when the state is another one than last told.
+    pub(crate) fn say_state(&mut self, cx: &mut Cx<'_>) {
+        let state = self.state();
+        if self.told != Some(state) {
+            self.told = Some(state);
+            cx.event(self.key, EventKind::State(state));
+        }
+    }
+}
+
+fn own_addrs(cx: &Cx<'_>) -> Vec<core::net::SocketAddr> {
+    cx.shared.listeners.iter().map(|(_, addr)| *addr).collect()
+}

@@ -1,0 +1,316 @@
+//! What peers say (BEP 3, 6, 10), and what follows from it.
+
+use superseed_proto::bitfield::Bitfield;
+use superseed_proto::layout::PieceIndex;
+use superseed_proto::wire::{Event, ExtendedHandshake, Message};
+
+use super::Torrent;
+use crate::engine::shared::Cx;
+use crate::fault::PeerFault;
+use crate::ids::ConnKey;
+use crate::limits::{
+    ALLOWED_FAST_MAX, CHOKED_REQUESTS_MAX, OUTGOING_BUFFER_MAX, REQUESTS_IN_QUEUE_MAX,
+    REQUEST_LEN_MAX, UNWANTED_BLOCKS_MAX,
+};
+use crate::peer::{PeerRequest, ReceivingBlock};
+
+/// How long requests that crossed our CHOKE are forgiven.
+const CHOKE_GRACE: std::time::Duration = std::time::Duration::from_secs(2);
+/// The id of the extension handshake among extended messages (BEP 10).
+const EXTENDED_HANDSHAKE: u8 = 0;
+
+impl Torrent {
+    /// Takes one event of a peer's stream.
+    pub(crate) fn peer_event(
+        &mut self,
+        cx: &mut Cx<'_>,
+        key: ConnKey,
+        event: Event<'_>,
+    ) -> Result<(), PeerFault> {
+        match event {
+            Event::KeepAlive => Ok(()),
+            Event::BlockStart { piece, begin, len } => self.block_start(cx, key, piece, begin, len),
+            Event::BlockData(data) => {
+                self.block_data(cx, key, data);
+                Ok(())
+            }
+            Event::BlockEnd => {
+                self.block_end(cx, key);
+                Ok(())
+            }
+            Event::Message(message) => self.message(cx, key, &message),
+        }
+    }
+
+    fn message(&mut self, cx: &mut Cx<'_>, key: ConnKey, message: &Message<'_>) -> Result<(), PeerFault> {
+        let now = cx.now;
+        let Some(conn) = cx.conns.get_mut(key) else { return Ok(()) };
+        if conn.outgoing.message_bytes() > OUTGOING_BUFFER_MAX {
+            return Err(PeerFault::RequestFlood);
+        }
+        let Some(peer) = conn.peer_mut() else { return Ok(()) };
+        let first = std::mem::replace(&mut peer.bitfield_allowed, false);
+        let fast = peer.fast;
+        let need_fast = || if fast { Ok(()) } else { Err(PeerFault::FastNotNegotiated) };
+        match *message {
+            Message::Choke => self.choked_us(cx, key),
+            Message::Unchoke => {
+                peer.peer_choking = false;
+                peer.choked_us_at = None;
+                self.fill(cx, key);
+            }
+            Message::Interested => {
+                if !peer.peer_interested {
+                    peer.peer_interested = true;
+                    self.rechoke_due = true;
+                }
+            }
+            Message::NotInterested => {
+                if std::mem::take(&mut peer.peer_interested) {
+                    peer.idle_since = now;
+                    self.drop_requests(cx, key);
+                    cx.want_write(key);
+                    self.rechoke_due = true;
+                }
+            }
+            Message::Have(raw) => {
+                let piece = self.layout.piece(raw).ok_or(PeerFault::BadPieceIndex)?;
+                self.peer_has(cx, key, piece);
+            }
+            Message::Bitfield(bits) => {
+                let bits = Bitfield::from_wire(bits, self.layout.piece_count());
+                self.peer_bitfield(cx, key, first, bits.ok_or(PeerFault::BadBitfield)?)?;
+            }
+            Message::HaveAll => {
+                need_fast()?;
+                self.peer_bitfield(cx, key, first, Bitfield::full(self.layout.piece_count()))?;
+            }
+            Message::HaveNone => {
+                need_fast()?;
+                self.peer_bitfield(cx, key, first, Bitfield::new(self.layout.piece_count()))?;
+            }
+            Message::Request { piece, begin, len } => {
+                let request = self.in_range(piece, begin, len)?;
+                self.take_request(cx, key, request)?;
+            }
+            Message::Cancel { piece, begin, len } => {
+                self.in_range(piece, begin, len)?;
+                self.request_cancelled(cx, key, PeerRequest { piece, begin, len });
+            }
+            Message::Reject { piece, begin, len } => {
+                need_fast()?;
+                self.layout.piece(piece).ok_or(PeerFault::BadPieceIndex)?;
+                // A REJECT of what we took back on our own is late, not false.
+                if let Some(block) = self.layout.block_at(piece, begin, len) {
+                    self.take_back(cx, key, block);
+                    self.fill(cx, key);
+                }
+            }
+            Message::AllowedFast(raw) => {
+                need_fast()?;
+                let piece = self.layout.piece(raw).ok_or(PeerFault::BadPieceIndex)?;
+                if peer.allowed_fast.len() < ALLOWED_FAST_MAX && !peer.allowed_fast.contains(&piece.0) {
+                    peer.allowed_fast.push(piece.0);
+                    self.fill(cx, key);
+                }
+            }
+            Message::Suggest(raw) => {
+                need_fast()?;
+                self.layout.piece(raw).ok_or(PeerFault::BadPieceIndex)?;
+            }
+            Message::Extended { id: EXTENDED_HANDSHAKE, payload } => {
+                // An extension handshake may come before the bitfield.
+                peer.bitfield_allowed = first;
+                self.extended_handshake(cx, key, payload);
+            }
+            // Extensions that were not offered, DHT ports and unknown messages
+            // (BEP 10: ignored, so that the protocol can grow).
+            Message::Extended { .. } | Message::Port(_) | Message::Unknown { .. } => {
+                peer.bitfield_allowed = first;
+            }
+        }
+        Ok(())
+    }
+
+    fn choked_us(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
+        let now = cx.now;
+        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else { return };
+        peer.peer_choking = true;
+        peer.window.on_choked();
+        if peer.fast {
+            // It will answer each request with PIECE or REJECT; the time-out
+            // looks after the case that it does not.
+            peer.choked_us_at = Some(now);
+            self.rearm(cx, key);
+        } else {
+            self.take_back_all(cx, key);
+        }
+    }
+
+    fn peer_has(&mut self, cx: &mut Cx<'_>, key: ConnKey, piece: PieceIndex) {
+        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else { return };
+        if !peer.have.insert(piece) {
+            return;
+        }
+        let full = peer.have.is_full();
+        let interested = peer.am_interested;
+        self.picker.peer_has(piece, full);
+        if full {
+            self.rechoke_due = true;
+            self.close_if_useless(cx, key);
+        }
+        if interested {
+            self.fill(cx, key);
+        } else if self.picker.is_wanted(piece) {
+            self.update_interest(cx, key);
+            self.fill(cx, key);
+        }
+    }
+
+    fn peer_bitfield(
+        &mut self,
+        cx: &mut Cx<'_>,
+        key: ConnKey,
+        first: bool,
+        have: Bitfield,
+    ) -> Result<(), PeerFault> {
+        if !first {
+            return Err(PeerFault::LateBitfield);
+        }
+        self.picker.peer_joined(&have);
+        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else { return Ok(()) };
+        // What it joined with so far was nothing, so nothing has to be undone.
+        peer.have = have;
+        self.update_interest(cx, key);
+        self.close_if_useless(cx, key);
+        self.fill(cx, key);
+        Ok(())
+    }
+
+    fn in_range(&self, piece: u32, begin: u32, len: u32) -> Result<PeerRequest, PeerFault> {
+        let index = self.layout.piece(piece).ok_or(PeerFault::BadPieceIndex)?;
+        if len > REQUEST_LEN_MAX || !self.layout.contains(index, begin, len) {
+            return Err(PeerFault::BadRequest);
+        }
+        Ok(PeerRequest { piece, begin, len })
+    }
+
+    fn take_request(&mut self, cx: &mut Cx<'_>, key: ConnKey, request: PeerRequest) -> Result<(), PeerFault> {
+        let now = cx.now;
+        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else { return Ok(()) };
+        if peer.queue.len() >= REQUESTS_IN_QUEUE_MAX {
+            return Err(PeerFault::RequestFlood);
+        }
+        if peer.am_choking && !peer.allowed_to_it.contains(&request.piece) {
+            let crossed = peer.choked_at.is_some_and(|at| now.since(at) < CHOKE_GRACE);
+            if !crossed {
+                peer.choked_requests += 1;
+            }
+            if peer.choked_requests > CHOKED_REQUESTS_MAX {
+                return Err(PeerFault::ChokedRequests);
+            }
+        }
+        self.requested(cx, key, request);
+        Ok(())
+    }
+
+    fn extended_handshake(&mut self, cx: &mut Cx<'_>, key: ConnKey, payload: &[u8]) {
+        let Some(conn) = cx.conns.get_mut(key) else { return };
+        let Some(peer) = conn.peer_mut() else { return };
+        // A handshake that cannot be read tells nothing; it harms nobody either.
+        let Ok(handshake) = ExtendedHandshake::decode(payload) else { return };
+        peer.client = handshake.client.or(peer.client.take());
+        peer.reqq = handshake.reqq.or(peer.reqq);
+        peer.listen_port = handshake.listen_port.or(peer.listen_port);
+        if let Some(upload_only) = handshake.upload_only
+            && upload_only != peer.upload_only
+        {
+            peer.upload_only = upload_only;
+            self.rechoke_due = true;
+        }
+        self.close_if_useless(cx, key);
+    }
+
+    fn block_start(
+        &mut self,
+        cx: &mut Cx<'_>,
+        key: ConnKey,
+        piece: u32,
+        begin: u32,
+        len: u32,
+    ) -> Result<(), PeerFault> {
+        self.layout.piece(piece).ok_or(PeerFault::BadPieceIndex)?;
+        let block = self.layout.block_at(piece, begin, len);
+        let may_download = self.is_running();
+        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else { return Ok(()) };
+        peer.bitfield_allowed = false;
+        let asked = block.and_then(|block| peer.requests.take(block));
+        if let Some(asked) = asked {
+            cx.shared.asked_bytes -= u64::from(len);
+            peer.window.on_block(len, asked.at, cx.now);
+        } else {
+            peer.unwanted_blocks += 1;
+            if peer.unwanted_blocks > UNWANTED_BLOCKS_MAX {
+                return Err(PeerFault::UnwantedBlocks);
+            }
+        }
+        // What was taken back after a time-out is still welcome if nobody else
+        // brought it; what was never asked for is not worth a buffer over the budget.
+        let known = asked.is_some_and(|asked| !asked.cancelled);
+        let in_budget = cx.shared.block_bytes_committed() < cx.shared.settings.piece_budget_bytes;
+        let wanted = block.filter(|block| {
+            may_download && (known || in_budget) && self.picker.is_block_missing(*block)
+        });
+        peer.receiving = Some(match wanted {
+            Some(block) => ReceivingBlock::Wanted { block, buf: cx.shared.pool.take(), asked: known },
+            None => ReceivingBlock::Dropped,
+        });
+        Ok(())
+    }
+
+    fn block_data(&mut self, cx: &mut Cx<'_>, key: ConnKey, data: &[u8]) {
+        let (now, len) = (cx.now, data.len() as u64);
+        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else { return };
+        peer.downloaded += len;
+        peer.downloaded_since_unchoke += len;
+        peer.down.add(len, now);
+        self.totals.downloaded += len;
+        self.down.add(len, now);
+        match &mut peer.receiving {
+            Some(ReceivingBlock::Wanted { buf, .. }) => {
+                buf.extend(data);
+            }
+            _ => self.totals.wasted += len,
+        }
+    }
+
+    fn block_end(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
+        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else { return };
+        let Some(ReceivingBlock::Wanted { block, buf, .. }) = peer.receiving.take() else { return };
+        match self.picker.received(key, block) {
+            crate::picker::Receipt::First { cancel, .. } => {
+                for other in cancel {
+                    self.cancel(cx, other, block);
+                }
+                self.keep_block(cx, block, buf);
+            }
+            crate::picker::Receipt::Duplicate | crate::picker::Receipt::Unwanted => {
+                self.totals.wasted += buf.bytes().len() as u64;
+                cx.shared.pool.give(buf);
+            }
+        }
+    }
+
+    /// A connection ends in the middle of a block: its bytes are lost, its
+    /// place is free again.
+    pub(crate) fn drop_receiving(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
+        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else { return };
+        if let Some(ReceivingBlock::Wanted { block, buf, asked }) = peer.receiving.take() {
+            cx.shared.pool.give(buf);
+            if asked {
+                self.picker.released(key, block);
+                self.refill_due = true;
+            }
+        }
+    }
+}

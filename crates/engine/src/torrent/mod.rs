@@ -1,0 +1,237 @@
+//! One torrent: what it has, whom it talks to, what it does next.
+//!
+//! Each file holds one concern: `store` received blocks, `requests` what to
+//! ask of whom, `messages` what peers say, `upload` what they get, `choke`
+//! who gets it, `check` data found on disk, `record` what is durable,
+//! `connect` whom to talk to, `announce` the trackers, `stats` what users see.
+
+mod announce;
+mod check;
+mod choke;
+mod connect;
+mod have;
+mod life;
+mod messages;
+mod record;
+mod requests;
+mod stats;
+mod store;
+mod time_outs;
+mod upload;
+pub(crate) mod writing;
+
+use std::collections::HashMap;
+use core::net::IpAddr;
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+use rand_core::Rng;
+use superseed_proto::bitfield::Bitfield;
+use superseed_proto::hash::{InfoHashes, Sha1Hash};
+use superseed_proto::layout::{Block, FileIndex, Layout};
+use superseed_proto::metainfo::Metainfo;
+
+use self::check::Check;
+use self::record::Durable;
+use self::store::PieceStore;
+use crate::candidates::Candidates;
+use crate::choker::Choker;
+use crate::config::{PickerKind, Priority, TorrentOptions};
+use crate::disk::{DiskError, RecordTotals};
+use crate::engine::shared::Shared;
+use crate::event::TorrentState;
+use crate::ids::{ConnKey, TorrentKey};
+use crate::picker::Picker;
+use crate::rate::{Ewma, TokenBucket};
+use crate::time::Time;
+use crate::trackers::TrackerSet;
+
+/// Whether a torrent may move bytes at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// Its storage is being opened.
+    Opening,
+    /// It works.
+    Running,
+    /// The user or a goal stopped it.
+    Paused,
+    /// It stopped with an error.
+    Failed(DiskError),
+    /// It says farewell to its trackers and its storage.
+    Leaving(Leaving),
+}
+
+/// What a leaving torrent still waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Leaving {
+    pub(crate) announces_done: bool,
+    pub(crate) storage_closed: bool,
+    pub(crate) close_asked: bool,
+}
+
+/// Payload and waste of this run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Totals {
+    pub(crate) downloaded: u64,
+    pub(crate) uploaded: u64,
+    pub(crate) wasted: u64,
+}
+
+/// Digests of the blocks of a piece that hashed wrong, with who sent them.
+pub(crate) type Suspects = HashMap<u32, Vec<(u32, IpAddr, Sha1Hash)>, FixedState>;
+
+/// A torrent whose metadata is known.
+pub(crate) struct Torrent {
+    pub(crate) key: TorrentKey,
+    pub(crate) metainfo: Arc<Metainfo>,
+    pub(crate) layout: Layout,
+    pub(crate) options: TorrentOptions,
+    pub(crate) life: Life,
+    /// The state last told to the user.
+    told: Option<TorrentState>,
+    /// The disk takes no more: downloads wait, uploads go on.
+    disk_waits: Option<DiskError>,
+    pub(crate) picker: Picker,
+    store: PieceStore,
+    /// Blocks picked for one peer: kept for its allocation.
+    picked: Vec<Block>,
+    check: Check,
+    durable: Durable,
+    file_priorities: Vec<Priority>,
+    pub(crate) peers: Vec<ConnKey>,
+    pub(crate) candidates: Candidates,
+    pub(crate) trackers: TrackerSet,
+    choker: Box<dyn Choker>,
+    suspects: Suspects,
+    pub(crate) upload: TokenBucket,
+    pub(crate) download: TokenBucket,
+    down: Ewma,
+    up: Ewma,
+    totals: Totals,
+    earlier: RecordTotals,
+    incoming_seen: bool,
+    /// When it became complete in this run.
+    complete_since: Option<Time>,
+    /// `Complete` was told.
+    complete_told: bool,
+    /// Some blocks became free for others than who lost them.
+    refill_due: bool,
+    /// The choker should look again at the end of this input.
+    rechoke_due: bool,
+    /// A place for a connection became free.
+    connect_due: bool,
+}
+
+/// The memory of a torrent's rates, for display.
+const RATE_TAU: std::time::Duration = std::time::Duration::from_secs(5);
+
+impl Torrent {
+    pub(crate) fn new(
+        key: TorrentKey,
+        metainfo: Arc<Metainfo>,
+        options: TorrentOptions,
+        shared: &mut Shared,
+        now: Time,
+    ) -> Self {
+        let layout = metainfo.info.layout;
+        let tiers = metainfo.trackers.iter().cloned();
+        let tiers: Vec<_> = tiers.chain(options.trackers.iter().map(|url| vec![url.clone()])).collect();
+        let private = metainfo.info.private;
+        let trackers = TrackerSet::new(&tiers, private, shared.announce_key, &mut shared.rng);
+        let kind = if options.sequential { PickerKind::InOrder } else { shared.settings.picker };
+        let mut file_priorities = options.priorities.clone();
+        file_priorities.resize(metainfo.info.files.len(), Priority::Normal);
+        let limits = options.limits;
+        let mut torrent = Self {
+            key,
+            layout,
+            life: Life::Opening,
+            told: None,
+            disk_waits: None,
+            picker: Picker::new(layout, kind, shared.rng.next_u64()),
+            store: PieceStore::default(),
+            picked: Vec::new(),
+            check: Check::default(),
+            durable: Durable::new(layout.piece_count()),
+            file_priorities,
+            peers: Vec::new(),
+            candidates: Candidates::new(shared.rng.next_u64()),
+            trackers,
+            choker: crate::choker::new(shared.settings.choker),
+            suspects: Suspects::with_hasher(FixedState::with_seed(shared.rng.next_u64())),
+            upload: TokenBucket::new(limits.upload_bytes_per_s, now),
+            download: TokenBucket::new(limits.download_bytes_per_s, now),
+            down: Ewma::new(RATE_TAU, now),
+            up: Ewma::new(RATE_TAU, now),
+            totals: Totals::default(),
+            earlier: RecordTotals::default(),
+            incoming_seen: false,
+            complete_since: None,
+            complete_told: false,
+            refill_due: false,
+            rechoke_due: false,
+            connect_due: false,
+            metainfo,
+            options,
+        };
+        torrent.apply_priorities();
+        torrent
+    }
+
+    pub(crate) fn info_hashes(&self) -> InfoHashes {
+        self.metainfo.info_hashes
+    }
+
+    pub(crate) fn is_private(&self) -> bool {
+        self.metainfo.info.private
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.life == Life::Running
+    }
+
+    /// Every wanted piece is verified. While a check runs nobody can know.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.check.is_done() && self.picker.is_complete()
+    }
+
+    /// Whether blocks may be asked for now.
+    pub(crate) fn may_download(&self) -> bool {
+        self.is_running() && self.disk_waits.is_none() && !self.picker.is_complete()
+    }
+
+    pub(crate) fn have(&self) -> &Bitfield {
+        self.picker.have()
+    }
+
+    /// Which files are wanted, for storage.
+    pub(crate) fn wanted_files(&self) -> Vec<bool> {
+        self.file_priorities.iter().map(|priority| *priority != Priority::Skip).collect()
+    }
+
+    pub(crate) fn take_rechoke_due(&mut self) -> bool {
+        std::mem::take(&mut self.rechoke_due)
+    }
+
+    pub(crate) fn take_refill_due(&mut self) -> bool {
+        std::mem::take(&mut self.refill_due)
+    }
+
+    pub(crate) fn take_connect_due(&mut self) -> bool {
+        std::mem::take(&mut self.connect_due)
+    }
+
+    /// Gives each piece the highest priority of the files it touches.
+    fn apply_priorities(&mut self) {
+        let mut pieces = vec![Priority::Skip; self.layout.piece_count() as usize];
+        for (at, &priority) in self.file_priorities.iter().enumerate() {
+            for piece in self.metainfo.info.file_pieces(FileIndex(at as u32)) {
+                let of_piece = &mut pieces[piece as usize];
+                *of_piece = priority.max(*of_piece);
+            }
+        }
+        for (piece, priority) in self.layout.pieces().zip(pieces) {
+            self.picker.set_priority(piece, priority);
+        }
+    }
+}

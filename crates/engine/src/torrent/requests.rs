@@ -1,0 +1,195 @@
+//! What to ask of whom.
+
+use superseed_proto::bitfield::Bitfield;
+use superseed_proto::layout::{BLOCK_LEN, Block, PieceIndex};
+use superseed_proto::wire::Message;
+
+use super::Torrent;
+use crate::engine::shared::Cx;
+use crate::engine::timers::Timer;
+use crate::ids::ConnKey;
+use crate::limits::REQUESTS_OUTSTANDING_MAX;
+use crate::peer::{Peer, Phase};
+use crate::picker::PickPeer;
+
+/// What a peer takes at a time when it does not say (BEP 10, `reqq`).
+const REQQ_DEFAULT: u32 = 250;
+/// A peer that brings a whole piece within this time works on pieces of its own.
+const WHOLE_PIECE_S: u64 = 20;
+/// The largest piece that a fast peer takes alone.
+const WHOLE_PIECE_BYTES_MAX: u64 = 16 << 20;
+
+impl Torrent {
+    /// Fills a peer's window with requests.
+    pub(crate) fn fill(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
+        if !self.may_download() {
+            return;
+        }
+        let committed = cx.shared.block_bytes_committed();
+        let budget = cx.shared.settings.piece_budget_bytes;
+        let Some(conn) = cx.conns.get_mut(key) else { return };
+        let Phase::Traffic(peer) = &mut conn.phase else { return };
+        if !peer.am_interested || (peer.peer_choking && peer.allowed_fast.is_empty()) {
+            return;
+        }
+        let reqq = peer.reqq.unwrap_or(REQQ_DEFAULT).max(1) as usize;
+        let depth = peer.window.depth(cx.now, reqq).min(REQUESTS_OUTSTANDING_MAX);
+        let in_budget = budget.saturating_sub(committed) / u64::from(BLOCK_LEN);
+        // A peer without a request keeps one even over the budget: what is in
+        // memory may wait for just the block that it has.
+        let floor = usize::from(peer.requests.is_empty());
+        let free = depth.saturating_sub(peer.requests.len()).min((in_budget as usize).max(floor));
+        if free == 0 {
+            return;
+        }
+        let mut blocks: Vec<Block> = std::mem::take(&mut self.picked);
+        blocks.clear();
+        let restricted = peer.peer_choking.then(|| allowed(peer, self.layout.piece_count()));
+        let fast_bytes = peer.down.rate(cx.now).saturating_mul(WHOLE_PIECE_S).min(WHOLE_PIECE_BYTES_MAX);
+        let pick_peer = PickPeer {
+            conn: key,
+            have: restricted.as_ref().unwrap_or(&peer.have),
+            fast: fast_bytes >= u64::from(self.layout.piece_len_nominal()),
+            snubbed: peer.window.is_snubbed(),
+        };
+        let may_start = committed < budget;
+        self.picker.pick(&pick_peer, free, may_start, &mut blocks);
+        let idle = peer.requests.is_empty() && blocks.is_empty();
+        if idle && cx.shared.settings.endgame && self.picker.endgame() {
+            blocks.extend(self.picker.pick_duplicate(&pick_peer));
+        }
+        for &block in &blocks {
+            let len = self.layout.block_len(block);
+            peer.requests.push(block, cx.now);
+            cx.shared.asked_bytes += u64::from(len);
+            conn.outgoing.push_message(|buf| {
+                Message::Request { piece: block.piece.0, begin: block.begin(), len }.encode(buf);
+            });
+        }
+        let asked = !blocks.is_empty();
+        self.picked = blocks;
+        if asked {
+            peer.window.on_requests(cx.now);
+            cx.want_write(key);
+            self.rearm(cx, key);
+        }
+    }
+
+    /// Gives every peer the chance to ask: some blocks became free.
+    pub(crate) fn fill_all(&mut self, cx: &mut Cx<'_>) {
+        for at in 0..self.peers.len() {
+            self.fill(cx, self.peers[at]);
+        }
+    }
+
+    /// Takes back everything that was asked of a peer.
+    pub(crate) fn take_back_all(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
+        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else { return };
+        let mut any = false;
+        for asked in peer.requests.drain() {
+            any = true;
+            cx.shared.asked_bytes -= u64::from(self.layout.block_len(asked.block));
+            if !asked.cancelled {
+                self.picker.released(key, asked.block);
+            }
+        }
+        self.refill_due |= any;
+    }
+
+    /// Takes back all but the oldest request of a peer that does not deliver.
+    pub(crate) fn take_back_most(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
+        let Some(conn) = cx.conns.get_mut(key) else { return };
+        let Some(peer) = conn.peer_mut() else { return };
+        let all: Vec<_> = peer.requests.drain().collect();
+        let mut kept = false;
+        for asked in all {
+            if !kept && !asked.cancelled {
+                kept = true;
+                let peer = conn.peer_mut().expect("the peer was there a line ago");
+                peer.requests.push(asked.block, asked.at);
+                continue;
+            }
+            let len = self.layout.block_len(asked.block);
+            cx.shared.asked_bytes -= u64::from(len);
+            if !asked.cancelled {
+                self.picker.released(key, asked.block);
+                let (piece, begin) = (asked.block.piece.0, asked.block.begin());
+                conn.send(&Message::Cancel { piece, begin, len });
+                self.refill_due = true;
+            }
+        }
+        cx.want_write(key);
+    }
+
+    /// Takes one request back: its peer will not answer it.
+    pub(crate) fn take_back(&mut self, cx: &mut Cx<'_>, key: ConnKey, block: Block) -> bool {
+        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else { return false };
+        let Some(asked) = peer.requests.take(block) else { return false };
+        cx.shared.asked_bytes -= u64::from(self.layout.block_len(block));
+        if !asked.cancelled {
+            self.picker.released(key, block);
+            self.refill_due = true;
+        }
+        true
+    }
+
+    /// Tells a peer that a block came from elsewhere.
+    pub(crate) fn cancel(&mut self, cx: &mut Cx<'_>, key: ConnKey, block: Block) {
+        let Some(conn) = cx.conns.get_mut(key) else { return };
+        let Some(peer) = conn.peer_mut() else { return };
+        if !peer.requests.cancel(block) {
+            return;
+        }
+        let len = self.layout.block_len(block);
+        if !peer.fast {
+            peer.requests.take(block);
+            cx.shared.asked_bytes -= u64::from(len);
+        }
+        conn.send(&Message::Cancel { piece: block.piece.0, begin: block.begin(), len });
+        cx.want_write(key);
+        self.refill_due = true;
+    }
+
+    /// Looks again whether we want something of a peer, and tells it.
+    pub(crate) fn update_interest(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
+        let running = self.is_running();
+        let Some(conn) = cx.conns.get_mut(key) else { return };
+        let Some(peer) = conn.peer_mut() else { return };
+        let interested = running && self.picker.interesting(&peer.have);
+        if interested == peer.am_interested {
+            return;
+        }
+        peer.am_interested = interested;
+        if !interested {
+            peer.idle_since = cx.now;
+        }
+        conn.send(if interested { &Message::Interested } else { &Message::NotInterested });
+        cx.want_write(key);
+        self.rearm(cx, key);
+    }
+
+    /// What is wanted changed: every peer is looked at again.
+    pub(crate) fn interest_changed(&mut self, cx: &mut Cx<'_>) {
+        for at in 0..self.peers.len() {
+            self.update_interest(cx, self.peers[at]);
+        }
+    }
+
+    /// Sets the timer of a connection to its next time-out.
+    pub(crate) fn rearm(&self, cx: &mut Cx<'_>, key: ConnKey) {
+        let Some(conn) = cx.conns.get(key) else { return };
+        let at = super::time_outs::next(conn);
+        cx.shared.timers.set_no_later(Timer::Conn(key), at);
+    }
+}
+
+/// The pieces that a choking peer still serves (BEP 6).
+fn allowed(peer: &Peer, piece_count: u32) -> Bitfield {
+    let mut allowed = Bitfield::new(piece_count);
+    for &piece in &peer.allowed_fast {
+        if peer.have.has(PieceIndex(piece)) {
+            allowed.insert(PieceIndex(piece));
+        }
+    }
+    allowed
+}

@@ -1,0 +1,97 @@
+//! What users see of a torrent.
+
+use std::time::Duration;
+
+use superseed_proto::layout::PieceIndex;
+use superseed_proto::wire::client_name;
+
+use super::{Life, Torrent};
+use crate::engine::shared::Conns;
+use crate::stats::{FileStats, PeerStats, TorrentStats};
+use crate::time::Time;
+
+impl Torrent {
+    pub(crate) fn torrent_stats(&self, conns: &Conns, now: Time) -> TorrentStats {
+        let totals = self.record_totals(now);
+        let rate = self.down.rate(now);
+        let left = self.picker.left_bytes();
+        let connected = self.peers.iter().filter_map(|key| conns.get(*key)?.peer());
+        let (mut peers, mut seeds) = (0, 0);
+        for peer in connected {
+            peers += 1;
+            seeds += usize::from(peer.is_seed());
+        }
+        TorrentStats {
+            torrent: self.key,
+            info_hashes: self.info_hashes(),
+            state: self.state(),
+            total_bytes: self.layout.total_len(),
+            wanted_bytes: self.picker.wanted_bytes(),
+            have_bytes: self.picker.have_bytes(),
+            left_bytes: left,
+            pieces: self.layout.piece_count(),
+            pieces_have: self.have().count(),
+            pieces_unchecked: self.check.left,
+            downloaded_bytes: totals.downloaded_bytes,
+            uploaded_bytes: totals.uploaded_bytes,
+            session_downloaded_bytes: self.totals.downloaded,
+            session_uploaded_bytes: self.totals.uploaded,
+            wasted_bytes: self.totals.wasted,
+            download_bytes_per_s: rate,
+            upload_bytes_per_s: self.up.rate(now),
+            peers,
+            seeds,
+            candidates: self.candidates.connectable(),
+            eta: (left > 0 && rate > 0).then(|| Duration::from_secs(left.div_ceil(rate))),
+            incoming_seen: self.incoming_seen,
+            error: match (&self.life, &self.disk_waits) {
+                (Life::Failed(error), _) | (_, Some(error)) => Some(error.message.clone()),
+                _ => None,
+            },
+            seeding: self.seeding_time(now),
+        }
+    }
+
+    pub(crate) fn file_stats(&self) -> Vec<FileStats> {
+        let info = &self.metainfo.info;
+        let files = info.files.iter().zip(&self.file_priorities);
+        let stats = files.map(|(file, &priority)| {
+            let span = file.offset..file.offset + file.len;
+            let overlap = |piece: u32| {
+                let start = self.layout.piece_offset(PieceIndex(piece));
+                let end = start + u64::from(self.layout.piece_len(PieceIndex(piece)));
+                end.min(span.end) - start.max(span.start)
+            };
+            let had = self.layout.pieces_of(span.clone()).filter(|&piece| self.have().has(PieceIndex(piece)));
+            FileStats { bytes: file.len, have_bytes: had.map(overlap).sum(), priority }
+        });
+        stats.collect()
+    }
+
+    pub(crate) fn peer_stats(&self, conns: &Conns, now: Time) -> Vec<PeerStats> {
+        let connected = self.peers.iter().filter_map(|key| {
+            let conn = conns.get(*key)?;
+            Some((conn, conn.peer()?))
+        });
+        let stats = connected.map(|(conn, peer)| PeerStats {
+            addr: conn.remote,
+            client: peer.client.clone().or_else(|| client_name(&peer.id)).unwrap_or_else(|| "unknown".to_owned()),
+            incoming: conn.incoming,
+            download_bytes_per_s: peer.down.rate(now),
+            upload_bytes_per_s: peer.up.rate(now),
+            downloaded_bytes: peer.downloaded,
+            uploaded_bytes: peer.uploaded,
+            am_choking: peer.am_choking,
+            am_interested: peer.am_interested,
+            peer_choking: peer.peer_choking,
+            peer_interested: peer.peer_interested,
+            optimistic: peer.optimistic,
+            snubbed: peer.window.is_snubbed(),
+            requests_out: peer.requests.len(),
+            requests_in: peer.queue.len(),
+            pieces: peer.have.count(),
+            source: conn.source,
+        });
+        stats.collect()
+    }
+}

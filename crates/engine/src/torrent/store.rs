@@ -1,0 +1,314 @@
+//! Received blocks between the socket and the disk.
+//!
+//! A piece of up to 1 MiB goes to the disk workers whole; a larger one in runs,
+//! in order, its hash state carried from run to run, so that memory does not
+//! grow with the length of the pieces. Blocks that came out of order are
+//! written without being hashed only when memory is short, and read back when
+//! their turn comes. One job per piece is out at a time.
+
+use std::collections::BTreeMap;
+
+use superseed_proto::hash::PieceHasher;
+use superseed_proto::layout::{Block, Layout, PieceIndex};
+
+use crate::block::{BlockBuf, BlockPool};
+
+/// The largest piece that waits to be whole before it is written, in blocks,
+/// and the longest run of a larger one: 1 MiB.
+const RUN_BLOCKS_MAX: u32 = 64;
+/// The shortest run of a larger piece that is worth a job, in blocks: 256 KiB.
+const RUN_BLOCKS_MIN: u32 = 16;
+
+/// Where a block of a started piece is.
+#[derive(Debug)]
+enum Slot {
+    Missing,
+    Buffered(BlockBuf),
+    Writing,
+    OnDisk,
+}
+
+/// A started piece.
+#[derive(Debug)]
+struct Progress {
+    /// Tells the answers to this attempt's jobs from those to an earlier one's.
+    attempt: u64,
+    slots: Vec<Slot>,
+    /// Blocks that the hash state has seen, from the first on.
+    hashed: u32,
+    /// `None` before the first run, and while a job has it.
+    hasher: Option<Box<PieceHasher>>,
+    /// The hash state before the job that is out, for the case that it fails.
+    checkpoint: Option<Box<PieceHasher>>,
+    busy: bool,
+}
+
+/// A job that a piece is ready for.
+#[derive(Debug)]
+pub(crate) enum StoreJob {
+    /// Write these blocks; with a hasher, hash them too.
+    Write { first: u32, blocks: Vec<BlockBuf>, hasher: Option<Box<PieceHasher>>, last: bool },
+    /// Read these blocks back and hash them.
+    HashBack { first: u32, count: u32, hasher: Box<PieceHasher>, last: bool },
+}
+
+/// All started pieces of a torrent.
+#[derive(Debug, Default)]
+pub(crate) struct PieceStore {
+    pieces: BTreeMap<u32, Progress>,
+    attempts: u64,
+}
+
+impl PieceStore {
+    /// Keeps a received block. Gives the buffer back if the block is there already.
+    pub(crate) fn put(&mut self, layout: &Layout, block: Block, buf: BlockBuf) -> Option<BlockBuf> {
+        let attempts = &mut self.attempts;
+        let progress = self.pieces.entry(block.piece.0).or_insert_with(|| Progress {
+            attempt: {
+                *attempts += 1;
+                *attempts
+            },
+            slots: (0..layout.block_count(block.piece)).map(|_| Slot::Missing).collect(),
+            hashed: 0,
+            hasher: None,
+            checkpoint: None,
+            busy: false,
+        });
+        let slot = &mut progress.slots[block.index as usize];
+        if matches!(slot, Slot::Missing) {
+            *slot = Slot::Buffered(buf);
+            None
+        } else {
+            Some(buf)
+        }
+    }
+
+    /// Takes the next job of a piece, if it is ready for one.
+    ///
+    /// With `spill` (memory is short) any buffered run will do.
+    pub(crate) fn next_job(&mut self, piece: PieceIndex, spill: bool) -> Option<StoreJob> {
+        let progress = self.pieces.get_mut(&piece.0)?;
+        if progress.busy {
+            return None;
+        }
+        let job = progress.in_order_job(spill).or_else(|| progress.hash_back_job());
+        let job = job.or_else(|| if spill { progress.spill_job() } else { None })?;
+        progress.busy = true;
+        Some(job)
+    }
+
+    /// The started pieces that no job is out for.
+    pub(crate) fn idle_pieces(&self) -> Vec<PieceIndex> {
+        let idle = self.pieces.iter().filter(|(_, progress)| !progress.busy);
+        idle.map(|(&piece, _)| PieceIndex(piece)).collect()
+    }
+
+    /// A write ended well and the piece goes on.
+    pub(crate) fn written(
+        &mut self,
+        piece: PieceIndex,
+        first: u32,
+        count: u32,
+        hasher: Option<Box<PieceHasher>>,
+    ) {
+        let Some(progress) = self.pieces.get_mut(&piece.0) else { return };
+        progress.busy = false;
+        for slot in &mut progress.slots[first as usize..(first + count) as usize] {
+            *slot = Slot::OnDisk;
+        }
+        if hasher.is_some() {
+            progress.hashed = first + count;
+            progress.hasher = hasher;
+            progress.checkpoint = None;
+        }
+    }
+
+    /// A read-back ended well and the piece goes on.
+    pub(crate) fn hashed_back(
+        &mut self,
+        piece: PieceIndex,
+        first: u32,
+        count: u32,
+        hasher: Option<Box<PieceHasher>>,
+    ) {
+        let Some(progress) = self.pieces.get_mut(&piece.0) else { return };
+        progress.busy = false;
+        progress.hashed = first + count;
+        progress.hasher = hasher;
+        progress.checkpoint = None;
+    }
+
+    /// A job failed: its blocks wait in memory again, as before it.
+    pub(crate) fn job_failed(&mut self, piece: PieceIndex, first: u32, blocks: Vec<BlockBuf>) {
+        let Some(progress) = self.pieces.get_mut(&piece.0) else { return };
+        progress.busy = false;
+        for (slot, buf) in progress.slots[first as usize..].iter_mut().zip(blocks) {
+            *slot = Slot::Buffered(buf);
+        }
+        if progress.hashed > 0 && progress.hasher.is_none() {
+            progress.hasher = progress.checkpoint.take();
+        }
+    }
+
+    /// Forgets a piece: it is verified, or everything about it was wrong.
+    pub(crate) fn forget(&mut self, piece: PieceIndex, pool: &mut BlockPool) {
+        if let Some(progress) = self.pieces.remove(&piece.0) {
+            for slot in progress.slots {
+                if let Slot::Buffered(buf) = slot {
+                    pool.give(buf);
+                }
+            }
+        }
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self, pool: &mut BlockPool) {
+        let pieces: Vec<u32> = self.pieces.keys().copied().collect();
+        for piece in pieces {
+            self.forget(PieceIndex(piece), pool);
+        }
+    }
+
+    /// The present attempt at a piece. A job of an earlier one means nothing any more.
+    pub(crate) fn attempt(&self, piece: PieceIndex) -> Option<u64> {
+        self.pieces.get(&piece.0).map(|progress| progress.attempt)
+    }
+}
+
+impl Progress {
+    fn run_len(&self, from: u32, is_member: impl Fn(&Slot) -> bool) -> u32 {
+        let slots = &self.slots[from as usize..];
+        slots.iter().take(RUN_BLOCKS_MAX as usize).take_while(|slot| is_member(slot)).count() as u32
+    }
+
+    fn take_blocks(&mut self, first: u32, count: u32) -> Vec<BlockBuf> {
+        let slots = &mut self.slots[first as usize..(first + count) as usize];
+        let taken = slots.iter_mut().filter_map(|slot| match std::mem::replace(slot, Slot::Writing) {
+            Slot::Buffered(buf) => Some(buf),
+            _ => None,
+        });
+        taken.collect()
+    }
+
+    fn take_hasher(&mut self) -> Box<PieceHasher> {
+        let hasher = self.hasher.take().unwrap_or_default();
+        self.checkpoint = (self.hashed > 0).then(|| hasher.clone());
+        hasher
+    }
+
+    fn in_order_job(&mut self, spill: bool) -> Option<StoreJob> {
+        let (first, count) = (self.hashed, self.slots.len() as u32);
+        let run = self.run_len(first, |slot| matches!(slot, Slot::Buffered(_)));
+        let last = first + run == count;
+        let long_enough = count > RUN_BLOCKS_MAX && run >= RUN_BLOCKS_MIN;
+        if run == 0 || !(last || long_enough || spill) {
+            return None;
+        }
+        let hasher = Some(self.take_hasher());
+        Some(StoreJob::Write { first, blocks: self.take_blocks(first, run), hasher, last })
+    }
+
+    fn hash_back_job(&mut self) -> Option<StoreJob> {
+        let first = self.hashed;
+        let count = self.run_len(first, |slot| matches!(slot, Slot::OnDisk));
+        if count == 0 {
+            return None;
+        }
+        let last = first + count == self.slots.len() as u32;
+        Some(StoreJob::HashBack { first, count, hasher: self.take_hasher(), last })
+    }
+
+    fn spill_job(&mut self) -> Option<StoreJob> {
+        let first = self.slots.iter().position(|slot| matches!(slot, Slot::Buffered(_)))? as u32;
+        let run = self.run_len(first, |slot| matches!(slot, Slot::Buffered(_)));
+        Some(StoreJob::Write { first, blocks: self.take_blocks(first, run), hasher: None, last: false })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(blocks: u32) -> Layout {
+        Layout::new(u64::from(blocks) * 16_384 * 2, blocks * 16_384).unwrap()
+    }
+
+    fn block(index: u32) -> Block {
+        Block { piece: PieceIndex(0), index }
+    }
+
+    fn put(store: &mut PieceStore, pool: &mut BlockPool, layout: &Layout, index: u32) {
+        assert!(store.put(layout, block(index), pool.take()).is_none());
+    }
+
+    #[test]
+    fn a_small_piece_goes_whole_and_only_then() {
+        let (mut store, mut pool, layout) = (PieceStore::default(), BlockPool::default(), layout(3));
+        put(&mut store, &mut pool, &layout, 2);
+        put(&mut store, &mut pool, &layout, 0);
+        assert!(store.next_job(PieceIndex(0), false).is_none());
+        put(&mut store, &mut pool, &layout, 1);
+        let Some(StoreJob::Write { first: 0, blocks, hasher: Some(_), last: true }) =
+            store.next_job(PieceIndex(0), false)
+        else {
+            panic!("a whole piece");
+        };
+        assert_eq!(blocks.len(), 3);
+        assert!(store.next_job(PieceIndex(0), true).is_none(), "one job at a time");
+        assert!(store.put(&layout, block(1), pool.take()).is_some(), "a duplicate comes back");
+    }
+
+    #[test]
+    fn a_large_piece_goes_in_runs_in_order() {
+        let (mut store, mut pool, layout) = (PieceStore::default(), BlockPool::default(), layout(100));
+        for index in 0..15 {
+            put(&mut store, &mut pool, &layout, index);
+            assert!(store.next_job(PieceIndex(0), false).is_none());
+        }
+        put(&mut store, &mut pool, &layout, 15);
+        let Some(StoreJob::Write { first: 0, blocks, hasher, last: false }) =
+            store.next_job(PieceIndex(0), false)
+        else {
+            panic!("a run");
+        };
+        store.written(PieceIndex(0), 0, blocks.len() as u32, hasher);
+        for index in 17..99 {
+            put(&mut store, &mut pool, &layout, index);
+        }
+        assert!(store.next_job(PieceIndex(0), false).is_none(), "block 16 is missing");
+        let Some(StoreJob::Write { first: 17, blocks, hasher: None, last: false }) =
+            store.next_job(PieceIndex(0), true)
+        else {
+            panic!("a spill");
+        };
+        assert_eq!(blocks.len() as u32, RUN_BLOCKS_MAX);
+        store.written(PieceIndex(0), 17, blocks.len() as u32, None);
+        put(&mut store, &mut pool, &layout, 16);
+        let Some(StoreJob::Write { first: 16, blocks, hasher: Some(hasher), .. }) =
+            store.next_job(PieceIndex(0), true)
+        else {
+            panic!("the next in order");
+        };
+        store.written(PieceIndex(0), 16, blocks.len() as u32, Some(hasher));
+        let Some(StoreJob::HashBack { first: 17, count: RUN_BLOCKS_MAX, last: false, .. }) =
+            store.next_job(PieceIndex(0), false)
+        else {
+            panic!("the spilled run is read back");
+        };
+    }
+
+    #[test]
+    fn a_failed_job_waits_in_memory_and_is_tried_again() {
+        let (mut store, mut pool, layout) = (PieceStore::default(), BlockPool::default(), layout(2));
+        put(&mut store, &mut pool, &layout, 0);
+        put(&mut store, &mut pool, &layout, 1);
+        let Some(StoreJob::Write { blocks, .. }) = store.next_job(PieceIndex(0), false) else {
+            panic!("a job");
+        };
+        store.job_failed(PieceIndex(0), 0, blocks);
+        assert!(matches!(
+            store.next_job(PieceIndex(0), false),
+            Some(StoreJob::Write { first: 0, last: true, .. })
+        ));
+    }
+}

@@ -1,0 +1,70 @@
+//! What a connection waits for, and for how long.
+
+use std::time::Duration;
+
+use superseed_proto::wire::KEEP_ALIVE;
+
+use super::Torrent;
+use crate::candidates::CloseKind;
+use crate::engine::shared::Cx;
+use crate::fault::PeerFault;
+use crate::ids::ConnKey;
+use crate::limits::{CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, KEEPALIVE_INTERVAL};
+use crate::peer::{Conn, Phase};
+use crate::time::Time;
+
+/// How long a Fast peer that choked us may take to answer what it owes.
+const CHOKE_ANSWERS: Duration = Duration::from_secs(2);
+
+/// When a connection next needs a look. An answer that is too early is
+/// harmless: the look finds nothing due and asks again.
+pub(crate) fn next(conn: &Conn) -> Time {
+    match &conn.phase {
+        Phase::Connecting => conn.since + CONNECT_TIMEOUT,
+        Phase::Handshaking(_) => conn.since + HANDSHAKE_TIMEOUT,
+        Phase::Traffic(peer) => {
+            let idle = conn.last_received + IDLE_TIMEOUT;
+            let keepalive = conn.last_sent + KEEPALIVE_INTERVAL;
+            let owed = match (peer.choked_us_at, peer.requests.oldest()) {
+                (_, None) => Time::NEVER,
+                (Some(at), Some(_)) => at + CHOKE_ANSWERS,
+                (None, Some(oldest)) => peer.window.timeout_at(oldest),
+            };
+            idle.min(keepalive).min(owed)
+        }
+    }
+}
+
+impl Torrent {
+    /// Does what is due on a connection in traffic, and sets its next time-out.
+    pub(crate) fn look_at(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
+        let now = cx.now;
+        let Some(conn) = cx.conns.get_mut(key) else { return };
+        if now >= conn.last_received + IDLE_TIMEOUT {
+            return self.disconnect(cx, key, CloseKind::Idle, Some(PeerFault::Idle));
+        }
+        if now >= conn.last_sent + KEEPALIVE_INTERVAL {
+            conn.last_sent = now;
+            if conn.outgoing.is_empty() {
+                conn.outgoing.push_message(|buf| buf.extend_from_slice(&KEEP_ALIVE));
+                cx.want_write(key);
+            }
+        }
+        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else { return };
+        if let Some(at) = peer.choked_us_at {
+            if now >= at + CHOKE_ANSWERS && !peer.requests.is_empty() {
+                self.take_back_all(cx, key);
+            }
+        } else if let Some(oldest) = peer.requests.oldest()
+            && now >= peer.window.timeout_at(oldest)
+        {
+            peer.window.on_timeout(now);
+            self.rechoke_due = true;
+            self.take_back_most(cx, key);
+        }
+        let Some(conn) = cx.conns.get(key) else { return };
+        // At least a little later than now: a look must never find itself due again at once.
+        let at = next(conn).max(now + Duration::from_millis(100));
+        cx.timer(crate::engine::timers::Timer::Conn(key), at);
+    }
+}
