@@ -123,6 +123,30 @@ impl Bitfield {
         ones(self.words.iter().zip(&other.words).map(|(a, b)| a & !b))
     }
 
+    /// The pieces that are in both sets: from the word of `start` to the end,
+    /// then from the beginning.
+    pub fn intersection_from<'a>(
+        &'a self,
+        other: &'a Self,
+        start: PieceIndex,
+    ) -> impl Iterator<Item = PieceIndex> + 'a {
+        let len = self.words.len().min(other.words.len());
+        let first = ((start.0 / 64) as usize).min(len);
+        (first..len).chain(0..first).flat_map(|at| {
+            ones_of(self.words[at] & other.words[at]).map(move |bit| PieceIndex(at as u32 * 64 + bit))
+        })
+    }
+
+    /// Whether some piece is in both sets.
+    pub fn intersects(&self, other: &Self) -> bool {
+        self.words.iter().zip(&other.words).any(|(a, b)| a & b != 0)
+    }
+
+    /// The pieces that are in both sets, ascending.
+    pub fn intersection<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = PieceIndex> + 'a {
+        ones(self.words.iter().zip(&other.words).map(|(a, b)| a & b))
+    }
+
     /// Whether some piece of `self` is not in `other`.
     pub fn has_more_than(&self, other: &Self) -> bool {
         self.words.iter().zip(&other.words).any(|(a, b)| a & !b != 0)
@@ -130,16 +154,21 @@ impl Bitfield {
 }
 
 fn ones(words: impl Iterator<Item = u64>) -> impl Iterator<Item = PieceIndex> {
-    words.enumerate().flat_map(|(at, word)| {
-        let mut rest = word;
-        std::iter::from_fn(move || {
-            let lead = rest.leading_zeros();
-            if lead == 64 {
-                return None;
-            }
-            rest &= !(1 << (63 - lead));
-            Some(PieceIndex(at as u32 * 64 + lead))
-        })
+    words
+        .enumerate()
+        .flat_map(|(at, word)| ones_of(word).map(move |bit| PieceIndex(at as u32 * 64 + bit)))
+}
+
+/// The places of the ones of a word, from the high bit on.
+fn ones_of(word: u64) -> impl Iterator<Item = u32> {
+    let mut rest = word;
+    std::iter::from_fn(move || {
+        let lead = rest.leading_zeros();
+        if lead == 64 {
+            return None;
+        }
+        rest &= !(1 << (63 - lead));
+        Some(lead)
     })
 }
 
@@ -202,6 +231,12 @@ mod tests {
             set.write_wire(&mut out);
             prop_assert_eq!(Bitfield::from_wire(&out, len), Some(set.clone()));
             prop_assert!(Bitfield::full(len).difference(&set).all(|p| !model.contains(&p.0)));
+            let full = Bitfield::full(len);
+            prop_assert_eq!(full.intersects(&set), !model.is_empty());
+            let start = len / 2;
+            let (mut before, mut after): (Vec<_>, Vec<_>) = model.iter().partition(|&&p| p < start / 64 * 64);
+            after.append(&mut before);
+            prop_assert!(full.intersection_from(&set, PieceIndex(start)).map(|p| p.0).eq(after));
         }
     }
 }

@@ -137,6 +137,13 @@ impl fmt::Debug for InfoHashes {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Sha1Hash(pub [u8; 20]);
 
+impl Sha1Hash {
+    /// Hashes bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha1::digest(bytes).into())
+    }
+}
+
 /// What a piece must hash to. A hybrid piece will carry two expectations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExpectedHash {
