@@ -1,0 +1,101 @@
+//! Peers, trackers and disks that fail, and engines that are killed.
+
+use superseed_sim::scenario::{Outcome, named, run_seeds};
+
+fn runs(name: &str, seeds: u64) -> Vec<Outcome> {
+    let scenario = named(name).unwrap_or_else(|| panic!("there is no scenario {name}"));
+    run_seeds(scenario, 0..seeds, 1)
+}
+
+#[test]
+fn a_choke_in_mid_piece_costs_nothing() {
+    runs("choke-in-mid-piece", 10);
+}
+
+#[test]
+fn a_close_in_mid_block_costs_at_most_that_block() {
+    runs("close-in-mid-block", 10);
+}
+
+#[test]
+fn a_silent_peer_delays_nothing_and_no_block_is_fetched_twice() {
+    for outcome in runs("silence", 10) {
+        assert!(outcome.figure("time_s") < 90.0, "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_bad_block_costs_its_piece_and_bans_nobody_but_the_culprit() {
+    let outcomes = runs("liar", 20);
+    assert!(
+        outcomes
+            .iter()
+            .any(|outcome| outcome.figure("failed_pieces") > 0.0)
+    );
+    for outcome in outcomes {
+        assert!(outcome.figure("failed_pieces") <= 4.0, "{outcome:?}");
+    }
+}
+
+#[test]
+fn nine_hanging_trackers_do_not_delay_the_first_request() {
+    runs("hanging-trackers", 10);
+}
+
+#[test]
+fn a_tier_of_hanging_trackers_is_walked_in_short_silences() {
+    for outcome in runs("hanging-tier", 10) {
+        assert!(outcome.figure("first_request_s") < 60.0, "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_udp_tracker_that_loses_datagrams_is_asked_again() {
+    runs("udp-tracker", 10);
+}
+
+#[test]
+fn forty_nine_dead_peers_do_not_delay_the_first_request() {
+    runs("dead-peers", 10);
+}
+
+#[test]
+fn a_tracker_hears_started_completed_and_stopped_once_and_no_sooner_than_it_asked() {
+    runs("life-cycle", 4);
+}
+
+#[test]
+fn a_full_disk_stops_the_download_but_not_the_upload_and_loses_nothing() {
+    runs("disk-full", 6);
+}
+
+#[test]
+fn a_broken_disk_stops_its_torrent_and_no_other() {
+    runs("disk-broken", 6);
+}
+
+#[test]
+fn data_without_a_record_is_checked_and_only_what_is_wrong_is_fetched() {
+    runs("spoilt-data", 6);
+}
+
+#[test]
+fn a_killed_engine_goes_on_with_everything_that_is_on_disk() {
+    for outcome in runs("crash", 10) {
+        let extra = outcome.figure("extra_bytes_per_crash");
+        assert!(
+            extra <= f64::from(16 << 20),
+            "{extra} bytes were fetched again per crash"
+        );
+    }
+}
+
+#[test]
+fn a_power_cut_never_leaves_a_recorded_piece_that_is_not_there() {
+    runs("power-cut", 10);
+}
+
+#[test]
+fn an_orderly_stop_loses_nothing() {
+    runs("orderly-restart", 4);
+}

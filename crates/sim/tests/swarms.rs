@@ -1,0 +1,46 @@
+//! Swarms of whole engines in virtual time.
+
+use superseed_sim::scenario::{Outcome, Scenario, named, run_seeds};
+
+fn scenario(name: &str) -> Scenario {
+    named(name).unwrap_or_else(|| panic!("there is no scenario {name}"))
+}
+
+fn worst(outcomes: &[Outcome], figure: &str) -> f64 {
+    outcomes
+        .iter()
+        .map(|outcome| outcome.figure(figure))
+        .fold(f64::MIN, f64::max)
+}
+
+#[test]
+fn one_leecher_finishes_whatever_the_line_and_every_run_is_repeatable() {
+    run_seeds(scenario("leechers-1"), 0..30, 1);
+}
+
+#[test]
+fn five_leechers_finish_whatever_their_lines_and_every_run_is_repeatable() {
+    run_seeds(scenario("leechers-5"), 0..16, 1);
+}
+
+#[test]
+fn fifty_leechers_finish_whatever_their_lines_and_every_run_is_repeatable() {
+    run_seeds(scenario("leechers-50"), 0..4, 1);
+}
+
+#[test]
+fn the_last_of_fifty_upload_limited_leechers_is_within_one_and_a_half_fluid_limits() {
+    let outcomes = run_seeds(scenario("fluid"), 0..100, 10);
+    let last = worst(&outcomes, "last_to_limit");
+    assert!(
+        last <= 1.5,
+        "the last of 100 seeds took {last:.3} fluid limits"
+    );
+}
+
+#[test]
+fn one_seed_fills_a_long_line() {
+    let outcome = scenario("one-line").run_twice(1);
+    let share = outcome.figure("line_share");
+    assert!(share >= 0.85, "{share:.3} of the line");
+}

@@ -1,0 +1,238 @@
+//! What a peer sees of an engine that downloads.
+
+use std::time::Duration;
+
+use crate::scene::{BLOCK, FAST, PLAIN, Scene, block, requests};
+use superseed_engine::{Settings, TorrentOptions};
+use superseed_sim::{Frame, HostSpec, LinkSpec};
+
+#[test]
+fn an_engine_is_interested_asks_for_blocks_and_announces_the_piece() {
+    let mut scene = Scene::leeching("an_engine_is_interested");
+    scene.connect(PLAIN);
+    let content = scene.content.clone();
+    let only = scene.bitfield([4]);
+    let mut wire = scene.wire();
+    wire.send(only)
+        .expect(Frame::Interested)
+        .send(Frame::Unchoke);
+    let asked = requests(&mut wire);
+    let mut sorted = asked.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, content.blocks(4).collect::<Vec<_>>());
+    for request in asked {
+        wire.send(block(&content, request));
+    }
+    // BEP 3 leaves it open whether a peer that has the piece is told of it.
+    wire.expect(Frame::NotInterested);
+    let stats = scene.world.stats(scene.host, &scene.content);
+    assert_eq!((stats.pieces_have, stats.wasted_bytes), (1, 0));
+}
+
+#[test]
+fn a_peer_with_nothing_new_is_told_of_each_piece() {
+    let mut scene = Scene::leeching("a_peer_with_nothing_new");
+    let other = scene.world.add_script(LinkSpec::default());
+    scene.connect(PLAIN);
+    scene.connect_as(other, PLAIN);
+    let content = scene.content.clone();
+    let only = scene.bitfield([2]);
+    let mut wire = scene.wire();
+    wire.send(only)
+        .expect(Frame::Interested)
+        .send(Frame::Unchoke);
+    for request in requests(&mut wire) {
+        wire.send(block(&content, request));
+    }
+    scene.world.wire(other, 0).expect(Frame::Have(2));
+}
+
+#[test]
+fn only_missing_blocks_are_asked_for_again_after_a_choke_without_the_fast_extension() {
+    let mut scene = Scene::leeching("only_missing_blocks_are_asked_for_again");
+    scene.connect(PLAIN);
+    let content = scene.content.clone();
+    let only = scene.bitfield([1]);
+    let mut wire = scene.wire();
+    wire.send(only)
+        .expect(Frame::Interested)
+        .send(Frame::Unchoke);
+    let asked = requests(&mut wire);
+    assert_eq!(asked.len(), 4);
+    wire.send(block(&content, asked[0]))
+        .send(block(&content, asked[1]));
+    wire.send(Frame::Choke);
+    let choked = requests(&mut wire);
+    assert!(choked.is_empty(), "asked while choked: {choked:?}");
+    wire.send(Frame::Unchoke);
+    let mut again = requests(&mut wire);
+    again.sort_unstable();
+    let mut missing = asked[2..].to_vec();
+    missing.sort_unstable();
+    assert_eq!(again, missing);
+}
+
+#[test]
+fn a_block_that_was_rejected_is_asked_of_another_peer() {
+    let mut scene = Scene::leeching("a_block_that_was_rejected");
+    let other = scene.world.add_script(LinkSpec::default());
+    scene.connect(FAST);
+    let content = scene.content.clone();
+    let only = scene.bitfield([6]);
+    let mut wire = scene.wire();
+    wire.send(only.clone())
+        .expect(Frame::Interested)
+        .send(Frame::Unchoke);
+    let asked = requests(&mut wire);
+    assert_eq!(asked.len(), 4);
+    for (piece, begin, len) in &asked[1..] {
+        wire.send(Frame::Reject(*piece, *begin, *len));
+    }
+    wire.send(block(&content, asked[0])).send(Frame::Choke);
+    scene.connect_as(other, FAST);
+    let mut wire = scene.world.wire(other, 0);
+    wire.send(only)
+        .expect(Frame::Interested)
+        .send(Frame::Unchoke);
+    let mut again = requests(&mut wire);
+    again.sort_unstable();
+    let mut rejected = asked[1..].to_vec();
+    rejected.sort_unstable();
+    assert_eq!(again, rejected);
+}
+
+#[test]
+fn a_peer_that_gives_nothing_loses_its_blocks_to_one_that_does() {
+    let mut scene = Scene::leeching("a_peer_that_gives_nothing");
+    let other = scene.world.add_script(LinkSpec::default());
+    scene.connect(PLAIN);
+    let content = scene.content.clone();
+    let only = scene.bitfield([6]);
+    let mut wire = scene.wire();
+    wire.send(only.clone())
+        .expect(Frame::Interested)
+        .send(Frame::Unchoke);
+    assert_eq!(requests(&mut wire).len(), 4);
+    scene.connect_as(other, PLAIN);
+    scene
+        .world
+        .wire(other, 0)
+        .send(only)
+        .expect(Frame::Interested)
+        .send(Frame::Unchoke);
+    for _ in 0..4 {
+        let is_request = |frame: &Frame| matches!(frame, Frame::Request(..));
+        let mut wire = scene.world.wire(other, 0);
+        let (_, frame) = wire.expect_within(Duration::from_secs(90), "a request", is_request);
+        if let Frame::Request(piece, begin, len) = frame {
+            wire.send(block(&content, (piece, begin, len)));
+        }
+    }
+    scene.world.run_for(Duration::from_secs(1));
+    assert_eq!(scene.world.stats(scene.host, &content).pieces_have, 1);
+}
+
+#[test]
+fn the_end_of_a_download_asks_twice_and_cancels() {
+    let mut scene = Scene::leeching("the_end_of_a_download_asks_twice");
+    let other = scene.world.add_script(LinkSpec::default());
+    scene.connect(PLAIN);
+    scene.connect_as(other, PLAIN);
+    let content = scene.content.clone();
+    let full = scene.full_bitfield();
+    // The first peer serves everything but two blocks.
+    let mut wire = scene.wire();
+    wire.send(full.clone())
+        .expect(Frame::Interested)
+        .send(Frame::Unchoke);
+    let mut kept = Vec::new();
+    loop {
+        let asked = requests(&mut wire);
+        if asked.is_empty() {
+            break;
+        }
+        for request in asked {
+            if request.0 == 5 && request.1 < 2 * BLOCK {
+                kept.push(request);
+            } else {
+                wire.send(block(&content, request));
+            }
+        }
+    }
+    assert_eq!(kept.len(), 2);
+    let mut wire = scene.world.wire(other, 0);
+    wire.send(full)
+        .expect(Frame::Interested)
+        .send(Frame::Unchoke);
+    for _ in 0..2 {
+        let frame = wire.expect_some("a request", |frame| matches!(frame, Frame::Request(5, ..)));
+        if let Frame::Request(piece, begin, len) = frame {
+            wire.send(block(&content, (piece, begin, len)));
+        }
+    }
+    let mut wire = scene.wire();
+    for (piece, begin, len) in kept {
+        // The order of the cancels is free.
+        let _ = (begin, len);
+        wire.expect_some(
+            "a cancel",
+            |frame| matches!(frame, Frame::Cancel(at, ..) if *at == piece),
+        );
+    }
+    assert!(scene.world.finished(scene.host, &content));
+    assert_eq!(scene.world.stats(scene.host, &content).wasted_bytes, 0);
+}
+
+#[test]
+fn a_length_of_four_gibibytes_ends_the_connection_at_once() {
+    let mut scene = Scene::leeching("a_length_of_four_gibibytes");
+    scene.connect(PLAIN);
+    let mut wire = scene.wire();
+    wire.send_raw(vec![0xff, 0xff, 0xff, 0xff, 7]);
+    wire.expect_end(Duration::from_secs(1));
+}
+
+#[test]
+fn wrong_pieces_bitfields_and_fast_messages_end_the_connection() {
+    let sins = [
+        Frame::Have(8),
+        Frame::Bitfield(vec![0xff, 0x80].into()),
+        Frame::Bitfield(vec![].into()),
+        Frame::HaveAll,
+        Frame::Reject(0, 0, BLOCK),
+    ];
+    for sin in sins {
+        let mut scene = Scene::leeching("wrong_pieces_bitfields_and_fast_messages");
+        scene.connect(PLAIN);
+        let mut wire = scene.wire();
+        wire.send(sin);
+        wire.expect_end(Duration::from_secs(5));
+    }
+}
+
+#[test]
+fn a_download_under_a_rate_limit_keeps_to_it() {
+    let mut settings = Settings::default();
+    settings.limits.download_bytes_per_s = Some(20_000);
+    let spec = HostSpec {
+        settings,
+        ..HostSpec::default()
+    };
+    let mut scene = Scene::leeching_as("a_download_under_a_rate_limit", spec);
+    let seed = scene.world.add_host(HostSpec::default());
+    let content = scene.content.clone();
+    scene
+        .world
+        .add_seed(seed, &content, TorrentOptions::default());
+    let addr = scene.world.addr(seed);
+    scene.world.introduce(scene.host, &content, addr);
+    scene.world.run_for(Duration::from_secs(20));
+    let got = scene
+        .world
+        .stats(scene.host, &content)
+        .session_downloaded_bytes;
+    assert!(
+        (340_000..440_000).contains(&got),
+        "{got} bytes in 20 s at 20,000 B/s"
+    );
+}
