@@ -94,20 +94,35 @@ impl Choker for DefaultChoker {
 }
 
 fn by_rate(contenders: Vec<Contender<'_>>, slots: usize, now: Time, places: &mut [Place]) {
-    let gives = |peer: &ChokePeer| !peer.snubbed && peer.download_bytes_per_s >= GIVES_MIN_BYTES_PER_S;
+    let gives =
+        |peer: &ChokePeer| !peer.snubbed && peer.download_bytes_per_s >= GIVES_MIN_BYTES_PER_S;
     let all = slots + (slots / SLOTS_PER_OPTIMISTIC).max(1);
-    let (mut givers, mut others): (Vec<_>, Vec<_>) =
-        contenders.into_iter().partition(|contender| gives(contender.peer));
+    let (mut givers, mut others): (Vec<_>, Vec<_>) = contenders
+        .into_iter()
+        .partition(|contender| gives(contender.peer));
     // Others who hold a place beyond the optimistic ones hold a regular one.
     let held = others.iter().filter(|contender| contender.held).count();
     let regular = slots.min(all.saturating_sub(held)).min(givers.len());
     givers.sort_unstable_by_key(|contender| {
-        let Contender { peer, held, tie, .. } = contender;
-        (Reverse(*held), Reverse(peer.download_bytes_per_s), Reverse(peer.unchoked), *tie)
+        let Contender {
+            peer, held, tie, ..
+        } = contender;
+        (
+            Reverse(*held),
+            Reverse(peer.download_bytes_per_s),
+            Reverse(peer.unchoked),
+            *tie,
+        )
     });
     others.extend(givers.drain(regular..));
     others.sort_unstable_by_key(|contender| {
-        let Contender { peer, held, waited, tie, .. } = contender;
+        let Contender {
+            peer,
+            held,
+            waited,
+            tie,
+            ..
+        } = contender;
         let stays = peer.unchoked && peer.optimistic && served_for(peer, now) < OPTIMISTIC_HOLD;
         (Reverse(*held), Reverse(stays), Reverse(*waited), *tie)
     });
@@ -154,6 +169,10 @@ fn waited(peer: &ChokePeer, now: Time) -> u64 {
     }
     let since = peer.choked_at.unwrap_or(peer.connected_at);
     let micros = now.as_micros().saturating_sub(since.as_micros());
-    let bias = if peer.unchoked_at.is_none() { NEW_PEER_BIAS } else { 1 };
+    let bias = if peer.unchoked_at.is_none() {
+        NEW_PEER_BIAS
+    } else {
+        1
+    };
     micros.saturating_mul(bias)
 }

@@ -110,7 +110,14 @@ enum Place {
 fn changes(peers: &[ChokePeer], places: impl IntoIterator<Item = Place>) -> Vec<Decision> {
     let decisions = peers.iter().zip(places).map(|(peer, place)| {
         let unchoke = place != Place::None;
-        (peer, Decision { conn: peer.conn, unchoke, optimistic: place == Place::Optimistic })
+        (
+            peer,
+            Decision {
+                conn: peer.conn,
+                unchoke,
+                optimistic: place == Place::Optimistic,
+            },
+        )
     });
     decisions
         .filter(|(peer, to)| (peer.unchoked, peer.optimistic) != (to.unchoke, to.optimistic))

@@ -40,7 +40,9 @@ impl Slots {
         if let Some(slots) = cx.slots {
             return slots;
         }
-        let uplink = cx.upload_limit_bytes_per_s.map_or(self.peak_bytes_per_s, |limit| limit as f64);
+        let uplink = cx
+            .upload_limit_bytes_per_s
+            .map_or(self.peak_bytes_per_s, |limit| limit as f64);
         (shares(uplink) + self.extra).max(SLOTS_MIN)
     }
 
@@ -49,7 +51,10 @@ impl Slots {
         let rate = cx.upload_bytes_per_s as f64;
         self.peak_bytes_per_s = rate.max(self.peak_bytes_per_s * PEAK_FADES);
         let count = self.count(cx);
-        let served = peers.iter().filter(|peer| peer.unchoked && peer.interested).count();
+        let served = peers
+            .iter()
+            .filter(|peer| peer.unchoked && peer.interested)
+            .count();
         if let Some(before) = self.trying.take()
             && rate - before < GAIN_MIN * before / served.max(1) as f64
         {
@@ -60,8 +65,12 @@ impl Slots {
             self.rest -= 1;
             return;
         }
-        let full = cx.upload_limit_bytes_per_s.is_some_and(|limit| rate >= LIMIT_REACHED * limit as f64);
-        let waiting = peers.iter().any(|peer| peer.interested && !peer.upload_only && !peer.unchoked);
+        let full = cx
+            .upload_limit_bytes_per_s
+            .is_some_and(|limit| rate >= LIMIT_REACHED * limit as f64);
+        let waiting = peers
+            .iter()
+            .any(|peer| peer.interested && !peer.upload_only && !peer.unchoked);
         if waiting && served >= count && !full {
             self.trying = Some(rate);
             self.extra += 1;
@@ -85,7 +94,14 @@ mod tests {
 
     #[test]
     fn shares_follow_the_uplink() {
-        for (uplink, slots) in [(0.0, 0), (20e3, 2), (100e3, 6), (1e6, 21), (10e6, 69), (125e6, 246)] {
+        for (uplink, slots) in [
+            (0.0, 0),
+            (20e3, 2),
+            (100e3, 6),
+            (1e6, 21),
+            (10e6, 69),
+            (125e6, 246),
+        ] {
             assert_eq!(shares(uplink), slots, "{uplink}");
         }
     }

@@ -56,7 +56,10 @@ impl Swarm {
     fn new(kind: ChokerKind, peers: u64, slots: usize) -> Self {
         Self {
             choker: super::new(kind),
-            cx: ChokeContext { slots: Some(slots), ..context() },
+            cx: ChokeContext {
+                slots: Some(slots),
+                ..context()
+            },
             peers: (0..peers).map(peer).collect(),
             now: at(100),
             rng: Xoshiro256PlusPlus::seed_from_u64(7),
@@ -82,9 +85,15 @@ impl Swarm {
     }
 
     fn rechoke(&mut self) -> Vec<Decision> {
-        let decisions = self.choker.rechoke(&self.peers, &self.cx, self.now, &mut self.rng);
+        let decisions = self
+            .choker
+            .rechoke(&self.peers, &self.cx, self.now, &mut self.rng);
         for decision in &decisions {
-            let peer = self.peers.iter_mut().find(|peer| peer.conn == decision.conn).unwrap();
+            let peer = self
+                .peers
+                .iter_mut()
+                .find(|peer| peer.conn == decision.conn)
+                .unwrap();
             match (peer.unchoked, decision.unchoke) {
                 (false, true) => {
                     peer.unchoked_at = Some(self.now);
@@ -123,7 +132,9 @@ impl Swarm {
     }
 
     fn those(&self, is: impl Fn(&ChokePeer) -> bool) -> Vec<usize> {
-        (0..self.peers.len()).filter(|at| is(&self.peers[*at])).collect()
+        (0..self.peers.len())
+            .filter(|at| is(&self.peers[*at]))
+            .collect()
     }
 }
 
@@ -171,7 +182,10 @@ fn who_became_better_gets_the_slot_at_the_next_round_and_not_before() {
     let before = swarm.unchoked();
     let climber = (0..6).find(|at| !before.contains(at)).unwrap();
     swarm.peers[climber].download_bytes_per_s = 1_000_000;
-    assert!(swarm.after(5).rechoke().is_empty(), "an event displaces nobody");
+    assert!(
+        swarm.after(5).rechoke().is_empty(),
+        "an event displaces nobody"
+    );
     swarm.after(5).rechoke();
     assert!(swarm.regular().contains(&climber));
     assert!(!swarm.regular().contains(&6));
@@ -183,7 +197,11 @@ fn a_slot_that_becomes_free_is_filled_at_once_and_held_for_ten_seconds() {
     swarm.rechoke();
     swarm.peers[9].interested = false;
     let decisions = swarm.after(6).rechoke();
-    assert!(decisions.contains(&Decision { conn: conn(9), unchoke: false, optimistic: false }));
+    assert!(decisions.contains(&Decision {
+        conn: conn(9),
+        unchoke: false,
+        optimistic: false
+    }));
     assert_eq!(swarm.unchoked().len(), 5);
     let newest = swarm.those(|peer| peer.unchoked_at == Some(swarm.now));
     assert_eq!(newest.len(), 1);
@@ -250,7 +268,10 @@ fn ties_of_the_optimistic_slot_are_random() {
         let left_out = (0..6).find(|at| !swarm.unchoked().contains(at)).unwrap();
         picked[left_out] += 1;
     }
-    assert!(picked.iter().all(|&count| (140..260).contains(&count)), "{picked:?}");
+    assert!(
+        picked.iter().all(|&count| (140..260).contains(&count)),
+        "{picked:?}"
+    );
 }
 
 #[test]
@@ -306,7 +327,13 @@ fn a_turn_ends_with_its_pieces_or_its_minute_if_others_wait() {
     assert!(!swarm.unchoked().contains(&first[0]));
     assert!(first[1..].iter().all(|at| swarm.unchoked().contains(at)));
     swarm.rounds(5);
-    assert_eq!(first[1..].iter().filter(|at| swarm.unchoked().contains(at)).count(), 2);
+    assert_eq!(
+        first[1..]
+            .iter()
+            .filter(|at| swarm.unchoked().contains(at))
+            .count(),
+        2
+    );
     let mut alone = Swarm::seeding(4, 4);
     alone.rounds(20);
     assert_eq!(alone.unchoked().len(), 4, "nobody waits, nobody is choked");
@@ -358,7 +385,8 @@ fn the_bounds_hold_whatever_happens() {
             let lost = before.iter().zip(&swarm.peers).filter(|(old, new)| {
                 old.unchoked && !new.unchoked && new.interested && !new.upload_only
             });
-            let flapped = lost.filter(|(old, _)| swarm.now.since(old.unchoked_at.unwrap()).as_secs() < 10);
+            let flapped =
+                lost.filter(|(old, _)| swarm.now.since(old.unchoked_at.unwrap()).as_secs() < 10);
             assert!(swarm.cx.seeding || flapped.count() == 0);
         }
     }

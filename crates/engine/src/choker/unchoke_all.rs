@@ -23,7 +23,13 @@ impl Choker for UnchokeAll {
         _rng: &mut dyn Rng,
     ) -> Vec<Decision> {
         self.next_round = now + Duration::from_secs(10);
-        let place = |peer: &ChokePeer| if peer.interested { Place::Regular } else { Place::None };
+        let place = |peer: &ChokePeer| {
+            if peer.interested {
+                Place::Regular
+            } else {
+                Place::None
+            }
+        };
         changes(peers, peers.iter().map(place))
     }
 

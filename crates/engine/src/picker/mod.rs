@@ -1,108 +1,183 @@
-//! What to ask for next.
+//! Which block to ask whom for.
 //!
-//! Random pieces first (so that a newcomer soon has something to give), then
-//! the rarest; pieces that were started before new ones, except that a fast
-//! peer works on pieces of its own; in the endgame a block may be asked of two.
-//! Holds the state of every piece and block of a torrent, and who was asked
-//! for it; knows peers only by key.
+//! Owns, for one torrent: the state, priority and availability of every piece,
+//! and of every started piece who was asked for which block and who sent it.
+//! Pure policy over plain data: no connection, no clock, no bytes. Randomness
+//! is passed in.
+//!
+//! Terms: a piece is *open* if it is missing and no block of it was asked for
+//! or received; *started* from then on until it is verified or all of it is
+//! given back; *wanted* unless its priority is `Skip`.
+//!
+//! Cost: a HAVE is O(1). Starting or finishing a piece is O(levels of
+//! availability). Choosing a piece looks at no more than [`SCAN_MAX`] pieces in
+//! order of preference and then, for a peer that has none of them, at
+//! [`SAMPLE_MAX`] of the pieces it does have; it never walks all pieces but in
+//! steps of 64 bits. Memory: 12 bytes per piece and 12 per block of a started
+//! piece.
 
-mod choose;
+mod availability;
+mod blocks;
 mod order;
+mod pick;
+mod pieces;
 mod started;
-#[cfg(test)]
-mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use rand_core::SeedableRng;
-use rand_xoshiro::Xoshiro256PlusPlus;
 use smallvec::SmallVec;
 use superseed_proto::bitfield::Bitfield;
 use superseed_proto::layout::{Block, Layout, PieceIndex};
 
-use self::order::Order;
-use self::started::{BlockState, Started};
+use self::order::Bands;
+use self::pieces::{PieceTable, Status};
+use self::started::{Started, StartedPieces};
 use crate::config::{PickerKind, Priority};
 use crate::ids::ConnKey;
 
-/// A peer that blocks are picked for.
+/// Pieces looked at in order of preference for one choice.
+const SCAN_MAX: usize = 256;
+/// Pieces of a peer looked at for one choice when the scan found none.
+const SAMPLE_MAX: usize = 2_048;
+/// While fewer pieces than this are complete, the choice is random: a first
+/// piece is wanted soon, and a rare one comes slowly (BEP 3; libtorrent's
+/// `initial_picker_threshold`).
+const RANDOM_FIRST_PIECES: u32 = 4;
+/// Blocks of pieces with blocks to ask for beyond which these are finished first (libtorrent:
+/// 2048, which are 32 MiB).
+const STARTED_BLOCKS_MAX: u64 = 2_048;
+
+/// The peer that blocks are picked for.
 #[derive(Clone, Copy, Debug)]
 pub struct PickPeer<'a> {
-    /// Who.
+    /// Its connection.
     pub conn: ConnKey,
-    /// What it has, or serves at the moment.
+    /// What it has, or as much of it as it serves us.
     pub have: &'a Bitfield,
-    /// It brings whole pieces so fast that it need not share one.
+    /// It brings a whole piece in a short time and gets pieces of its own.
     pub fast: bool,
-    /// It owes blocks for too long: it gets what is left, and starts nothing.
+    /// It owes us blocks for too long: it gets what others can bring as well.
     pub snubbed: bool,
 }
 
-/// What a block that arrived means.
+/// What became of a block that came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Receipt {
-    /// It was missing. These other peers were asked for it too.
+    /// It was missing. That it was not asked of its sender (any more) does not
+    /// matter: after a time-out it is welcome, and who asks for memory's sake
+    /// asks [`Picker::is_block_missing`] before the bytes come.
     First {
-        /// Peers to send CANCEL.
+        /// Others that were asked for it.
         cancel: SmallVec<[ConnKey; 2]>,
-        /// The piece has all its blocks now.
-        piece_whole: bool,
+        /// Every block of the piece is here.
+        piece_complete: bool,
     },
-    /// It was here already.
+    /// The block is here already, or its piece is verified.
     Duplicate,
-    /// Its piece is not missing.
+    /// The piece is not wanted, or not checked yet.
     Unwanted,
 }
 
-/// The pieces of a torrent, and what is asked for.
+/// A started piece at a glance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StartedPiece {
+    /// Which.
+    pub piece: PieceIndex,
+    /// Blocks that are here.
+    pub received: u32,
+    /// Blocks that were asked for and are not here.
+    pub requested: u32,
+    /// Blocks that nobody was asked for.
+    pub missing: u32,
+}
+
+/// Chooses pieces and keeps the books of their blocks.
 #[derive(Debug)]
 pub struct Picker {
     layout: Layout,
     kind: PickerKind,
-    have: Bitfield,
-    unchecked: Bitfield,
-    /// Wanted, not there and not waiting for its check.
-    wanted_missing: Bitfield,
-    priorities: Vec<Priority>,
-    order: Order,
-    started: BTreeMap<u32, Started>,
-    /// Started pieces with free blocks.
-    open: BTreeSet<u32>,
-    /// Peers that have everything.
+    pieces: PieceTable,
+    bands: Bands,
+    started: StartedPieces,
+    /// Peers that have everything; not counted per piece.
     seeds: u32,
+    have: Bitfield,
+    wanted_missing: Bitfield,
+    /// Wanted and open: what `bands` holds.
+    open: Bitfield,
     wanted_bytes: u64,
     left_bytes: u64,
     have_bytes: u64,
-    rng: Xoshiro256PlusPlus,
+    /// Wanted blocks that are missing and asked of nobody.
+    unasked: u64,
+    /// Wanted pieces that are not checked yet.
+    unchecked: u32,
 }
 
 impl Picker {
-    /// A picker for a torrent of which everything is missing and wanted.
-    pub fn new(layout: Layout, kind: PickerKind, seed: u64) -> Self {
-        let pieces = layout.piece_count();
+    /// A picker of which every piece is missing and of normal priority.
+    pub fn new(layout: Layout, kind: PickerKind) -> Self {
+        let count = layout.piece_count();
         let mut picker = Self {
             layout,
             kind,
-            have: Bitfield::new(pieces),
-            unchecked: Bitfield::new(pieces),
-            wanted_missing: Bitfield::full(pieces),
-            priorities: vec![Priority::Normal; pieces as usize],
-            order: Order::new(pieces),
-            started: BTreeMap::new(),
-            open: BTreeSet::new(),
+            pieces: PieceTable::new(count),
+            bands: Bands::default(),
+            started: StartedPieces::default(),
             seeds: 0,
-            wanted_bytes: layout.total_len(),
-            left_bytes: layout.total_len(),
+            have: Bitfield::new(count),
+            wanted_missing: Bitfield::new(count),
+            open: Bitfield::new(count),
+            wanted_bytes: 0,
+            left_bytes: 0,
             have_bytes: 0,
-            rng: Xoshiro256PlusPlus::seed_from_u64(seed),
+            unasked: 0,
+            unchecked: 0,
         };
         for piece in layout.pieces() {
-            picker.order.insert(piece, Priority::Normal, &mut picker.rng);
+            picker.enter(piece);
         }
         picker
     }
 
-    /// Changes the order of picking.
+    /// The piece may be on disk: it is neither asked for nor served until
+    /// [`Self::set_missing`] or [`Self::set_have`] says what it is.
+    pub fn set_unchecked(&mut self, piece: PieceIndex) {
+        self.set_status(piece, Status::Unchecked);
+    }
+
+    /// The piece is not there: after a check, or because it was lost. What is
+    /// known of its blocks is forgotten.
+    pub fn set_missing(&mut self, piece: PieceIndex) {
+        self.set_status(piece, Status::Open);
+    }
+
+    /// The piece was found and verified.
+    pub fn set_have(&mut self, piece: PieceIndex) {
+        self.set_status(piece, Status::Have);
+    }
+
+    /// A started piece hashed right; who sent its blocks is forgotten.
+    pub fn piece_verified(&mut self, piece: PieceIndex) {
+        self.set_status(piece, Status::Have);
+    }
+
+    /// A started piece hashed wrong. All its blocks are missing again; gives
+    /// who sent which.
+    pub fn piece_failed(&mut self, piece: PieceIndex) -> Vec<(u32, ConnKey)> {
+        let senders = self.contributors(piece).collect();
+        self.set_status(piece, Status::Open);
+        senders
+    }
+
+    /// Changes how much a piece is wanted.
+    pub fn set_priority(&mut self, piece: PieceIndex, priority: Priority) {
+        if self.pieces.contains(piece) && self.pieces.priority(piece) != priority {
+            self.leave(piece);
+            self.pieces.set_priority(piece, priority);
+            self.enter(piece);
+        }
+    }
+
+    /// Changes the order.
     pub fn set_kind(&mut self, kind: PickerKind) {
         self.kind = kind;
     }
@@ -110,6 +185,29 @@ impl Picker {
     /// The verified pieces.
     pub fn have(&self) -> &Bitfield {
         &self.have
+    }
+
+    /// The pieces that are wanted and neither verified nor unchecked.
+    pub fn wanted_missing(&self) -> &Bitfield {
+        &self.wanted_missing
+    }
+
+    /// Whether a piece is wanted, there or not.
+    pub fn is_wanted(&self, piece: PieceIndex) -> bool {
+        self.pieces.contains(piece) && self.pieces.is_wanted(piece)
+    }
+
+    /// Whether a block is wanted and not here, whoever was asked for it.
+    pub fn is_block_missing(&self, block: Block) -> bool {
+        self.wanted_missing.has(block.piece)
+            && self
+                .started_piece(block.piece)
+                .is_none_or(|started| !started.is_received(block.index))
+    }
+
+    /// Whether every wanted piece is verified.
+    pub fn is_complete(&self) -> bool {
+        self.left_bytes == 0
     }
 
     /// Bytes of the wanted pieces.
@@ -127,229 +225,125 @@ impl Picker {
         self.have_bytes
     }
 
-    /// Whether every wanted piece is verified.
-    pub fn is_complete(&self) -> bool {
-        self.left_bytes == 0
-    }
-
-    /// Whether a piece is wanted, missing and not waiting for its check.
-    pub fn is_wanted(&self, piece: PieceIndex) -> bool {
-        self.wanted_missing.has(piece)
-    }
-
-    /// Whether a peer with these pieces has something that we want.
+    /// Whether a peer has a piece that we want and miss.
     pub fn interesting(&self, have: &Bitfield) -> bool {
-        self.wanted_missing.count() > 0 && self.wanted_missing.intersects(have)
+        if have.is_full() {
+            return self.wanted_missing.count() > 0;
+        }
+        have.intersects(&self.wanted_missing)
     }
 
-    /// How many connected peers have a piece.
-    pub fn availability(&self, piece: PieceIndex) -> u32 {
-        u32::from(self.order.availability(piece)) + self.seeds
+    /// Whether every wanted block is asked for or here, and some piece is still
+    /// missing. Derived, so it ends with the first block that is given back or
+    /// the first piece that fails or is wanted anew.
+    pub fn endgame(&self) -> bool {
+        self.unasked == 0 && self.unchecked == 0 && self.left_bytes > 0
     }
 
-    fn len(&self, piece: PieceIndex) -> u64 {
-        u64::from(self.layout.piece_len(piece))
+    /// Who sent which block of a started piece, ascending.
+    pub fn contributors(&self, piece: PieceIndex) -> impl Iterator<Item = (u32, ConnKey)> + '_ {
+        self.started_piece(piece)
+            .into_iter()
+            .flat_map(Started::senders)
     }
 
-    fn priority(&self, piece: PieceIndex) -> Priority {
-        self.priorities[piece.0 as usize]
+    /// The started pieces in no particular order.
+    pub fn started(&self) -> impl Iterator<Item = StartedPiece> + '_ {
+        self.started.iter().map(Started::glance)
     }
 
-    /// Puts a piece where its state and priority say it belongs.
-    fn place(&mut self, piece: PieceIndex) {
-        let missing = !self.have.has(piece) && !self.unchecked.has(piece);
-        let priority = self.priority(piece);
-        if missing && priority != Priority::Skip {
+    /// Whether a piece is started.
+    pub fn is_started(&self, piece: PieceIndex) -> bool {
+        self.started_piece(piece).is_some()
+    }
+
+    fn started_piece(&self, piece: PieceIndex) -> Option<&Started> {
+        let is = self.pieces.contains(piece) && self.pieces.status(piece) == Status::Started;
+        is.then(|| self.started.at(self.pieces.place(piece)))
+    }
+
+    fn set_status(&mut self, piece: PieceIndex, status: Status) {
+        if !self.pieces.contains(piece) || self.pieces.status(piece) == status {
+            return;
+        }
+        self.leave(piece);
+        if self.pieces.status(piece) == Status::Started {
+            self.started
+                .remove(self.pieces.place(piece), &mut self.pieces);
+        }
+        self.pieces.set_status(piece, status);
+        self.enter(piece);
+    }
+
+    /// Makes an open piece a started one without any block.
+    fn start(&mut self, piece: PieceIndex) {
+        let blocks = self.layout.block_count(piece);
+        self.leave(piece);
+        self.pieces.set_status(piece, Status::Started);
+        self.started
+            .insert(Started::new(piece, blocks), &mut self.pieces);
+        self.enter(piece);
+    }
+
+    /// Takes a piece out of every sum and index, before it changes.
+    fn leave(&mut self, piece: PieceIndex) {
+        let len = u64::from(self.layout.piece_len(piece));
+        let status = self.pieces.status(piece);
+        if status == Status::Have {
+            self.have.remove(piece);
+            self.have_bytes -= len;
+        }
+        if !self.pieces.is_wanted(piece) {
+            return;
+        }
+        self.wanted_bytes -= len;
+        self.left_bytes -= if status == Status::Have { 0 } else { len };
+        self.unchecked -= u32::from(status == Status::Unchecked);
+        self.unasked -= u64::from(self.unasked_of(piece));
+        self.wanted_missing.remove(piece);
+        if status == Status::Open {
+            self.open.remove(piece);
+            self.bands.remove(piece, &mut self.pieces);
+        }
+    }
+
+    /// The opposite of [`Self::leave`], after it changed.
+    fn enter(&mut self, piece: PieceIndex) {
+        let len = u64::from(self.layout.piece_len(piece));
+        let status = self.pieces.status(piece);
+        if status == Status::Have {
+            self.have.insert(piece);
+            self.have_bytes += len;
+        }
+        if !self.pieces.is_wanted(piece) {
+            return;
+        }
+        self.wanted_bytes += len;
+        self.left_bytes += if status == Status::Have { 0 } else { len };
+        self.unchecked += u32::from(status == Status::Unchecked);
+        self.unasked += u64::from(self.unasked_of(piece));
+        if matches!(status, Status::Open | Status::Started) {
             self.wanted_missing.insert(piece);
-        } else {
-            self.wanted_missing.remove(piece);
         }
-        if missing && !self.started.contains_key(&piece.0) {
-            self.order.insert(piece, priority, &mut self.rng);
-        } else {
-            self.order.remove(piece, priority);
+        if status == Status::Open {
+            self.open.insert(piece);
+            self.bands.insert(piece, &mut self.pieces);
         }
     }
 
-    /// Data of the piece waits for its check: it is neither asked for nor served.
-    pub fn set_unchecked(&mut self, piece: PieceIndex) {
-        self.set_state(piece, false, true);
-    }
-
-    /// The piece is not there.
-    pub fn set_missing(&mut self, piece: PieceIndex) {
-        self.set_state(piece, false, false);
-    }
-
-    /// The piece is verified.
-    pub fn set_have(&mut self, piece: PieceIndex) {
-        self.set_state(piece, true, false);
-    }
-
-    fn set_state(&mut self, piece: PieceIndex, have: bool, unchecked: bool) {
-        self.started.remove(&piece.0);
-        self.open.remove(&piece.0);
-        let wanted = self.priority(piece) != Priority::Skip;
-        if have && self.have.insert(piece) {
-            self.have_bytes += self.len(piece);
-            self.left_bytes -= if wanted { self.len(piece) } else { 0 };
-        } else if !have && self.have.remove(piece) {
-            self.have_bytes -= self.len(piece);
-            self.left_bytes += if wanted { self.len(piece) } else { 0 };
+    /// Blocks of a piece that are missing and asked of nobody.
+    fn unasked_of(&self, piece: PieceIndex) -> u32 {
+        match self.pieces.status(piece) {
+            Status::Open => self.layout.block_count(piece),
+            Status::Started => self.started.at(self.pieces.place(piece)).missing(),
+            Status::Unchecked | Status::Have => 0,
         }
-        if unchecked {
-            self.unchecked.insert(piece);
-        } else {
-            self.unchecked.remove(piece);
-        }
-        self.place(piece);
-    }
-
-    /// Changes how much a piece is wanted.
-    pub fn set_priority(&mut self, piece: PieceIndex, priority: Priority) {
-        let before = self.priority(piece);
-        if before == priority {
-            return;
-        }
-        self.order.remove(piece, before);
-        self.priorities[piece.0 as usize] = priority;
-        let (len, missing) = (self.len(piece), !self.have.has(piece));
-        if before == Priority::Skip {
-            self.wanted_bytes += len;
-            self.left_bytes += if missing { len } else { 0 };
-        } else if priority == Priority::Skip {
-            self.wanted_bytes -= len;
-            self.left_bytes -= if missing { len } else { 0 };
-        }
-        self.place(piece);
-    }
-
-    /// A peer told what it has.
-    pub fn peer_joined(&mut self, have: &Bitfield) {
-        if have.is_full() {
-            self.seeds += 1;
-            return;
-        }
-        for piece in have.iter() {
-            self.order.more(piece, self.priorities[piece.0 as usize], &mut self.rng);
-        }
-    }
-
-    /// A peer left.
-    pub fn peer_left(&mut self, have: &Bitfield) {
-        if have.is_full() {
-            self.seeds -= 1;
-            return;
-        }
-        for piece in have.iter() {
-            self.order.fewer(piece, self.priorities[piece.0 as usize], &mut self.rng);
-        }
-    }
-
-    /// A peer got a piece. With `now_full` it has them all, and moves to the
-    /// seeds, which are only counted.
-    pub fn peer_has(&mut self, piece: PieceIndex, now_full: bool) {
-        if !now_full {
-            return self.order.more(piece, self.priority(piece), &mut self.rng);
-        }
-        for other in self.layout.pieces().filter(|other| *other != piece) {
-            self.order.fewer(other, self.priorities[other.0 as usize], &mut self.rng);
-        }
-        self.seeds += 1;
-    }
-
-    /// Whether a block is wanted and not here.
-    pub fn is_block_missing(&self, block: Block) -> bool {
-        let received = self.started.get(&block.piece.0).is_some_and(|started| {
-            matches!(started.blocks[block.index as usize], BlockState::Received(_))
-        });
-        self.is_wanted(block.piece) && !received
-    }
-
-    /// A block arrived whole.
-    ///
-    /// One that was not asked of this peer counts all the same if it is
-    /// missing: it was mostly asked for and taken back too early.
-    pub fn received(&mut self, conn: ConnKey, block: Block) -> Receipt {
-        if self.have.has(block.piece) || self.unchecked.has(block.piece) {
-            return Receipt::Unwanted;
-        }
-        self.start(block.piece, None);
-        let started = self.started.get_mut(&block.piece.0).expect("the piece was just started");
-        let state = &mut started.blocks[block.index as usize];
-        let cancel = match std::mem::replace(state, BlockState::Received(conn)) {
-            BlockState::Received(first) => {
-                *state = BlockState::Received(first);
-                return Receipt::Duplicate;
-            }
-            BlockState::Free => {
-                started.free -= 1;
-                SmallVec::new()
-            }
-            BlockState::Asked(mut askers) => {
-                askers.retain(|asker| *asker != conn);
-                askers
-            }
-        };
-        started.received += 1;
-        let piece_whole = started.is_whole();
-        if started.free == 0 {
-            self.open.remove(&block.piece.0);
-        }
-        Receipt::First { cancel, piece_whole }
-    }
-
-    /// A peer no longer owes a block: it choked, rejected, was too slow or left.
-    pub fn released(&mut self, conn: ConnKey, block: Block) {
-        let Some(started) = self.started.get_mut(&block.piece.0) else { return };
-        if !started.release(conn, block.index) {
-            return;
-        }
-        if started.is_untouched() {
-            self.forget(block.piece);
-        } else {
-            self.open.insert(block.piece.0);
-        }
-    }
-
-    /// A received piece was verified.
-    pub fn piece_verified(&mut self, piece: PieceIndex) {
-        self.set_have(piece);
-    }
-
-    /// A received piece was wrong: all its blocks are missing again. Returns
-    /// who brought which.
-    pub fn piece_failed(&mut self, piece: PieceIndex) -> Vec<(u32, ConnKey)> {
-        let senders = self.started.get(&piece.0).map(Started::senders).unwrap_or_default();
-        self.forget(piece);
-        senders
-    }
-
-    /// Some received blocks of a piece could not be kept.
-    pub fn blocks_lost(&mut self, piece: PieceIndex, blocks: std::ops::Range<u32>) {
-        let Some(started) = self.started.get_mut(&piece.0) else { return };
-        for block in blocks {
-            started.lose(block);
-        }
-        if started.is_untouched() {
-            self.forget(piece);
-        } else if started.free > 0 {
-            self.open.insert(piece.0);
-        }
-    }
-
-    fn forget(&mut self, piece: PieceIndex) {
-        self.started.remove(&piece.0);
-        self.open.remove(&piece.0);
-        self.place(piece);
-    }
-
-    fn start(&mut self, piece: PieceIndex, owner: Option<ConnKey>) {
-        if self.started.contains_key(&piece.0) {
-            return;
-        }
-        self.order.remove(piece, self.priority(piece));
-        self.started.insert(piece.0, Started::new(self.layout.block_count(piece), owner));
-        self.open.insert(piece.0);
     }
 }
+
+#[cfg(test)]
+mod choice_tests;
+#[cfg(test)]
+mod model_tests;
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,11 @@ pub struct TokenBucket {
 impl TokenBucket {
     /// A full bucket with this rate in bytes per second.
     pub fn new(rate: Option<u64>, now: Time) -> Self {
-        let mut bucket = Self { rate: rate.unwrap_or(0), balance: 0, last: now };
+        let mut bucket = Self {
+            rate: rate.unwrap_or(0),
+            balance: 0,
+            last: now,
+        };
         bucket.balance = bucket.burst();
         bucket
     }
@@ -121,11 +125,23 @@ mod tests {
 
     #[test]
     fn any_limit_holds_within_three_percent_over_a_minute() {
-        for rate in [1 << 10, 10_000, 100 << 10, 1 << 20, 12_345_678, 125_000_000, 1 << 30, 4 << 30] {
+        for rate in [
+            1 << 10,
+            10_000,
+            100 << 10,
+            1 << 20,
+            12_345_678,
+            125_000_000,
+            1 << 30,
+            4 << 30,
+        ] {
             let mut bucket = TokenBucket::new(Some(rate), at(0));
             let total = spent(&mut bucket, BLOCK.max(rate / 50), 0, 60) as f64;
             let want = (rate * 60) as f64;
-            assert!((total / want - 1.0).abs() < 0.03, "{rate}: {total} instead of {want}");
+            assert!(
+                (total / want - 1.0).abs() < 0.03,
+                "{rate}: {total} instead of {want}"
+            );
         }
     }
 

@@ -32,7 +32,12 @@ impl Ewma {
 
     /// An average with memory `tau` that begins now, at nothing.
     pub fn new(tau: Duration, now: Time) -> Self {
-        Self { tau_s: tau.as_secs_f64(), began: now, last: now, value: 0.0 }
+        Self {
+            tau_s: tau.as_secs_f64(),
+            began: now,
+            last: now,
+            value: 0.0,
+        }
     }
 
     /// Counts bytes that came (or went) now.
@@ -67,7 +72,11 @@ mod tests {
 
     fn assert_close(got: u64, want: f64, tolerance: f64) {
         let error = (got as f64 - want).abs() / want;
-        assert!(error <= tolerance, "{got} is {:.1} % off {want}", error * 100.0);
+        assert!(
+            error <= tolerance,
+            "{got} is {:.1} % off {want}",
+            error * 100.0
+        );
     }
 
     #[test]

@@ -82,7 +82,10 @@ impl RequestWindow {
             self.slow_start = true;
         }
         let took = now.since(asked_at);
-        let delay = self.delay.map_or(took, |delay| delay.min(took)).min(DELAY_MAX);
+        let delay = self
+            .delay
+            .map_or(took, |delay| delay.min(took))
+            .min(DELAY_MAX);
         self.delay = Some(delay);
         let enough = delay + QUEUE;
         if took >= enough {

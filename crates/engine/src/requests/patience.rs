@@ -88,7 +88,9 @@ impl Patience {
 
     /// Mean + 4 × deviation, as TCP does it (RFC 6298).
     fn timeout(&self) -> Duration {
-        let Some((mean, deviation)) = self.gap else { return SNUB_AFTER };
+        let Some((mean, deviation)) = self.gap else {
+            return SNUB_AFTER;
+        };
         (mean + deviation * 4).clamp(TIMEOUT_MIN, TIMEOUT_MAX)
     }
 }

@@ -18,12 +18,21 @@ struct Link {
 
 impl Link {
     fn new(rate_bytes_per_s: u64, rtt_ms: u64) -> Self {
-        Self { rtt_us: rtt_ms * 1_000, block_us: u64::from(BLOCK_LEN) * 1_000_000 / rate_bytes_per_s }
+        Self {
+            rtt_us: rtt_ms * 1_000,
+            block_us: u64::from(BLOCK_LEN) * 1_000_000 / rate_bytes_per_s,
+        }
     }
 
     /// Runs the window for some seconds; gives the depth at the end, the
     /// bytes of the last second and the deepest window of all.
-    fn run(&self, window: &mut RequestWindow, from_s: u64, seconds: u64, reqq: usize) -> (usize, u64, usize) {
+    fn run(
+        &self,
+        window: &mut RequestWindow,
+        from_s: u64,
+        seconds: u64,
+        reqq: usize,
+    ) -> (usize, u64, usize) {
         let end = Time::from_micros((from_s + seconds) * 1_000_000);
         let mut now = Time::from_micros(from_s * 1_000_000);
         let (mut busy_until, mut deepest, mut last_second) = (0, 0, 0);
@@ -57,13 +66,27 @@ fn one_peer_fills_a_gigabit_at_a_hundred_milliseconds_within_two_seconds() {
 
 #[test]
 fn the_window_settles_at_delay_and_three_seconds_of_rate() {
-    for (rate, rtt_ms) in [(1_000_000, 50), (500_000, 400), (3_000_000, 10), (60_000, 100)] {
+    for (rate, rtt_ms) in [
+        (1_000_000, 50),
+        (500_000, 400),
+        (3_000_000, 10),
+        (60_000, 100),
+    ] {
         let mut window = RequestWindow::new(at(0));
         let (depth, bytes, deepest) = Link::new(rate, rtt_ms).run(&mut window, 0, 40, 2_000);
         let want = rate as f64 * (3.0 + rtt_ms as f64 / 1e3) / f64::from(BLOCK_LEN);
-        assert!((depth as f64) > want * 0.8 - 1.0, "{rate}: {depth} of {want}");
-        assert!((depth as f64) < want * 1.3 + 3.0, "{rate}: {depth} of {want}");
-        assert!((deepest as f64) < (want * 2.2 + 8.0), "{rate}: {deepest} of {want}");
+        assert!(
+            (depth as f64) > want * 0.8 - 1.0,
+            "{rate}: {depth} of {want}"
+        );
+        assert!(
+            (depth as f64) < want * 1.3 + 3.0,
+            "{rate}: {depth} of {want}"
+        );
+        assert!(
+            (deepest as f64) < (want * 2.2 + 8.0),
+            "{rate}: {deepest} of {want}"
+        );
         assert!(bytes as f64 >= rate as f64 * 0.72, "{rate}: {bytes}");
     }
 }
@@ -105,7 +128,10 @@ fn the_peers_own_limit_and_ours_hold() {
     let mut window = RequestWindow::new(at(0));
     let (depth, ..) = Link::new(1 << 30, 100).run(&mut window, 0, 2, 100);
     assert_eq!(depth, 100);
-    assert_eq!(window.depth(at(9_000), usize::MAX), REQUESTS_OUTSTANDING_MAX);
+    assert_eq!(
+        window.depth(at(9_000), usize::MAX),
+        REQUESTS_OUTSTANDING_MAX
+    );
     assert_eq!(window.depth(at(9_000), 0), 1);
 }
 
@@ -167,7 +193,10 @@ fn a_slow_but_steady_peer_is_given_its_time() {
         window.on_block(BLOCK_LEN, at(0), at(block * 12_000));
     }
     let patience = window.timeout_at(at(0)).since(at(600_000));
-    assert!(patience > Duration::from_secs(12) && patience < Duration::from_secs(15), "{patience:?}");
+    assert!(
+        patience > Duration::from_secs(12) && patience < Duration::from_secs(15),
+        "{patience:?}"
+    );
 }
 
 #[test]

@@ -1,0 +1,224 @@
+//! The choice itself.
+//!
+//! Priorities are strict. Within one, blocks of started pieces come first as
+//! far as they suit the peer: a fast peer works on pieces that nobody else
+//! works on, so that it brings whole pieces; others join any but those. Then a
+//! new piece, rarest first; then whatever is left. While the first pieces are
+//! still to come, or too many are started, those that are started come first
+//! for everyone. A snubbed peer gets what most others have.
+
+use rand_core::Rng;
+use superseed_proto::layout::{BLOCK_LEN, Block, PieceIndex};
+
+use super::order::{BANDS, below};
+use super::started::{Started, Workers};
+use super::{PickPeer, Picker, RANDOM_FIRST_PIECES, SAMPLE_MAX, SCAN_MAX, STARTED_BLOCKS_MAX};
+use crate::config::{PickerKind, Priority};
+
+/// A peer with so few pieces is asked what it has, instead of every piece who
+/// has it.
+const POOR_PEER_PIECES: u32 = 64;
+/// Random pieces tried before the pieces of the peer are sampled.
+const RANDOM_TRIES: usize = 32;
+
+impl Picker {
+    /// Asks a peer for up to `count` blocks, ascending within a piece, which
+    /// are added to `out`; gives how many. `may_start` says whether there is
+    /// memory for pieces that are not started. Never asks twice for a block.
+    pub fn pick(
+        &mut self,
+        peer: &PickPeer<'_>,
+        count: usize,
+        may_start: bool,
+        rng: &mut impl Rng,
+        out: &mut Vec<Block>,
+    ) -> usize {
+        let mut left = count;
+        for priority in BANDS {
+            while left > 0 {
+                let Some(piece) = self.choose(peer, priority, may_start, rng) else {
+                    break;
+                };
+                if !self.is_started(piece) {
+                    self.start(piece);
+                }
+                left -= self.change(piece, |started| {
+                    started.ask(peer.conn, peer.fast, left, out)
+                });
+            }
+        }
+        count - left
+    }
+
+    /// In endgame, asks a peer for a block that one other was asked for; at
+    /// most two are ever asked for the same.
+    pub fn pick_duplicate(&mut self, peer: &PickPeer<'_>, rng: &mut impl Rng) -> Option<Block> {
+        if !self.endgame() {
+            return None;
+        }
+        let len = self.started.len() as u32;
+        let start = if len > 0 { below(rng, len) } else { 0 };
+        let (piece, candidates) = (start..len).chain(0..start).find_map(|place| {
+            let started = self.started.at(place);
+            let suits = peer.have.has(started.piece()) && self.pieces.is_wanted(started.piece());
+            let candidates = if suits {
+                started.asked_once(peer.conn).count() as u32
+            } else {
+                0
+            };
+            (candidates > 0).then_some((started.piece(), candidates))
+        })?;
+        let chosen = below(rng, candidates) as usize;
+        let index = self
+            .started_piece(piece)?
+            .asked_once(peer.conn)
+            .nth(chosen)?;
+        self.change(piece, |started| started.ask_again(peer.conn, index));
+        Some(Block { piece, index })
+    }
+
+    /// The piece of a priority that a peer works on next.
+    fn choose(
+        &mut self,
+        peer: &PickPeer<'_>,
+        priority: Priority,
+        may_start: bool,
+        rng: &mut impl Rng,
+    ) -> Option<PieceIndex> {
+        if self.kind == PickerKind::InOrder {
+            let started = self.best_started(peer, priority, |_| true, |started| started.piece());
+            let open = if may_start {
+                self.first_open(peer, priority)
+            } else {
+                None
+            };
+            return started.into_iter().chain(open).min();
+        }
+        let rank =
+            |started: &Started| (started.missing(), self.pieces.availability(started.piece()));
+        let suits = |started: &Started| match started.workers() {
+            _ if peer.snubbed => false,
+            Workers::One { conn, .. } if conn == peer.conn => true,
+            Workers::None => true,
+            Workers::One { fast, .. } => !peer.fast && !fast,
+            Workers::Many => !peer.fast,
+        };
+        let finish_first = self.is_early() || self.has_many_started();
+        let first = if finish_first {
+            self.best_started(peer, priority, |_| true, rank)
+        } else {
+            self.best_started(peer, priority, suits, rank)
+        };
+        if first.is_some() {
+            return first;
+        }
+        let open = if may_start {
+            self.best_open(peer, priority, rng)
+        } else {
+            None
+        };
+        if open.is_some() || finish_first {
+            return open;
+        }
+        let rank =
+            |started: &Started| (started.missing(), self.pieces.availability(started.piece()));
+        self.best_started(peer, priority, |_| true, rank)
+    }
+
+    fn is_early(&self) -> bool {
+        self.have().count() < RANDOM_FIRST_PIECES
+    }
+
+    fn has_many_started(&self) -> bool {
+        let blocks_per_piece = u64::from(self.layout.piece_len_nominal().div_ceil(BLOCK_LEN));
+        self.started.partial().len() as u64 * blocks_per_piece > STARTED_BLOCKS_MAX
+    }
+
+    /// Of the started pieces with a block to ask for, the one with least rank.
+    fn best_started<R: Ord>(
+        &self,
+        peer: &PickPeer<'_>,
+        priority: Priority,
+        suits: impl Fn(&Started) -> bool,
+        rank: impl Fn(&Started) -> R,
+    ) -> Option<PieceIndex> {
+        let possible = self.started.partial().iter().filter(|started| {
+            let piece = started.piece();
+            self.pieces.priority(piece) == priority && peer.have.has(piece) && suits(started)
+        });
+        possible
+            .min_by_key(|started| rank(started))
+            .map(Started::piece)
+    }
+
+    /// The open piece of a peer that is started next.
+    fn best_open(
+        &mut self,
+        peer: &PickPeer<'_>,
+        priority: Priority,
+        rng: &mut impl Rng,
+    ) -> Option<PieceIndex> {
+        let band = self
+            .bands
+            .of_mut(priority)
+            .filter(|band| !band.is_empty())?;
+        if peer.snubbed {
+            return self.sample(peer, priority, |availability| u32::MAX - availability, rng);
+        }
+        if self.have.count() < RANDOM_FIRST_PIECES {
+            let tries = (0..RANDOM_TRIES)
+                .find_map(|_| band.random(rng).filter(|piece| peer.have.has(*piece)));
+            return tries.or_else(|| self.sample(peer, priority, |_| 0, rng));
+        }
+        if peer.have.count() <= POOR_PEER_PIECES {
+            return self.sample(peer, priority, |availability| availability, rng);
+        }
+        let found = band.scan(SCAN_MAX, rng, &mut self.pieces, |piece| {
+            peer.have.has(piece)
+        });
+        if found.is_some() || band.len() <= SCAN_MAX {
+            return found;
+        }
+        self.sample(peer, priority, |availability| availability, rng)
+    }
+
+    /// Of the open pieces of a peer, or [`SAMPLE_MAX`] of them from a random
+    /// place on, the one with the least rank; random among equals.
+    fn sample(
+        &self,
+        peer: &PickPeer<'_>,
+        priority: Priority,
+        rank: impl Fn(u32) -> u32,
+        rng: &mut impl Rng,
+    ) -> Option<PieceIndex> {
+        let start = PieceIndex(below(rng, self.layout.piece_count()));
+        let pieces = peer.have.intersection_from(&self.open, start);
+        let mut best: Option<(u32, PieceIndex)> = None;
+        let mut equals = 0;
+        for piece in pieces
+            .filter(|piece| self.pieces.priority(*piece) == priority)
+            .take(SAMPLE_MAX)
+        {
+            let of_piece = rank(self.pieces.availability(piece));
+            equals = match best {
+                Some((least, _)) if of_piece > least => continue,
+                Some((least, _)) if of_piece == least => equals + 1,
+                _ => 1,
+            };
+            if below(rng, equals) == 0 {
+                best = Some((of_piece, piece));
+            }
+        }
+        best.map(|(_, piece)| piece)
+    }
+
+    /// The open piece of a peer with the lowest index.
+    fn first_open(&self, peer: &PickPeer<'_>, priority: Priority) -> Option<PieceIndex> {
+        let band = self.bands.of(priority).filter(|band| !band.is_empty())?;
+        if band.len() <= SCAN_MAX {
+            return band.iter().filter(|piece| peer.have.has(*piece)).min();
+        }
+        let mut pieces = peer.have.intersection_from(&self.open, PieceIndex(0));
+        pieces.find(|piece| self.pieces.priority(*piece) == priority)
+    }
+}
