@@ -15,6 +15,7 @@ mod net;
 mod os;
 mod session;
 pub mod storage;
+pub mod tracker;
 
 pub use control::fetch::{FETCH_BYTES_MAX, fetch_torrent};
 pub use session::config::{

@@ -89,10 +89,14 @@ impl Listener {
     }
 }
 
-struct Pair {
-    addr: SocketAddr,
-    tcp: Socket,
-    udp: Socket,
+/// The sockets of one address.
+pub(crate) struct Pair {
+    /// The address with its actual port.
+    pub(crate) addr: SocketAddr,
+    /// Listens.
+    pub(crate) tcp: Socket,
+    /// Has the same port.
+    pub(crate) udp: Socket,
 }
 
 /// Both families on the first default port that is free for both.
@@ -116,14 +120,15 @@ fn bind_default() -> Result<Vec<Pair>, StartError> {
     Err(StartError::NoFreePort { first: DEFAULT_PORT, last })
 }
 
-fn family_is_missing(error: &io::Error) -> bool {
+/// Whether binding failed because the machine lacks IPv6 (or IPv4).
+pub(crate) fn family_is_missing(error: &io::Error) -> bool {
     let code = error.raw_os_error().map(rustix::io::Errno::from_raw_os_error);
     error.kind() == io::ErrorKind::AddrNotAvailable
         || matches!(code, Some(rustix::io::Errno::AFNOSUPPORT | rustix::io::Errno::PROTONOSUPPORT))
 }
 
 /// TCP and UDP on one address with the same port number.
-fn bind_pair(addr: SocketAddr) -> io::Result<Pair> {
+pub(crate) fn bind_pair(addr: SocketAddr) -> io::Result<Pair> {
     let mut tries = 0;
     loop {
         let tcp = bind_one(addr, Type::STREAM)?;

@@ -7,7 +7,7 @@
 mod connect;
 mod feed;
 mod host;
-mod listen;
+pub(crate) mod listen;
 mod perform;
 mod streams;
 mod torrents;
