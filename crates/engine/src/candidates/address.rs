@@ -8,7 +8,9 @@ use std::ops::RangeInclusive;
 pub(super) fn canonical(addr: SocketAddr) -> SocketAddr {
     match (addr, addr.ip().to_canonical()) {
         (_, IpAddr::V4(ip)) => SocketAddrV4::new(ip, addr.port()).into(),
-        (SocketAddr::V6(v6), IpAddr::V6(ip)) => SocketAddrV6::new(ip, v6.port(), 0, v6.scope_id()).into(),
+        (SocketAddr::V6(v6), IpAddr::V6(ip)) => {
+            SocketAddrV6::new(ip, v6.port(), 0, v6.scope_id()).into()
+        }
         (SocketAddr::V4(_), IpAddr::V6(_)) => addr,
     }
 }
@@ -23,7 +25,8 @@ pub(super) fn is_peer(addr: SocketAddr) -> bool {
 /// Whether a connection to `addr` certainly ends at our own socket `own`.
 pub(super) fn reaches(own: SocketAddr, addr: SocketAddr) -> bool {
     let same_host = own.ip() == addr.ip();
-    let loopback = own.ip().is_unspecified() && own.is_ipv4() == addr.is_ipv4() && addr.ip().is_loopback();
+    let loopback =
+        own.ip().is_unspecified() && own.is_ipv4() == addr.is_ipv4() && addr.ip().is_loopback();
     own.port() == addr.port() && (same_host || loopback)
 }
 

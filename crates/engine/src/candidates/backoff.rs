@@ -43,7 +43,11 @@ impl Backoff {
     /// `jitter` is uniform; it lengthens a delay by up to a quarter, so that
     /// addresses that failed together are not tried together.
     pub(super) fn new(failures: u8, user: bool, jitter: u16) -> Self {
-        Self { failures, user, jitter }
+        Self {
+            failures,
+            user,
+            jitter,
+        }
     }
 
     /// Failures in a row, including those just added.
@@ -59,7 +63,11 @@ impl Backoff {
         }
         self.fail(1);
         let hopeless = error == ConnectError::Refused && others && self.failures >= REFUSALS_MAX;
-        if hopeless && !self.user { self.jittered(RETRY_MAX) } else { self.delay() }
+        if hopeless && !self.user {
+            self.jittered(RETRY_MAX)
+        } else {
+            self.delay()
+        }
     }
 
     /// The delay after a connection that lasted for `lasted`.
@@ -95,7 +103,9 @@ impl Backoff {
         let delay = if self.user {
             Duration::from_secs(USER_RETRIES_S[steps.min(USER_RETRIES_S.len() - 1)])
         } else {
-            RETRY_FIRST.saturating_mul(1 << steps.min(16)).min(RETRY_MAX)
+            RETRY_FIRST
+                .saturating_mul(1 << steps.min(16))
+                .min(RETRY_MAX)
         };
         self.jittered(delay)
     }

@@ -1,7 +1,7 @@
 //! Banned hosts, bounded: the oldest ban is forgotten first.
 
-use std::collections::{BTreeSet, VecDeque};
 use core::net::IpAddr;
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::limits::BANNED_PER_TORRENT_MAX;
 

@@ -26,7 +26,12 @@ pub struct ConnectBudget {
 impl ConnectBudget {
     /// A budget with its burst unspent.
     pub fn new(half_open_max: usize) -> Self {
-        Self { half_open: 0, half_open_max, credit: PACE * CONNECT_BURST, counted: Time::START }
+        Self {
+            half_open: 0,
+            half_open_max,
+            credit: PACE * CONNECT_BURST,
+            counted: Time::START,
+        }
     }
 
     /// Changes the bound on attempts at the same time.
@@ -101,7 +106,10 @@ mod tests {
         }
         assert_eq!(begun, 30);
         let took = now.since(Time::START);
-        assert!(took > Duration::from_millis(990) && took < Duration::from_millis(1_010), "{took:?}");
+        assert!(
+            took > Duration::from_millis(990) && took < Duration::from_millis(1_010),
+            "{took:?}"
+        );
     }
 
     #[test]

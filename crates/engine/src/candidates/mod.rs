@@ -9,15 +9,17 @@ mod address;
 mod backoff;
 mod banned;
 pub mod connect;
+mod queues;
 mod rank;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use core::net::{IpAddr, SocketAddr};
+use std::collections::{BTreeMap, VecDeque};
+use std::hash::BuildHasher;
+use std::time::Duration;
 
 use foldhash::fast::FixedState;
-use std::hash::BuildHasher;
 
 use crate::input::ConnectError;
 use crate::limits::{CANDIDATES_PER_TORRENT_MAX, SELF_ADDRS_PER_TORRENT_MAX};
@@ -26,7 +28,8 @@ use crate::time::Time;
 
 use backoff::Backoff;
 use banned::Banned;
-use rank::{Rank, Sources, Worth};
+use queues::Queues;
+use rank::Sources;
 
 /// Why a connection that was once up is no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,12 +60,7 @@ pub enum CloseKind {
 #[derive(Debug)]
 pub struct Candidates {
     known: BTreeMap<SocketAddr, Candidate>,
-    /// Those that may be tried now, best first.
-    ready: BTreeSet<Rank>,
-    /// Those that must wait, soonest first.
-    waiting: BTreeSet<(Time, SocketAddr)>,
-    /// Those that may be forgotten for a better one, most worthless last.
-    evictable: BTreeSet<Worth>,
+    queues: Queues,
     listening: Vec<SocketAddr>,
     /// Addresses that turned out to be ourselves, oldest first.
     ourselves: VecDeque<SocketAddr>,
@@ -97,9 +95,7 @@ impl Candidates {
     pub fn new(seed: u64) -> Self {
         Self {
             known: BTreeMap::new(),
-            ready: BTreeSet::new(),
-            waiting: BTreeSet::new(),
-            evictable: BTreeSet::new(),
+            queues: Queues::default(),
             listening: Vec::new(),
             ourselves: VecDeque::new(),
             banned: Banned::default(),
@@ -153,14 +149,14 @@ impl Candidates {
     /// The user's come first, then those with the fewest failures, those never
     /// connected, those tried longest ago, those of the best source.
     pub fn next(&mut self, now: Time) -> Option<SocketAddr> {
-        while let Some(&(due, addr)) = self.waiting.first() {
+        while let Some((due, addr)) = self.queues.soonest() {
             if due > now {
                 break;
             }
             self.dequeue(addr);
             self.enqueue(addr, State::Ready);
         }
-        self.ready.first().map(Rank::addr)
+        self.queues.best()
     }
 
     /// An attempt begins.
@@ -191,13 +187,15 @@ impl Candidates {
 
     /// A connection ended.
     pub fn closed(&mut self, addr: SocketAddr, now: Time, why: CloseKind) {
-        self.retire(addr, now, |backoff, lasted| backoff.after_close(why, lasted));
+        self.retire(addr, now, |backoff, lasted| {
+            backoff.after_close(why, lasted)
+        });
     }
 
     /// The torrent goes on after a pause, or ceased to be complete: addresses
     /// that never failed need not wait any longer.
     pub fn wake(&mut self, now: Time) {
-        let waiting: Vec<_> = self.waiting.iter().map(|&(_, addr)| addr).collect();
+        let waiting: Vec<_> = self.queues.waiting().collect();
         for addr in waiting {
             let candidate = &self.known[&addr];
             let earliest = candidate.last_try + backoff::RETRY_MIN;
@@ -210,17 +208,23 @@ impl Candidates {
 
     /// When an address becomes eligible: `now` if there is one already.
     pub fn next_deadline(&self, now: Time) -> Time {
-        if !self.ready.is_empty() {
+        if self.queues.best().is_some() {
             return now;
         }
-        self.waiting.first().map_or(Time::NEVER, |&(due, _)| due.max(now))
+        self.queues
+            .soonest()
+            .map_or(Time::NEVER, |(due, _)| due.max(now))
     }
 
     /// Never again an address of this host.
     pub fn ban(&mut self, ip: IpAddr) {
         let ip = ip.to_canonical();
         self.banned.insert(ip);
-        let of_host: Vec<_> = self.known.range(address::all_ports(ip)).map(|(a, _)| *a).collect();
+        let of_host: Vec<_> = self
+            .known
+            .range(address::all_ports(ip))
+            .map(|(a, _)| *a)
+            .collect();
         for addr in of_host {
             self.forget(addr);
         }
@@ -246,7 +250,12 @@ impl Candidates {
 
     /// Forgets every address that only this source named, connected or not.
     pub fn drop_source(&mut self, source: PeerSource) {
-        let named: Vec<_> = self.known.iter().filter(|(_, c)| c.sources.contains(source)).map(|(a, _)| *a).collect();
+        let named: Vec<_> = self
+            .known
+            .iter()
+            .filter(|(_, c)| c.sources.contains(source))
+            .map(|(a, _)| *a)
+            .collect();
         for addr in named {
             let state = self.known[&addr].state;
             self.dequeue(addr);
@@ -262,7 +271,9 @@ impl Candidates {
 
     /// How the address became known: of several sources the best.
     pub fn source(&self, addr: SocketAddr) -> Option<PeerSource> {
-        self.known.get(&address::canonical(addr)).map(|candidate| candidate.sources.best())
+        self.known
+            .get(&address::canonical(addr))
+            .map(|candidate| candidate.sources.best())
     }
 
     /// All known addresses, connected ones included.
@@ -277,11 +288,15 @@ impl Candidates {
 
     /// Known addresses that are neither connected nor being tried.
     pub fn connectable(&self) -> usize {
-        self.ready.len() + self.waiting.len()
+        self.queues.len()
     }
 
     fn is_own(&self, addr: SocketAddr) -> bool {
-        self.ourselves.contains(&addr) || self.listening.iter().any(|own| address::reaches(*own, addr))
+        self.ourselves.contains(&addr)
+            || self
+                .listening
+                .iter()
+                .any(|own| address::reaches(*own, addr))
     }
 
     /// Whether there is another address to turn to.
@@ -308,7 +323,12 @@ impl Candidates {
     }
 
     /// Ends an attempt or a connection: the address waits as `backoff` says.
-    fn retire(&mut self, addr: SocketAddr, now: Time, backoff: impl FnOnce(&mut Backoff, std::time::Duration) -> std::time::Duration) {
+    fn retire(
+        &mut self,
+        addr: SocketAddr,
+        now: Time,
+        backoff: impl FnOnce(&mut Backoff, Duration) -> Duration,
+    ) {
         let addr = address::canonical(addr);
         self.dequeue(addr);
         let Some(candidate) = self.known.get_mut(&addr) else {
@@ -316,10 +336,14 @@ impl Candidates {
         };
         let lasted = match candidate.state {
             State::Connected(since) => now.since(since),
-            _ => std::time::Duration::ZERO,
+            _ => Duration::ZERO,
         };
         let jitter = self.hasher.hash_one((addr, now.as_micros())) as u16;
-        let mut rule = Backoff::new(candidate.failures, candidate.sources.contains(PeerSource::User), jitter);
+        let mut rule = Backoff::new(
+            candidate.failures,
+            candidate.sources.contains(PeerSource::User),
+            jitter,
+        );
         let delay = backoff(&mut rule, lasted);
         candidate.failures = rule.failures();
         self.enqueue(addr, State::Waiting(now + delay));
@@ -327,7 +351,7 @@ impl Candidates {
 
     /// Makes room for an address of `source`. False if all others are better.
     fn evict_for(&mut self, source: PeerSource) -> bool {
-        let Some(worst) = self.evictable.last().copied() else {
+        let Some(worst) = self.queues.worst() else {
             return false;
         };
         let evict = worst.is_worse_than_new(source);
@@ -343,39 +367,17 @@ impl Candidates {
     }
 
     fn enqueue(&mut self, addr: SocketAddr, state: State) {
-        let Some(candidate) = self.known.get_mut(&addr) else {
-            return;
-        };
-        candidate.state = state;
-        match state {
-            State::Ready => {
-                self.ready.insert(Rank::of(addr, candidate));
-            }
-            State::Waiting(due) => {
-                self.waiting.insert((due, addr));
-            }
-            State::Connecting | State::Connected(_) => return,
-        }
-        if !candidate.sources.contains(PeerSource::User) {
-            self.evictable.insert(Worth::of(addr, candidate));
+        if let Some(candidate) = self.known.get_mut(&addr) {
+            candidate.state = state;
+            self.queues.insert(addr, candidate);
         }
     }
 
     /// Takes the address out of the queues, as it must be before anything that
     /// decides its place there changes.
     fn dequeue(&mut self, addr: SocketAddr) {
-        let Some(candidate) = self.known.get(&addr) else {
-            return;
-        };
-        match candidate.state {
-            State::Ready => {
-                self.ready.remove(&Rank::of(addr, candidate));
-            }
-            State::Waiting(due) => {
-                self.waiting.remove(&(due, addr));
-            }
-            State::Connecting | State::Connected(_) => return,
+        if let Some(candidate) = self.known.get(&addr) {
+            self.queues.remove(addr, candidate);
         }
-        self.evictable.remove(&Worth::of(addr, candidate));
     }
 }

@@ -106,7 +106,12 @@ pub(super) struct Worth {
 
 impl Worth {
     pub(super) fn of(addr: SocketAddr, candidate: &Candidate) -> Self {
-        Self { failures: candidate.failures, source: candidate.sources.best_position(), tie: candidate.tie, addr }
+        Self {
+            failures: candidate.failures,
+            source: candidate.sources.best_position(),
+            tie: candidate.tie,
+            addr,
+        }
     }
 
     /// Whether an address of `source` that was never tried is worth more.

@@ -1,5 +1,5 @@
+use core::net::Ipv6Addr;
 use std::collections::BTreeMap;
-use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -49,8 +49,18 @@ fn fifty_candidates_can_all_be_tried_at_once() {
 #[test]
 fn addresses_that_cannot_be_a_peer_are_refused() {
     let mut candidates = Candidates::new(7);
-    for addr in ["10.0.0.1:0", "0.0.0.0:1", "[::]:1", "224.0.0.1:1", "[ff02::1]:1", "255.255.255.255:1"] {
-        assert!(!candidates.add(addr.parse().unwrap(), PeerSource::Tracker, at(0)), "{addr}");
+    for addr in [
+        "10.0.0.1:0",
+        "0.0.0.0:1",
+        "[::]:1",
+        "224.0.0.1:1",
+        "[ff02::1]:1",
+        "255.255.255.255:1",
+    ] {
+        assert!(
+            !candidates.add(addr.parse().unwrap(), PeerSource::Tracker, at(0)),
+            "{addr}"
+        );
     }
     assert!(candidates.is_empty());
 }
@@ -71,14 +81,28 @@ fn a_mapped_address_is_the_ipv4_address_it_stands_for() {
 #[test]
 fn our_own_listening_addresses_are_never_candidates() {
     let mut candidates = with([1]);
-    assert!(candidates.add("127.0.0.1:7000".parse().unwrap(), PeerSource::Tracker, at(0)));
-    candidates.set_self(&["0.0.0.0:7000".parse().unwrap(), peer(1), "[::]:7001".parse().unwrap()]);
+    assert!(candidates.add(
+        "127.0.0.1:7000".parse().unwrap(),
+        PeerSource::Tracker,
+        at(0)
+    ));
+    candidates.set_self(&[
+        "0.0.0.0:7000".parse().unwrap(),
+        peer(1),
+        "[::]:7001".parse().unwrap(),
+    ]);
     assert!(candidates.is_empty());
     for own in ["127.0.0.1:7000", "10.0.0.1:6881", "[::1]:7001"] {
-        assert!(!candidates.add(own.parse().unwrap(), PeerSource::User, at(0)), "{own}");
+        assert!(
+            !candidates.add(own.parse().unwrap(), PeerSource::User, at(0)),
+            "{own}"
+        );
     }
     for other in ["127.0.0.1:7001", "10.0.0.1:7000", "[::1]:7000"] {
-        assert!(candidates.add(other.parse().unwrap(), PeerSource::User, at(0)), "{other}");
+        assert!(
+            candidates.add(other.parse().unwrap(), PeerSource::User, at(0)),
+            "{other}"
+        );
     }
 }
 
@@ -120,7 +144,10 @@ fn the_delay_doubles_with_every_failure_up_to_an_hour() {
         try_next(&mut candidates, now).unwrap();
         candidates.failed(peer(1), now, ConnectError::TimedOut);
         let delay = wait_s(&candidates, now);
-        assert!((expected..=expected * 1.25).contains(&delay), "{delay} instead of {expected}");
+        assert!(
+            (expected..=expected * 1.25).contains(&delay),
+            "{delay} instead of {expected}"
+        );
         now = candidates.next_deadline(now);
     }
 }
@@ -188,7 +215,10 @@ fn how_a_connection_ended_decides_when_it_is_made_again() {
     ];
     for (why, lasted_s, expected) in cases {
         let delay = after(why, lasted_s);
-        assert!((expected..=expected * 1.25).contains(&delay), "{why:?}: {delay} instead of {expected}");
+        assert!(
+            (expected..=expected * 1.25).contains(&delay),
+            "{why:?}: {delay} instead of {expected}"
+        );
     }
 }
 
@@ -223,10 +253,17 @@ fn a_full_list_forgets_the_worst_failure_first_and_keeps_the_users_peers() {
     let mut candidates = Candidates::new(7);
     let numbered = |n: usize| SocketAddr::from(([10, 1, (n >> 8) as u8, n as u8], 6881));
     for n in 0..CANDIDATES_PER_TORRENT_MAX {
-        let source = if n == 0 { PeerSource::User } else { PeerSource::Tracker };
+        let source = if n == 0 {
+            PeerSource::User
+        } else {
+            PeerSource::Tracker
+        };
         assert!(candidates.add(numbered(n), source, at(0)));
     }
-    assert!(!candidates.add(peer(1), PeerSource::Tracker, at(0)), "nobody is worse than the newcomer");
+    assert!(
+        !candidates.add(peer(1), PeerSource::Tracker, at(0)),
+        "nobody is worse than the newcomer"
+    );
     for n in [0, 5] {
         candidates.connecting(numbered(n), at(0));
         candidates.failed(numbered(n), at(0), ConnectError::TimedOut);
@@ -295,7 +332,11 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let source = prop_oneof![Just(PeerSource::Tracker), Just(PeerSource::Pex), Just(PeerSource::Resume)];
+    let source = prop_oneof![
+        Just(PeerSource::Tracker),
+        Just(PeerSource::Pex),
+        Just(PeerSource::Resume)
+    ];
     let error = prop_oneof![
         Just(ConnectError::Refused),
         Just(ConnectError::TimedOut),

@@ -11,14 +11,22 @@ impl TrackerSet {
     /// Of several listeners the best result is shown: a tracker that answers
     /// over one family is fine.
     pub fn stats(&self, now: Time) -> Vec<TrackerStats> {
-        self.trackers.iter().map(|tracker| row(tracker, now)).collect()
+        self.trackers
+            .iter()
+            .map(|tracker| row(tracker, now))
+            .collect()
     }
 }
 
 fn row(tracker: &Tracker, now: Time) -> TrackerStats {
     let slots = &tracker.slots;
-    let planned = slots.iter().filter(|slot| slot.planned && slot.flight.is_none());
-    let next = planned.map(|slot| slot.due).filter(|due| *due != Time::NEVER).min();
+    let planned = slots
+        .iter()
+        .filter(|slot| slot.planned && slot.flight.is_none());
+    let next = planned
+        .map(|slot| slot.due)
+        .filter(|due| *due != Time::NEVER)
+        .min();
     let largest = |count: fn(&Slot) -> Option<u64>| slots.iter().filter_map(count).max();
     TrackerStats {
         url: tracker.url.clone(),
@@ -38,9 +46,14 @@ fn status(tracker: &Tracker) -> TrackerStatus {
     }
     let slots = &tracker.slots;
     let good = slots.iter().filter(|slot| slot.standing == Standing::Good);
-    let mut warnings = good.map(|slot| slot.answer.warning.clone()).collect::<Vec<_>>().into_iter();
+    let mut warnings = good
+        .map(|slot| slot.answer.warning.clone())
+        .collect::<Vec<_>>()
+        .into_iter();
     if let Some(first) = warnings.next() {
-        return TrackerStatus::Ok { warning: first.or_else(|| warnings.flatten().next()) };
+        return TrackerStatus::Ok {
+            warning: first.or_else(|| warnings.flatten().next()),
+        };
     }
     if slots.iter().any(|slot| slot.flight.is_some()) {
         return TrackerStatus::Announcing;
@@ -55,5 +68,9 @@ fn status(tracker: &Tracker) -> TrackerStatus {
             _ => None,
         })
     };
-    failed.or_else(parked).map_or(TrackerStatus::Idle, |message| TrackerStatus::Failed(message.clone()))
+    failed
+        .or_else(parked)
+        .map_or(TrackerStatus::Idle, |message| {
+            TrackerStatus::Failed(message.clone())
+        })
 }

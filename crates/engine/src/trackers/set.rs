@@ -2,8 +2,8 @@
 //!
 //! Which of them is asked is decided in `walk`, when in `slot`.
 
-use std::hash::BuildHasher;
 use core::net::SocketAddr;
+use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
 use rand_core::Rng;
@@ -129,12 +129,19 @@ impl TrackerSet {
 
     /// The URL of a tracker of this set.
     pub fn url(&self, slot: SlotId) -> Option<&str> {
-        self.trackers.get(slot.tracker as usize).map(|tracker| tracker.url.as_str())
+        self.trackers
+            .get(slot.tracker as usize)
+            .map(|tracker| tracker.url.as_str())
     }
 
     /// A tracker answered. `None` means that the answer is to an attempt that
     /// was given up.
-    pub fn on_success(&mut self, slot: SlotId, now: Time, answer: AnnounceAnswer) -> Option<Accepted> {
+    pub fn on_success(
+        &mut self,
+        slot: SlotId,
+        now: Time,
+        answer: AnnounceAnswer,
+    ) -> Option<Accepted> {
         let (tracker, position) = self.in_flight(slot)?;
         let event = tracker.slots[position].flight?.event;
         if event == AnnounceEvent::Completed {
@@ -151,12 +158,20 @@ impl TrackerSet {
         self.prefer(slot.tracker, position, now);
         let before = self.answered_by.replace(slot.tracker);
         self.wake();
-        Some(Accepted { drop_peers: self.private && before.is_some_and(|before| before != slot.tracker) })
+        Some(Accepted {
+            drop_peers: self.private && before.is_some_and(|before| before != slot.tracker),
+        })
     }
 
     /// An announce failed; `message` is one sentence. True means that it is
     /// worth telling the user.
-    pub fn on_failure(&mut self, slot: SlotId, now: Time, kind: FailureKind, message: String) -> bool {
+    pub fn on_failure(
+        &mut self,
+        slot: SlotId,
+        now: Time,
+        kind: FailureKind,
+        message: String,
+    ) -> bool {
         let jitter = FixedState::with_seed(self.key.into()).hash_one((slot, now.as_micros()));
         let stopping = self.phase == Phase::Stopping;
         let Some((tracker, position)) = self.in_flight(slot) else {
@@ -173,10 +188,16 @@ impl TrackerSet {
             tracker.owes_completed &= event != Some(AnnounceEvent::Completed);
             tracker.slots[position].owes_stop &= event != Some(AnnounceEvent::Stopped);
         }
-        let nowhere = tracker.slots.iter().all(|slot| matches!(slot.standing, Standing::Parked(_)));
+        let nowhere = tracker
+            .slots
+            .iter()
+            .all(|slot| matches!(slot.standing, Standing::Parked(_)));
         if nowhere {
             // The name has no address at all, perhaps for a moment only.
-            tracker.slots.iter_mut().for_each(|slot| slot.back_off(now, jitter as u16));
+            tracker
+                .slots
+                .iter_mut()
+                .for_each(|slot| slot.back_off(now, jitter as u16));
         }
         self.wake();
         !stopping && (nowhere || kind != FailureKind::NoAddress)
@@ -199,7 +220,10 @@ impl TrackerSet {
             for slot in &mut tracker.slots {
                 let heard = slot.flight.is_some() && !slot.is_silent(now, super::walk::SILENCE);
                 slot.owes_stop = slot.started || heard;
-                if slot.flight.is_some_and(|flight| flight.event != AnnounceEvent::Completed) {
+                if slot
+                    .flight
+                    .is_some_and(|flight| flight.event != AnnounceEvent::Completed)
+                {
                     slot.cancel();
                 }
             }
@@ -270,7 +294,10 @@ impl TrackerSet {
                 owes_completed: false,
             });
         }
-        let added = self.trackers.iter().any(|tracker| tracker.tier == self.tiers.len());
+        let added = self
+            .trackers
+            .iter()
+            .any(|tracker| tracker.tier == self.tiers.len());
         if added {
             self.tiers.push(tier);
         }
@@ -282,10 +309,18 @@ impl TrackerSet {
         let current = self.groups.iter().find_map(|group| group.current);
         self.groups.clear();
         if self.private {
-            self.groups.push(Group { listener: None, order: self.tiers.concat(), current });
+            self.groups.push(Group {
+                listener: None,
+                order: self.tiers.concat(),
+                current,
+            });
         } else {
             for listener in 0..self.listeners.len() {
-                let group = |tier: &Vec<u32>| Group { listener: Some(listener), order: tier.clone(), current: None };
+                let group = |tier: &Vec<u32>| Group {
+                    listener: Some(listener),
+                    order: tier.clone(),
+                    current: None,
+                };
                 self.groups.extend(self.tiers.iter().map(group));
             }
         }
@@ -294,7 +329,10 @@ impl TrackerSet {
 
     /// The tracker and the listener's position of an announce on its way.
     fn in_flight(&mut self, slot: SlotId) -> Option<(&mut Tracker, usize)> {
-        let position = self.listeners.iter().position(|(id, _)| *id == slot.listener)?;
+        let position = self
+            .listeners
+            .iter()
+            .position(|(id, _)| *id == slot.listener)?;
         let tracker = self.trackers.get_mut(slot.tracker as usize)?;
         let state = &tracker.slots[position];
         let present = state.flight.is_some() && state.attempt == slot.attempt;
@@ -317,7 +355,11 @@ impl TrackerSet {
             let Some(at) = group.order.iter().position(|other| *other == index) else {
                 continue;
             };
-            let front = group.order.iter().position(|other| tier_of(*other) == tier_of(index)).unwrap_or(at);
+            let front = group
+                .order
+                .iter()
+                .position(|other| tier_of(*other) == tier_of(index))
+                .unwrap_or(at);
             if !is_good(group.order[front]) {
                 group.order[front..=at].rotate_right(1);
             }

@@ -95,7 +95,9 @@ impl Slot {
         self.early_in_a_row = 0;
         self.started = false;
         self.owes_stop = false;
-        self.due = self.last_attempt.map_or(now, |last| now.max(last + RETRY_MIN));
+        self.due = self
+            .last_attempt
+            .map_or(now, |last| now.max(last + RETRY_MIN));
     }
 
     /// Gives the announce on its way up: its answer is no longer wanted.
@@ -108,7 +110,11 @@ impl Slot {
     pub(super) fn depart(&mut self, now: Time, event: AnnounceEvent) {
         self.attempt = self.attempt.wrapping_add(1);
         let early = event == AnnounceEvent::Regular && now < self.due;
-        self.flight = Some(Flight { since: now, event, early });
+        self.flight = Some(Flight {
+            since: now,
+            event,
+            early,
+        });
         self.last_attempt = Some(now);
     }
 
@@ -120,15 +126,25 @@ impl Slot {
         self.standing = Standing::Good;
         self.failures = 0;
         self.last_answer = now;
-        self.early_in_a_row = if flight.early { self.early_in_a_row + 1 } else { 0 };
+        self.early_in_a_row = if flight.early {
+            self.early_in_a_row + 1
+        } else {
+            0
+        };
         match flight.event {
             AnnounceEvent::Started => self.started = true,
             AnnounceEvent::Stopped => self.started = false,
             AnnounceEvent::Regular | AnnounceEvent::Completed => {}
         }
         // A tracker id holds until the tracker sends another (BEP 3).
-        let tracker_id = answer.tracker_id.clone().or_else(|| self.answer.tracker_id.take());
-        self.answer = AnnounceAnswer { tracker_id, ..answer };
+        let tracker_id = answer
+            .tracker_id
+            .clone()
+            .or_else(|| self.answer.tracker_id.take());
+        self.answer = AnnounceAnswer {
+            tracker_id,
+            ..answer
+        };
         self.due = now + self.interval();
     }
 
@@ -181,12 +197,14 @@ impl Slot {
             return self.due;
         }
         let patience = INTERVAL_MIN.saturating_mul(1 << self.early_in_a_row.min(12));
-        self.due.min(self.last_answer + self.min_interval().max(patience))
+        self.due
+            .min(self.last_answer + self.min_interval().max(patience))
     }
 
     /// Whether the announce on its way has been silent for `silence`.
     pub(super) fn is_silent(&self, now: Time, silence: Duration) -> bool {
-        self.flight.is_some_and(|flight| flight.since + silence <= now)
+        self.flight
+            .is_some_and(|flight| flight.since + silence <= now)
     }
 
     /// Whether the pair failed for good until its time comes.
@@ -197,7 +215,9 @@ impl Slot {
     /// Time between regular announces.
     fn interval(&self) -> Duration {
         let interval = self.answer.interval.unwrap_or(INTERVAL_DEFAULT);
-        interval.clamp(INTERVAL_MIN, INTERVAL_MAX).max(self.min_interval())
+        interval
+            .clamp(INTERVAL_MIN, INTERVAL_MAX)
+            .max(self.min_interval())
     }
 
     /// Time before which the tracker hears nothing but events.

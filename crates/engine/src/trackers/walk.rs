@@ -42,7 +42,13 @@ impl TrackerSet {
             return;
         }
         self.needy = needy;
-        let mut walk = Walk { now, needy, silence: SILENCE, deadline: Time::NEVER, due: Vec::new() };
+        let mut walk = Walk {
+            now,
+            needy,
+            silence: SILENCE,
+            deadline: Time::NEVER,
+            due: Vec::new(),
+        };
         match self.phase {
             Phase::Idle => {}
             Phase::Running => {
@@ -71,7 +77,11 @@ impl TrackerSet {
 
     /// Forgets the plans of the last walk.
     fn settle(&mut self, needy: bool) {
-        for slot in self.trackers.iter_mut().flat_map(|tracker| &mut tracker.slots) {
+        for slot in self
+            .trackers
+            .iter_mut()
+            .flat_map(|tracker| &mut tracker.slots)
+        {
             slot.planned = false;
             if !needy {
                 slot.relax();
@@ -99,7 +109,11 @@ impl TrackerSet {
         };
         let wanting = ctx.wants_peers && self.phase == Phase::Running;
         AnnounceOrder {
-            slot: SlotId { tracker: index, listener, attempt: slot.attempt },
+            slot: SlotId {
+                tracker: index,
+                listener,
+                attempt: slot.attempt,
+            },
             url: tracker.url.clone(),
             transport,
             listener,
@@ -114,7 +128,11 @@ impl TrackerSet {
 
 /// Whether peers are wanted before the regular time.
 fn is_needy(ctx: &AnnounceContext) -> bool {
-    let enough = if ctx.incoming_seen { NEEDY_BELOW_IF_REACHABLE } else { NEEDY_BELOW };
+    let enough = if ctx.incoming_seen {
+        NEEDY_BELOW_IF_REACHABLE
+    } else {
+        NEEDY_BELOW
+    };
     ctx.wants_peers && !ctx.complete && ctx.connected < enough
 }
 
@@ -181,10 +199,14 @@ impl Walk {
     fn consider(&mut self, trackers: &mut [Tracker], index: u32, listener: usize) -> bool {
         let tracker = &mut trackers[index as usize];
         let telling = |slot: &Slot| {
-            slot.flight.is_some_and(|flight| flight.event == AnnounceEvent::Completed)
+            slot.flight
+                .is_some_and(|flight| flight.event == AnnounceEvent::Completed)
         };
         let tell_completed = tracker.owes_completed && !tracker.slots.iter().any(telling);
-        let due_here = self.due.iter().any(|due| due.0 == index && due.2 == AnnounceEvent::Completed);
+        let due_here = self
+            .due
+            .iter()
+            .any(|due| due.0 == index && due.2 == AnnounceEvent::Completed);
         let slot = &mut tracker.slots[listener];
         if let Some(flight) = slot.flight {
             self.deadline = self.deadline.min(flight.since + self.silence);
@@ -220,7 +242,11 @@ impl Walk {
                     continue;
                 }
                 let complete = tracker.owes_completed && slot.started && !telling;
-                let event = if complete { AnnounceEvent::Completed } else { AnnounceEvent::Stopped };
+                let event = if complete {
+                    AnnounceEvent::Completed
+                } else {
+                    AnnounceEvent::Stopped
+                };
                 telling |= complete;
                 self.due.push((index as u32, listener, event));
             }

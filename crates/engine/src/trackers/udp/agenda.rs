@@ -13,7 +13,10 @@ pub(super) struct Agenda<K> {
 
 impl<K> Default for Agenda<K> {
     fn default() -> Self {
-        Self { order: BTreeSet::new(), moments: BTreeMap::new() }
+        Self {
+            order: BTreeSet::new(),
+            moments: BTreeMap::new(),
+        }
     }
 }
 

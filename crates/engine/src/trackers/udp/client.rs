@@ -1,12 +1,12 @@
-//! The UDP tracker client.
+//! The UDP tracker client: questions in, datagrams in, and who ended how.
 
-use std::collections::BTreeMap;
 use core::net::{IpAddr, SocketAddr};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rand_core::Rng;
 use superseed_proto::tracker::AddressFamily;
-use superseed_proto::tracker::udp::{Response, is_response, retransmit_after};
+use superseed_proto::tracker::udp::{Response, is_response};
 
 use super::agenda::Agenda;
 use super::connection::Connection;
@@ -18,23 +18,23 @@ use crate::time::Time;
 use crate::trackers::{AnnounceAnswer, FailureKind};
 
 /// A socket of ours and a tracker.
-type Path = (ListenerId, SocketAddr);
+pub(super) type Path = (ListenerId, SocketAddr);
 
 /// The UDP tracker client: connection ids, retransmission, matching.
 #[derive(Debug, Default)]
 pub struct UdpTrackers {
-    exchanges: BTreeMap<AnnounceKey, Exchange>,
-    connections: BTreeMap<Path, Connection>,
-    hosts: Hosts,
+    pub(super) exchanges: BTreeMap<AnnounceKey, Exchange>,
+    pub(super) connections: BTreeMap<Path, Connection>,
+    pub(super) hosts: Hosts,
     /// Announces by their transaction ids.
-    transactions: BTreeMap<u32, AnnounceKey>,
-    agenda: Agenda<Sleeper>,
+    pub(super) transactions: BTreeMap<u32, AnnounceKey>,
+    pub(super) agenda: Agenda<Sleeper>,
     /// Announces that ended since the last poll.
     ended: Vec<(AnnounceKey, Result<UdpAnswer, UdpFailure>)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Sleeper {
+pub(super) enum Sleeper {
     Exchange(AnnounceKey),
     Connection(Path),
 }
@@ -56,7 +56,10 @@ impl UdpTrackers {
             }
             None => {
                 let message = format!("the tracker URL `{url}` has no usable host and port");
-                let failure = UdpFailure { kind: FailureKind::Unanswered, message };
+                let failure = UdpFailure {
+                    kind: FailureKind::Unanswered,
+                    message,
+                };
                 self.ended.push((announce, Err(failure)));
             }
         }
@@ -71,7 +74,13 @@ impl UdpTrackers {
 
     /// A datagram arrived. False means that it is not for this client.
     /// [`poll`](Self::poll) must be called after true.
-    pub fn on_datagram(&mut self, listener: ListenerId, from: SocketAddr, bytes: &[u8], now: Time) -> bool {
+    pub fn on_datagram(
+        &mut self,
+        listener: ListenerId,
+        from: SocketAddr,
+        bytes: &[u8],
+        now: Time,
+    ) -> bool {
         let from = SocketAddr::new(from.ip().to_canonical(), from.port());
         if !is_response(bytes) {
             return false;
@@ -81,8 +90,17 @@ impl UdpTrackers {
         };
         let path = (listener, from);
         match response {
-            Response::Connect { transaction_id, connection_id } => self.opened(path, transaction_id, connection_id, now),
-            Response::Announce { transaction_id, interval_s, incomplete, complete, peers } => {
+            Response::Connect {
+                transaction_id,
+                connection_id,
+            } => self.opened(path, transaction_id, connection_id, now),
+            Response::Announce {
+                transaction_id,
+                interval_s,
+                incomplete,
+                complete,
+                peers,
+            } => {
                 let Some(announce) = self.announcing(path, transaction_id) else {
                     return false;
                 };
@@ -96,7 +114,10 @@ impl UdpTrackers {
                 self.end(announce, Ok(UdpAnswer { answer, peers }));
                 true
             }
-            Response::Error { transaction_id, message } => self.refused(path, transaction_id, &message, now),
+            Response::Error {
+                transaction_id,
+                message,
+            } => self.refused(path, transaction_id, &message, now),
             Response::Scrape { .. } => false,
         }
     }
@@ -122,131 +143,10 @@ impl UdpTrackers {
 
     /// When [`poll`](Self::poll) has something to do.
     pub fn next_deadline(&self) -> Time {
-        if self.ended.is_empty() { self.agenda.next() } else { Time::START }
-    }
-
-    /// An exchange's moment has come: it begins, moves on, repeats or ends.
-    fn advance(&mut self, announce: AnnounceKey, now: Time, secret: &mut impl Rng, out: &mut Vec<UdpAction>) {
-        let Some(exchange) = self.exchanges.get_mut(&announce) else {
-            return;
-        };
-        if exchange.give_up <= now {
-            self.hosts.distrust(&exchange.host);
-            return self.fail(announce, FailureKind::Unanswered, "no answer in time".to_owned());
-        }
-        match exchange.step {
-            Step::Begin if exchange.remotes.is_empty() => self.resolve(announce, now, out),
-            Step::Begin => self.announce(announce, now, secret, out),
-            Step::Resolving => self.sleep(announce),
-            Step::Connecting { move_on } => {
-                if move_on <= now && exchange.remotes.len() > 1 {
-                    self.detach(announce);
-                    if let Some(exchange) = self.exchanges.get_mut(&announce) {
-                        exchange.remotes.pop();
-                    }
-                }
-                self.announce(announce, now, secret, out);
-            }
-            Step::Announcing { .. } => self.announce(announce, now, secret, out),
-        }
-    }
-
-    fn resolve(&mut self, announce: AnnounceKey, now: Time, out: &mut Vec<UdpAction>) {
-        let Some(exchange) = self.exchanges.get_mut(&announce) else {
-            return;
-        };
-        if let Some(literal) = exchange.literal() {
-            return self.connect(announce, &[literal], now);
-        }
-        if let Some(addrs) = self.hosts.known(&exchange.host, now) {
-            let addrs = addrs.to_vec();
-            return self.connect(announce, &addrs, now);
-        }
-        exchange.step = Step::Resolving;
-        if self.hosts.wait(&exchange.host, announce) {
-            out.push(UdpAction::Resolve { host: exchange.host.clone() });
-        }
-        self.sleep(announce);
-    }
-
-    /// The addresses are known: the exchange goes on at the next poll.
-    fn connect(&mut self, announce: AnnounceKey, addrs: &[IpAddr], now: Time) {
-        let Some(exchange) = self.exchanges.get_mut(&announce) else {
-            return;
-        };
-        if !exchange.take_addrs(addrs) {
-            let family = if exchange.request.local.is_ipv4() { "IPv4" } else { "IPv6" };
-            let message = format!("{} has no {family} address", exchange.host);
-            return self.fail(announce, FailureKind::NoAddress, message);
-        }
-        exchange.step = Step::Begin;
-        self.agenda.set(Sleeper::Exchange(announce), now);
-    }
-
-    /// Sends the announce if there is a connection, or waits for one.
-    fn announce(&mut self, announce: AnnounceKey, now: Time, secret: &mut impl Rng, out: &mut Vec<UdpAction>) {
-        let Some(exchange) = self.exchanges.get_mut(&announce) else {
-            return;
-        };
-        let Some(remote) = exchange.remote() else {
-            return;
-        };
-        let path = (exchange.request.listener, remote);
-        let Some(id) = self.connections.get(&path).and_then(|connection| connection.id(now)) else {
-            return self.await_connection(announce, path, now, secret);
-        };
-        let (transaction_id, sent, reused) = match exchange.step {
-            Step::Announcing { transaction_id, sent, reused, .. } => (transaction_id, sent, reused),
-            Step::Begin => (fresh_transaction(&self.transactions, secret), 0, true),
-            Step::Resolving | Step::Connecting { .. } => (fresh_transaction(&self.transactions, secret), 0, false),
-        };
-        self.transactions.insert(transaction_id, announce);
-        let again = now + retransmit_after(sent);
-        exchange.step = Step::Announcing { transaction_id, sent: sent + 1, again, reused };
-        out.push(UdpAction::Send { listener: path.0, to: path.1, bytes: exchange.packet(id, transaction_id) });
-        self.sleep(announce);
-    }
-
-    fn await_connection(&mut self, announce: AnnounceKey, path: Path, now: Time, secret: &mut impl Rng) {
-        let Some(exchange) = self.exchanges.get_mut(&announce) else {
-            return;
-        };
-        if let Step::Announcing { transaction_id, .. } = exchange.step {
-            self.transactions.remove(&transaction_id);
-        }
-        if matches!(exchange.step, Step::Connecting { .. }) && self.is_waiting(announce, path) {
-            return self.sleep(announce);
-        }
-        if let Some(exchange) = self.exchanges.get_mut(&announce) {
-            exchange.step = Step::Connecting { move_on: now + retransmit_after(0) };
-        }
-        match self.connections.get_mut(&path) {
-            Some(connection @ Connection::Connecting { .. }) => connection.join(announce),
-            _ => {
-                self.connections.insert(path, Connection::new(secret.next_u32(), announce));
-                self.agenda.set(Sleeper::Connection(path), now);
-            }
-        }
-        self.sleep(announce);
-    }
-
-    fn is_waiting(&self, announce: AnnounceKey, path: Path) -> bool {
-        self.connections.get(&path).is_some_and(|connection| connection.waiting().contains(&announce))
-    }
-
-    /// Sends a connect request (again), or forgets an id that expired.
-    fn reach_out(&mut self, path: Path, now: Time, out: &mut Vec<UdpAction>) {
-        let Some(connection) = self.connections.get_mut(&path) else {
-            return;
-        };
-        match connection.send(now) {
-            Some((bytes, again)) => {
-                out.push(UdpAction::Send { listener: path.0, to: path.1, bytes });
-                self.agenda.set(Sleeper::Connection(path), again);
-            }
-            None => {
-                self.connections.remove(&path);
-            }
+        if self.ended.is_empty() {
+            self.agenda.next()
+        } else {
+            Time::START
         }
     }
 
@@ -275,7 +175,11 @@ impl UdpTrackers {
             && connection.asked_with(transaction_id)
         {
             for announce in connection.waiting().to_vec() {
-                self.fail(announce, FailureKind::Refused { retry_in: None }, message.clone());
+                self.fail(
+                    announce,
+                    FailureKind::Refused { retry_in: None },
+                    message.clone(),
+                );
             }
             return true;
         }
@@ -311,7 +215,7 @@ impl UdpTrackers {
     }
 
     /// Wakes the exchange when it has to repeat, move on or give up.
-    fn sleep(&mut self, announce: AnnounceKey) {
+    pub(super) fn sleep(&mut self, announce: AnnounceKey) {
         let Some(exchange) = self.exchanges.get(&announce) else {
             return;
         };
@@ -320,10 +224,11 @@ impl UdpTrackers {
             Step::Connecting { move_on } if exchange.remotes.len() > 1 => move_on,
             Step::Begin | Step::Resolving | Step::Connecting { .. } => Time::NEVER,
         };
-        self.agenda.set(Sleeper::Exchange(announce), next.min(exchange.give_up));
+        self.agenda
+            .set(Sleeper::Exchange(announce), next.min(exchange.give_up));
     }
 
-    fn fail(&mut self, announce: AnnounceKey, kind: FailureKind, message: String) {
+    pub(super) fn fail(&mut self, announce: AnnounceKey, kind: FailureKind, message: String) {
         self.end(announce, Err(UdpFailure { kind, message }));
     }
 
@@ -341,7 +246,7 @@ impl UdpTrackers {
     }
 
     /// Takes the exchange out of the connection and the transaction it is in.
-    fn detach(&mut self, announce: AnnounceKey) {
+    pub(super) fn detach(&mut self, announce: AnnounceKey) {
         let Some(exchange) = self.exchanges.get(&announce) else {
             return;
         };
@@ -357,16 +262,6 @@ impl UdpTrackers {
         {
             self.connections.remove(&path);
             self.agenda.remove(Sleeper::Connection(path));
-        }
-    }
-}
-
-/// A transaction id that no announce uses.
-fn fresh_transaction(used: &BTreeMap<u32, AnnounceKey>, secret: &mut impl Rng) -> u32 {
-    loop {
-        let id = secret.next_u32();
-        if !used.contains_key(&id) {
-            return id;
         }
     }
 }

@@ -24,7 +24,11 @@ pub(super) enum Connection {
 impl Connection {
     /// A connection for `announce`; nothing is sent yet.
     pub(super) fn new(transaction_id: u32, announce: AnnounceKey) -> Self {
-        Self::Connecting { transaction_id, sent: 0, waiting: vec![announce] }
+        Self::Connecting {
+            transaction_id,
+            sent: 0,
+            waiting: vec![announce],
+        }
     }
 
     /// The id, if it may still be used.
@@ -42,17 +46,31 @@ impl Connection {
 
     /// The next datagram and when to send it again; `None` once open.
     pub(super) fn send(&mut self, now: Time) -> Option<(Vec<u8>, Time)> {
-        let Self::Connecting { transaction_id, sent, .. } = self else {
+        let Self::Connecting {
+            transaction_id,
+            sent,
+            ..
+        } = self
+        else {
             return None;
         };
         let again = now + retransmit_after(*sent);
         *sent += 1;
-        Some((Request::Connect { transaction_id: *transaction_id }.encode(), again))
+        Some((
+            Request::Connect {
+                transaction_id: *transaction_id,
+            }
+            .encode(),
+            again,
+        ))
     }
 
     /// The tracker gave an id: returns those who waited.
     pub(super) fn open(&mut self, id: u64, now: Time) -> Vec<AnnounceKey> {
-        let opened = Self::Open { id, expires: now + CONNECTION_ID_LIFETIME };
+        let opened = Self::Open {
+            id,
+            expires: now + CONNECTION_ID_LIFETIME,
+        };
         match std::mem::replace(self, opened) {
             Self::Connecting { waiting, .. } => waiting,
             Self::Open { .. } => Vec::new(),

@@ -50,7 +50,15 @@ impl Exchange {
     pub(super) fn new(request: UdpAnnounce, now: Time) -> Option<Self> {
         let (host, port) = target::parse(&request.url)?;
         let give_up = now + request.timeout;
-        Some(Self { request, host, port, give_up, remotes: Vec::new(), step: Step::Begin, renewed: false })
+        Some(Self {
+            request,
+            host,
+            port,
+            give_up,
+            remotes: Vec::new(),
+            step: Step::Begin,
+            renewed: false,
+        })
     }
 
     /// The address in the URL, if it has one instead of a name.
@@ -60,7 +68,9 @@ impl Exchange {
 
     /// Takes the addresses of the listener's family; false if there are none.
     pub(super) fn take_addrs(&mut self, addrs: &[IpAddr]) -> bool {
-        let family = addrs.iter().filter(|ip| ip.is_ipv4() == self.request.local.is_ipv4());
+        let family = addrs
+            .iter()
+            .filter(|ip| ip.is_ipv4() == self.request.local.is_ipv4());
         let remotes = family.rev().map(|ip| SocketAddr::new(*ip, self.port));
         self.remotes = remotes.collect();
         !self.remotes.is_empty()
@@ -96,6 +106,12 @@ impl Exchange {
             no_peer_id: false,
         };
         let url_data = url_data(&request.url).as_bytes().to_vec();
-        Request::Announce { connection_id, transaction_id, announce, url_data }.encode()
+        Request::Announce {
+            connection_id,
+            transaction_id,
+            announce,
+            url_data,
+        }
+        .encode()
     }
 }

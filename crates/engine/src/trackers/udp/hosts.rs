@@ -1,7 +1,7 @@
 //! Addresses of tracker names: asked for once, remembered for a while.
 
-use std::collections::BTreeMap;
 use core::net::IpAddr;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::ids::AnnounceKey;
@@ -48,7 +48,8 @@ impl Hosts {
             if self.known.len() >= UDP_TRACKERS_MAX {
                 self.known.clear();
             }
-            self.known.insert(host.to_owned(), (addrs.to_vec(), now + LIFETIME));
+            self.known
+                .insert(host.to_owned(), (addrs.to_vec(), now + LIFETIME));
         }
         self.asked.remove(host).unwrap_or_default()
     }

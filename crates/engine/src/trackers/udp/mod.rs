@@ -9,6 +9,7 @@ mod client;
 mod connection;
 mod exchange;
 mod hosts;
+mod progress;
 mod target;
 
 use core::net::{IpAddr, SocketAddr};

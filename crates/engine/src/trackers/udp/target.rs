@@ -8,7 +8,9 @@ const PORT_DEFAULT: u16 = 80;
 pub(super) fn parse(url: &str) -> Option<(String, u16)> {
     let (_, rest) = url.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;
-    let authority = authority.rsplit_once('@').map_or(authority, |(_, after)| after);
+    let authority = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, after)| after);
     let (host, port) = match authority.strip_prefix('[') {
         Some(literal) => {
             let (host, after) = literal.split_once(']')?;
@@ -33,7 +35,10 @@ mod tests {
     #[test]
     fn host_and_port_are_found_in_every_form_of_url() {
         let cases = [
-            ("udp://tracker.example:6969/announce", Some(("tracker.example", 6969))),
+            (
+                "udp://tracker.example:6969/announce",
+                Some(("tracker.example", 6969)),
+            ),
             ("UDP://Tracker.Example:1", Some(("tracker.example", 1))),
             ("udp://tracker.example", Some(("tracker.example", 80))),
             ("udp://tracker.example?key=1", Some(("tracker.example", 80))),
@@ -47,7 +52,11 @@ mod tests {
         ];
         for (url, expected) in cases {
             let found = parse(url);
-            assert_eq!(found.as_ref().map(|(host, port)| (host.as_str(), *port)), expected, "{url}");
+            assert_eq!(
+                found.as_ref().map(|(host, port)| (host.as_str(), *port)),
+                expected,
+                "{url}"
+            );
         }
     }
 }
