@@ -1,0 +1,84 @@
+"""A libtorrent peer of one torrent.
+
+`seed` serves until it is killed; `download` ends with 0 when complete. Once a
+second a line of JSON with the payload's totals goes to stdout, alerts to stderr.
+"""
+
+import argparse
+import json
+import sys
+import time
+
+import libtorrent as lt
+
+parser = argparse.ArgumentParser()
+parser.add_argument("role", choices=["seed", "download"])
+parser.add_argument("torrent")
+parser.add_argument("dir")
+parser.add_argument("--listen", required=True, metavar="ADDR:PORT")
+parser.add_argument("--peer", action="append", default=[], metavar="ADDR:PORT")
+parser.add_argument("--upload-limit", type=int, default=0, metavar="BYTES_PER_S")
+parser.add_argument("--as-shipped", action="store_true", help="uTP and encryption as libtorrent has them")
+options = parser.parse_args()
+
+
+def endpoint(text):
+    host, port = text.rsplit(":", 1)
+    return host.strip("[]"), int(port)
+
+
+address = options.listen.rsplit(":", 1)[0].strip("[]")
+settings = {
+    "listen_interfaces": options.listen,
+    "outgoing_interfaces": address,
+    "alert_mask": lt.alert.category_t.error_notification
+    | lt.alert.category_t.peer_notification
+    | lt.alert.category_t.status_notification
+    | lt.alert.category_t.tracker_notification
+    | lt.alert.category_t.connect_notification,
+    "enable_dht": False,
+    "enable_lsd": False,
+    "enable_upnp": False,
+    "enable_natpmp": False,
+    "upload_rate_limit": options.upload_limit,
+    # The namespace's addresses are all of one subnet.
+    "rate_limit_ip_overhead": False,
+}
+if not options.as_shipped:
+    settings["enable_outgoing_utp"] = False
+    settings["enable_incoming_utp"] = False
+    settings["out_enc_policy"] = int(lt.enc_policy.pe_disabled)
+
+session = lt.session(settings)
+params = lt.load_torrent_file(options.torrent)
+params.save_path = options.dir
+handle = session.add_torrent(params)
+handle.unset_flags(lt.torrent_flags.auto_managed)
+handle.resume()
+for peer in options.peer:
+    handle.connect_peer(endpoint(peer))
+
+reported = 0.0
+while True:
+    session.wait_for_alert(100)
+    for alert in session.pop_alerts():
+        print(f"{time.time():.3f} {type(alert).__name__}: {alert.message()}", file=sys.stderr, flush=True)
+    status = handle.status()
+    complete = options.role == "download" and status.is_seeding
+    if complete or time.time() - reported >= 1:
+        reported = time.time()
+        figures = {
+            "state": str(status.state),
+            "uploaded": status.total_payload_upload,
+            "downloaded": status.total_payload_download,
+            "peers": status.num_peers,
+        }
+        print(json.dumps(figures), flush=True)
+    if complete:
+        break
+    if status.errc.value() != 0:
+        sys.exit(f"torrent error: {status.errc.message()}")
+
+# Lets the tracker hear of the end, and the disk thread finish its writes.
+session.pause()
+time.sleep(0.3)

@@ -1,0 +1,55 @@
+//! aria2 1.36 and later.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use super::{Done, Job, Running};
+use crate::interop::stage::Stage;
+
+fn command(job: &Job<'_>) -> Command {
+    let mut command = Command::new("aria2c");
+    command.args([
+        "--no-conf",
+        "--enable-dht=false",
+        "--enable-dht6=false",
+        "--bt-enable-lpd=false",
+        "--enable-peer-exchange=false",
+        "--file-allocation=none",
+        "--follow-torrent=true",
+        "--allow-overwrite=true",
+        "--enable-color=false",
+        "--summary-interval=0",
+        "--console-log-level=info",
+        "--bt-tracker-timeout=5",
+    ]);
+    command.arg(format!("--interface={}", job.ip));
+    command.arg(format!("--listen-port={}", super::PORT));
+    command.arg(format!("--disable-ipv6={}", job.ip.is_ipv4()));
+    if let Some(limit) = job.upload_limit {
+        command.arg(format!("--max-overall-upload-limit={limit}"));
+    }
+    command.arg(format!("--dir={}", job.dir.display()));
+    command
+}
+
+pub(super) fn seed(stage: &Stage, job: &Job<'_>) -> Result<Running> {
+    let mut command = command(job);
+    // A ratio of zero means for ever; without the check it would take the files for foreign.
+    command
+        .args(["--check-integrity=true", "--seed-ratio=0.0"])
+        .arg(job.torrent);
+    Ok(Running {
+        process: stage.spawn("aria2", &mut command)?,
+        done: Done::Exit,
+    })
+}
+
+pub(super) fn download(stage: &Stage, job: &Job<'_>) -> Result<Running> {
+    let mut command = command(job);
+    command.arg("--seed-time=0").arg(job.torrent);
+    Ok(Running {
+        process: stage.spawn("aria2", &mut command)?,
+        done: Done::Exit,
+    })
+}

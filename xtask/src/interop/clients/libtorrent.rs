@@ -1,0 +1,54 @@
+//! libtorrent, driven by xtask/interop/peer.py.
+
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::{Done, Job, Running};
+use crate::interop::stage::{Process, Stage, python, script};
+
+fn start(stage: &Stage, job: &Job<'_>, role: &str, as_shipped: bool) -> Result<Running> {
+    let mut command = Command::new(python());
+    command
+        .arg(script("peer.py"))
+        .arg(role)
+        .arg(job.torrent)
+        .arg(job.dir);
+    command.args(["--listen", &job.listen().to_string()]);
+    for peer in job.peers {
+        command.args(["--peer", &peer.to_string()]);
+    }
+    if let Some(limit) = job.upload_limit {
+        command.args(["--upload-limit", &limit.to_string()]);
+    }
+    if as_shipped {
+        command.arg("--as-shipped");
+    }
+    Ok(Running {
+        process: stage.spawn("libtorrent", &mut command)?,
+        done: Done::Exit,
+    })
+}
+
+pub(super) fn seed(stage: &Stage, job: &Job<'_>, as_shipped: bool) -> Result<Running> {
+    start(stage, job, "seed", as_shipped)
+}
+
+pub(super) fn download(stage: &Stage, job: &Job<'_>, as_shipped: bool) -> Result<Running> {
+    start(stage, job, "download", as_shipped)
+}
+
+/// Payload that a libtorrent process has sent by now, bytes. It says so once a second.
+pub(crate) fn uploaded(process: &Process) -> Result<u64> {
+    let output = process.output()?;
+    let complete = output.rsplit_once('\n').map_or("", |(lines, _)| lines);
+    let figure = complete
+        .lines()
+        .last()
+        .and_then(|line| line.split("\"uploaded\": ").nth(1));
+    let digits = figure.and_then(|rest| rest.split(',').next());
+    digits
+        .context("libtorrent has said nothing yet")?
+        .parse()
+        .context("uploaded is no number")
+}

@@ -1,0 +1,135 @@
+//! The clients, each behind the same two verbs.
+
+mod aria2;
+mod libtorrent;
+mod superseed;
+mod transmission;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use super::install::Tool;
+use super::stage::{Process, Stage, wait_until};
+
+pub(super) use libtorrent::uploaded;
+pub(super) use superseed::command as superseed_command;
+
+/// The port that every client listens on, each at its own address.
+pub(super) const PORT: u16 = 7002;
+
+/// A BitTorrent client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Client {
+    Superseed,
+    Aria2,
+    Transmission,
+    /// Without uTP and encryption, which would only delay it here.
+    Libtorrent,
+    /// With the settings it is shipped with.
+    LibtorrentAsShipped,
+}
+
+/// What a client is to work on.
+#[derive(Clone, Debug)]
+pub(super) struct Job<'a> {
+    /// With the trackers in it.
+    pub(super) torrent: &'a Path,
+    /// Where the content is or comes.
+    pub(super) dir: &'a Path,
+    pub(super) ip: IpAddr,
+    /// Peers to connect to beside the tracker's; aria2 and Transmission know no such option.
+    pub(super) peers: &'a [SocketAddr],
+    /// Bytes per second.
+    pub(super) upload_limit: Option<u64>,
+}
+
+impl Job<'_> {
+    fn listen(&self) -> SocketAddr {
+        SocketAddr::new(self.ip, PORT)
+    }
+}
+
+/// A client at work.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) process: Process,
+    done: Done,
+}
+
+/// How a client says that it is complete.
+#[derive(Debug)]
+enum Done {
+    /// It ends, with 0.
+    Exit,
+    /// It makes this file.
+    File(PathBuf),
+}
+
+impl Client {
+    /// What cases are called after.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Superseed => "superseed",
+            Self::Aria2 => "aria2",
+            Self::Transmission => "transmission",
+            Self::Libtorrent => "libtorrent",
+            Self::LibtorrentAsShipped => "libtorrent-as-shipped",
+        }
+    }
+
+    /// What must be installed for it.
+    pub(super) fn tool(self) -> Option<Tool> {
+        match self {
+            Self::Superseed => None,
+            Self::Aria2 => Some(Tool::Aria2),
+            Self::Transmission => Some(Tool::Transmission),
+            Self::Libtorrent | Self::LibtorrentAsShipped => Some(Tool::Libtorrent),
+        }
+    }
+
+    /// Serves content that is there, until killed.
+    pub(super) fn seed(self, stage: &Stage, job: &Job<'_>) -> Result<Running> {
+        match self {
+            Self::Superseed => superseed::seed(stage, job),
+            Self::Aria2 => aria2::seed(stage, job),
+            Self::Transmission => transmission::seed(stage, job),
+            Self::Libtorrent => libtorrent::seed(stage, job, false),
+            Self::LibtorrentAsShipped => libtorrent::seed(stage, job, true),
+        }
+    }
+
+    /// Downloads.
+    pub(super) fn download(self, stage: &Stage, job: &Job<'_>) -> Result<Running> {
+        match self {
+            Self::Superseed => superseed::download(stage, job),
+            Self::Aria2 => aria2::download(stage, job),
+            Self::Transmission => transmission::download(stage, job),
+            Self::Libtorrent => libtorrent::download(stage, job, false),
+            Self::LibtorrentAsShipped => libtorrent::download(stage, job, true),
+        }
+    }
+}
+
+impl Running {
+    /// Waits until the download is complete.
+    pub(super) fn wait_complete(&mut self, limit: Duration) -> Result<()> {
+        match &self.done {
+            Done::Exit => self.process.wait_success(limit),
+            Done::File(file) => {
+                let what = format!("{} to be complete", self.process.name());
+                wait_until(limit, &what, || {
+                    let done = file.exists();
+                    ensure!(
+                        done || self.process.ended()?.is_none(),
+                        "{} ended",
+                        self.process.name()
+                    );
+                    Ok(done)
+                })
+            }
+        }
+    }
+}

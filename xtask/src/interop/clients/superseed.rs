@@ -1,0 +1,55 @@
+//! The program under test.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use super::{Done, Job, Running};
+use crate::interop::stage::{Stage, superseed};
+
+/// `superseed VERB` with a home of its own, so that neither the user's
+/// configuration nor the state of another case plays a part.
+pub(crate) fn command(stage: &Stage, verb: &str) -> Command {
+    let mut command = Command::new(superseed());
+    let home = stage.path("home");
+    command.env("HOME", &home);
+    for variable in ["XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"] {
+        command.env(variable, home.join(variable));
+    }
+    command.args([verb, "--json", "-v"]);
+    command
+}
+
+fn arguments(command: &mut Command, job: &Job<'_>) {
+    command.arg(job.torrent).arg("--dir").arg(job.dir);
+    command.args([
+        "--listen",
+        &job.listen().to_string(),
+        "--summary-interval",
+        "1",
+    ]);
+    for peer in job.peers {
+        command.args(["--peer", &peer.to_string()]);
+    }
+    if let Some(limit) = job.upload_limit {
+        command.args(["--max-upload-limit", &limit.to_string()]);
+    }
+}
+
+pub(super) fn seed(stage: &Stage, job: &Job<'_>) -> Result<Running> {
+    let mut command = command(stage, "seed");
+    arguments(&mut command, job);
+    Ok(Running {
+        process: stage.spawn("superseed", &mut command)?,
+        done: Done::Exit,
+    })
+}
+
+pub(super) fn download(stage: &Stage, job: &Job<'_>) -> Result<Running> {
+    let mut command = command(stage, "download");
+    arguments(&mut command, job);
+    Ok(Running {
+        process: stage.spawn("superseed", &mut command)?,
+        done: Done::Exit,
+    })
+}

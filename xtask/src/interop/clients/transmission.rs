@@ -1,0 +1,84 @@
+//! transmission-daemon 3.00 and later, told by transmission-remote.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::{Done, Job, Running};
+use crate::interop::stage::{Stage, wait_until};
+
+const RPC_PORT: u16 = 9091;
+
+fn start(stage: &Stage, job: &Job<'_>) -> Result<Running> {
+    let config = stage.path("transmission");
+    fs::create_dir_all(&config)?;
+    let done = stage.path("transmission.done");
+    let script = config.join("done.sh");
+    fs::write(&script, format!("#!/bin/sh\ntouch '{}'\n", done.display()))?;
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
+    let bind = match job.ip.is_ipv4() {
+        true => format!(r#""bind-address-ipv4": "{}""#, job.ip),
+        false => format!(r#""bind-address-ipv6": "{}""#, job.ip),
+    };
+    let settings = format!(
+        r#"{{
+            {bind}, "peer-port": {port}, "port-forwarding-enabled": false,
+            "rpc-bind-address": "0.0.0.0", "rpc-port": {RPC_PORT}, "rpc-whitelist-enabled": false,
+            "rpc-host-whitelist-enabled": false, "rpc-authentication-required": false,
+            "dht-enabled": false, "lpd-enabled": false, "pex-enabled": false, "utp-enabled": false,
+            "encryption": 0, "speed-limit-up-enabled": {limited}, "speed-limit-up": {limit},
+            "download-dir": "{dir}", "incomplete-dir-enabled": false, "trash-original-torrent-files": false,
+            "script-torrent-done-enabled": true, "script-torrent-done-filename": "{script}"
+        }}"#,
+        port = super::PORT,
+        limited = job.upload_limit.is_some(),
+        limit = job.upload_limit.unwrap_or_default() / 1000,
+        dir = job.dir.display(),
+        script = script.display(),
+    );
+    fs::write(config.join("settings.json"), settings)?;
+    let mut command = Command::new("transmission-daemon");
+    command
+        .args(["--foreground", "--log-debug", "--config-dir"])
+        .arg(&config);
+    let mut process = stage.spawn("transmission", &mut command)?;
+    // It takes commands only after it has read its settings; until then adding fails.
+    wait_until(
+        Duration::from_secs(15),
+        "transmission-daemon to take the torrent",
+        || {
+            process.ensure_runs()?;
+            let mut remote = Command::new("transmission-remote");
+            remote
+                .arg(format!("{}:{RPC_PORT}", rpc_host(job)))
+                .arg("--add")
+                .arg(job.torrent);
+            remote.stdout(Stdio::null()).stderr(Stdio::null());
+            Ok(remote.status()?.success())
+        },
+    )?;
+    Ok(Running {
+        process,
+        done: Done::File(done),
+    })
+}
+
+/// It listens for commands on IPv4 in every case.
+fn rpc_host(job: &Job<'_>) -> String {
+    match job.ip.is_ipv4() {
+        true => job.ip.to_string(),
+        false => "127.0.0.1".to_owned(),
+    }
+}
+
+/// Data that is there is checked when the torrent is added, and then served.
+pub(super) fn seed(stage: &Stage, job: &Job<'_>) -> Result<Running> {
+    start(stage, job)
+}
+
+pub(super) fn download(stage: &Stage, job: &Job<'_>) -> Result<Running> {
+    start(stage, job)
+}

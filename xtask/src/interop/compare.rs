@@ -1,0 +1,73 @@
+//! Whether what arrived is what was sent.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+/// Fails unless `dir` holds `content` (a file or a directory) byte for byte
+/// and, with `nothing_else`, no other file. Gives the number of files.
+pub(super) fn same_tree(content: &Path, dir: &Path, nothing_else: bool) -> Result<usize> {
+    let parent = content.parent().context("the content has no parent")?;
+    let name = content.file_name().context("the content has no name")?;
+    let expected = files_below(parent, Path::new(name))?;
+    let found = files_below(dir, Path::new(""))?;
+    for path in &expected {
+        ensure!(found.contains(path), "{} did not arrive", path.display());
+        same_file(&parent.join(path), &dir.join(path))?;
+    }
+    if nothing_else && let Some(extra) = found.difference(&expected).next() {
+        anyhow::bail!(
+            "{} is there, but the torrent has no such file",
+            extra.display()
+        );
+    }
+    Ok(expected.len())
+}
+
+fn files_below(root: &Path, path: &Path) -> Result<BTreeSet<PathBuf>> {
+    let full = root.join(path);
+    if !full.is_dir() {
+        return Ok(BTreeSet::from([path.to_owned()]));
+    }
+    let mut files = BTreeSet::new();
+    let entries = fs::read_dir(&full).with_context(|| format!("cannot list {}", full.display()))?;
+    for entry in entries {
+        files.extend(files_below(root, &path.join(entry?.file_name()))?);
+    }
+    Ok(files)
+}
+
+fn same_file(expected: &Path, found: &Path) -> Result<()> {
+    let open =
+        |path: &Path| File::open(path).with_context(|| format!("cannot open {}", path.display()));
+    let (mut expected_file, mut found_file) = (open(expected)?, open(found)?);
+    let lens = (
+        expected_file.metadata()?.len(),
+        found_file.metadata()?.len(),
+    );
+    ensure!(
+        lens.0 == lens.1,
+        "{} has {} bytes, not {}",
+        found.display(),
+        lens.1,
+        lens.0
+    );
+    let (mut expected_buf, mut found_buf) = (vec![0; 1 << 20], vec![0; 1 << 20]);
+    let mut at = 0;
+    loop {
+        let len = expected_file.read(&mut expected_buf)?;
+        if len == 0 {
+            return Ok(());
+        }
+        found_file.read_exact(&mut found_buf[..len])?;
+        let differs = |i: &usize| expected_buf[*i] != found_buf[*i];
+        if expected_buf[..len] != found_buf[..len] {
+            let first = at + (0..len).find(differs).unwrap_or_default();
+            anyhow::bail!("{} differs from byte {first} on", found.display());
+        }
+        at += len;
+    }
+}

@@ -1,0 +1,233 @@
+//! The data that cases move, made once and kept below target/interop.
+//!
+//! Content is a function of the path, so that a lost or swapped byte shows;
+//! torrents are libtorrent's work, so that ours is not its own judge.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::stage::{python, script};
+use crate::process;
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+
+/// Raised when the sets change, so that old data is not taken for new.
+const VERSION: u32 = 1;
+
+/// Parts of names, one or more per script.
+const WORDS: &[&str] = &[
+    "readme",
+    "Übung",
+    "résumé",
+    "книга",
+    "μουσική",
+    "音楽",
+    "한글",
+    "ملف",
+    "קובץ",
+    "हिन्दी",
+    "ไทย",
+    "naïve 🌱",
+    "two words",
+    "semi;colon",
+    "dot.",
+];
+
+/// A kind of torrent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Set {
+    /// One file that ends in mid-block; pieces of 256 KiB.
+    Single,
+    /// Many small and empty files with names in several scripts; pieces of 16 KiB.
+    Scripts,
+    /// Three files that share pieces of 16 MiB.
+    LargePieces,
+    /// 5,000 files in a tree, every seventh of them empty.
+    Tree,
+    /// One file long enough to be interrupted.
+    Medium,
+    /// One file that takes many seconds.
+    Large,
+    /// One file of 2 GiB.
+    TwoGib,
+}
+
+/// A set's data and its torrent.
+#[derive(Clone, Debug)]
+pub(super) struct Fixture {
+    /// The file or directory that the torrent names.
+    pub(super) content: PathBuf,
+    /// The torrent, without trackers.
+    pub(super) torrent: PathBuf,
+    /// The v1 info-hash as libtorrent computed it.
+    pub(super) info_hash: [u8; 20],
+    /// The sum of all files, bytes.
+    pub(super) total_len: u64,
+    /// Bytes.
+    pub(super) piece_len: u64,
+}
+
+impl Set {
+    /// What cases are called after.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Single => "single",
+            Self::Scripts => "scripts",
+            Self::LargePieces => "large-pieces",
+            Self::Tree => "tree",
+            Self::Medium => "medium",
+            Self::Large => "large",
+            Self::TwoGib => "two-gib",
+        }
+    }
+
+    fn piece_len(self) -> u64 {
+        match self {
+            Self::Single => 256 * KIB,
+            Self::Scripts => 16 * KIB,
+            Self::LargePieces => 16 * MIB,
+            Self::Tree => 64 * KIB,
+            Self::Medium | Self::Large => MIB,
+            Self::TwoGib => 2 * MIB,
+        }
+    }
+
+    /// The paths below the torrent's name with their sizes; a single file's path is empty.
+    fn files(self) -> Vec<(String, u64)> {
+        let single = |len| vec![(String::new(), len)];
+        match self {
+            Self::Single => single(48 * MIB + 7_777),
+            Self::Scripts => (0..150)
+                .map(|i| (path(i), small_len(i, 5, 90 * KIB)))
+                .collect(),
+            Self::LargePieces => vec![
+                ("a".to_owned(), 30 * MIB + 1),
+                ("b".to_owned(), 0),
+                ("c".to_owned(), 70 * MIB + 12_345),
+                ("d".to_owned(), 100),
+            ],
+            Self::Tree => (0..5_000)
+                .map(|i| (path(i), small_len(i, 7, 32 * KIB)))
+                .collect(),
+            Self::Medium => single(192 * MIB + 1),
+            Self::Large => single(1 << 30),
+            Self::TwoGib => single(2 << 30),
+        }
+    }
+
+    /// The set's data, made if it is not there.
+    pub(super) fn fixture(self) -> Result<Fixture> {
+        let dir = super::dir().join(format!("fixtures/{}-{VERSION}", self.name()));
+        let torrent = dir.join("torrent");
+        let files = self.files();
+        let content = dir.join(match self {
+            Self::Scripts | Self::Tree => format!("{} — собрание 集", self.name()),
+            _ => self.name().to_owned(),
+        });
+        if !torrent.exists() {
+            for (path, len) in &files {
+                let path = if path.is_empty() {
+                    content.clone()
+                } else {
+                    content.join(path)
+                };
+                write_file(&path, *len)
+                    .with_context(|| format!("cannot write {}", path.display()))?;
+            }
+            let mut command = Command::new(python());
+            command.arg(script("make_torrent.py")).arg(&content);
+            process::run(command.arg(self.piece_len().to_string()).arg(&torrent))?;
+        }
+        Ok(Fixture {
+            info_hash: read_hash(&torrent)?,
+            content,
+            torrent,
+            total_len: files.iter().map(|(_, len)| len).sum(),
+            piece_len: self.piece_len(),
+        })
+    }
+}
+
+/// The path of file `i`: some at the top, some in directories of up to three levels.
+fn path(i: u64) -> String {
+    let word = |n: u64| WORDS[usize::try_from(n).unwrap_or_default() % WORDS.len()];
+    // A name that ends in a dot or a semicolon is legal here, not on every system.
+    let name = format!("{} {i}{}", word(i), if i % 3 == 0 { ".txt" } else { "" });
+    match i % 4 {
+        0 => name,
+        1 => format!("{}/{name}", word(i / 10)),
+        2 => format!("{}/{}/{name}", word(i / 10), word(i / 100)),
+        _ => format!("deep/{}/{}/{name}", word(i / 50), word(i / 7)),
+    }
+}
+
+/// Every `empty`th file is empty, the others have up to `len_max` bytes.
+fn small_len(i: u64, empty: u64, len_max: u64) -> u64 {
+    if i % empty == 0 {
+        0
+    } else {
+        1 + i * 7_919 % len_max
+    }
+}
+
+fn read_hash(torrent: &Path) -> Result<[u8; 20]> {
+    let hex = fs::read_to_string(torrent.with_extension("hash"))?;
+    let mut hash = [0; 20];
+    for (byte, at) in hash.iter_mut().zip((0..).step_by(2)) {
+        let digits = hex.get(at..at + 2).context("the info-hash is too short")?;
+        *byte = u8::from_str_radix(digits, 16)?;
+    }
+    Ok(hash)
+}
+
+fn write_file(path: &Path, len: u64) -> Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    let mut file = File::create(path)?;
+    let mut noise = Noise::new(path.to_string_lossy().as_bytes());
+    let mut buf = vec![0; usize::try_from(MIB)?];
+    let mut left = len;
+    while left > 0 {
+        let run = usize::try_from(left.min(MIB))?;
+        noise.fill(&mut buf);
+        file.write_all(&buf[..run])?;
+        left -= u64::try_from(run)?;
+    }
+    Ok(())
+}
+
+/// Bytes that look random and are the same on every machine (xorshift64*).
+#[derive(Debug)]
+pub(super) struct Noise(u64);
+
+impl Noise {
+    /// Another stream for every seed.
+    pub(super) fn new(seed: &[u8]) -> Self {
+        // FNV-1a; the state must not be zero.
+        let hash = seed.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
+        });
+        Self(hash | 1)
+    }
+
+    /// The next number.
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    /// Fills `buf`, whose length is a multiple of eight.
+    pub(super) fn fill(&mut self, buf: &mut [u8]) {
+        for word in buf.chunks_exact_mut(8) {
+            word.copy_from_slice(&self.next().to_le_bytes());
+        }
+    }
+}

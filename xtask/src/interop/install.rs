@@ -1,0 +1,171 @@
+//! Gets the clients and trackers that superseed is tried against.
+//!
+//! Debian's packages, and libtorrent from PyPI in a virtual environment below
+//! target/interop. What is there already is left alone.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+
+use super::stage::python;
+use crate::process;
+
+/// The release of libtorrent, and its wheel's name on PyPI.
+const LIBTORRENT: &str = "libtorrent==2.1.1";
+
+/// A program that a case needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tool {
+    /// `ip`, which every case needs.
+    Iproute,
+    Aria2,
+    /// The daemon, and transmission-remote to give it a torrent.
+    Transmission,
+    /// The Python module; it also makes every fixture's torrent.
+    Libtorrent,
+    Opentracker,
+}
+
+impl Tool {
+    /// The Debian packages, and the commands that prove them there.
+    fn packages(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Iproute => &[("iproute2", "ip")],
+            Self::Aria2 => &[("aria2", "aria2c")],
+            Self::Transmission => &[
+                ("transmission-daemon", "transmission-daemon"),
+                ("transmission-cli", "transmission-remote"),
+            ],
+            Self::Libtorrent => &[("python3-venv", "python3")],
+            Self::Opentracker => &[("opentracker", "opentracker")],
+        }
+    }
+
+    fn is_there(self) -> bool {
+        match self {
+            Self::Libtorrent => has_libtorrent(),
+            _ => self.packages().iter().all(|(_, command)| on_path(command)),
+        }
+    }
+}
+
+/// The first of `tools` that is not installed.
+pub(super) fn missing(tools: &[Tool]) -> Option<&'static str> {
+    let tool = tools.iter().find(|tool| !tool.is_there())?;
+    Some(tool.packages()[0].0)
+}
+
+/// Installs what is missing. Wants to be root if a Debian package is missing.
+pub(super) fn install() -> Result<()> {
+    let all = [
+        Tool::Iproute,
+        Tool::Aria2,
+        Tool::Transmission,
+        Tool::Libtorrent,
+        Tool::Opentracker,
+    ];
+    let missing: Vec<&str> = all
+        .iter()
+        .filter(|tool| !tool.is_there())
+        .flat_map(|tool| tool.packages())
+        .map(|(package, _)| *package)
+        .collect();
+    if !missing.is_empty() {
+        install_packages(&missing)?;
+    }
+    if !has_libtorrent() {
+        install_libtorrent()?;
+    }
+    Ok(())
+}
+
+fn install_packages(packages: &[&str]) -> Result<()> {
+    let _no_services = NoServices::begin()?;
+    let apt = |args: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command
+            .args(["--quiet", "--yes"])
+            .args(args)
+            .env("DEBIAN_FRONTEND", "noninteractive");
+        process::run(command.stdout(Stdio::null()))
+    };
+    apt(&["update"])?;
+    apt(&[&["install", "--no-install-recommends"], packages].concat())
+}
+
+fn install_libtorrent() -> Result<()> {
+    let venv = super::dir().join("venv");
+    fs::create_dir_all(super::dir())?;
+    // Wheels exist for the interpreters of the day: the first that takes it is the one.
+    let mut refusals = Vec::new();
+    for interpreter in ["python3", "/usr/bin/python3", "python3.12", "python3.11"] {
+        let made = process::run(
+            Command::new(interpreter)
+                .args(["-m", "venv", "--clear"])
+                .arg(&venv),
+        );
+        let installed = made.and_then(|()| {
+            process::run(
+                Command::new(venv.join("bin/pip"))
+                    .args([
+                        "install",
+                        "--quiet",
+                        "--disable-pip-version-check",
+                        "--only-binary",
+                        ":all:",
+                    ])
+                    .arg(LIBTORRENT),
+            )
+        });
+        match installed {
+            Ok(()) => return Ok(()),
+            Err(error) => refusals.push(format!("{error:#}")),
+        }
+    }
+    anyhow::bail!("cannot install {LIBTORRENT}: {}", refusals.join("; "))
+}
+
+fn has_libtorrent() -> bool {
+    let mut command = Command::new(python());
+    command
+        .args(["-c", "import libtorrent"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn on_path(command: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|dir| dir.join(command).is_file())
+}
+
+/// Keeps Debian from starting the daemons that it installs: a policy-rc.d
+/// (see invoke-rc.d(8)) that is there only as long as this value.
+struct NoServices {
+    written: bool,
+}
+
+impl NoServices {
+    const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+    fn begin() -> Result<Self> {
+        use std::os::unix::fs::PermissionsExt;
+        if Path::new(Self::POLICY).exists() {
+            return Ok(Self { written: false });
+        }
+        fs::write(Self::POLICY, "#!/bin/sh\nexit 101\n")
+            .with_context(|| format!("cannot write {} (are you root?)", Self::POLICY))?;
+        fs::set_permissions(Self::POLICY, fs::Permissions::from_mode(0o755))?;
+        Ok(Self { written: true })
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if self.written {
+            let _ = fs::remove_file(Self::POLICY);
+        }
+    }
+}
