@@ -13,7 +13,10 @@ pub struct BlockBuf {
 
 impl BlockBuf {
     fn new() -> Self {
-        Self { bytes: vec![0; BLOCK_LEN as usize].into_boxed_slice(), len: 0 }
+        Self {
+            bytes: vec![0; BLOCK_LEN as usize].into_boxed_slice(),
+            len: 0,
+        }
     }
 
     /// The bytes received so far.

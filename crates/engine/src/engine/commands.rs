@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::timers::Timer;
 use super::Engine;
+use super::timers::Timer;
 use crate::action::{Action, AddRefusal, Outbox};
 use crate::config::Settings;
 use crate::input::{AddTorrent, Command};
@@ -27,7 +27,7 @@ impl Engine {
                 torrent.announce(cx);
             }),
             Command::AddPeer(key, addr) => self.with_torrent(key, now, out, |torrent, cx| {
-                torrent.candidates.add(addr, PeerSource::User, now);
+                torrent.learn(cx, addr, PeerSource::User);
                 torrent.connect_more(cx);
             }),
             Command::AddTracker(key, url) => self.with_torrent(key, now, out, |torrent, cx| {
@@ -41,11 +41,15 @@ impl Engine {
                 cx.timer(Timer::UploadQuota, now);
                 cx.timer(Timer::DownloadQuota, now);
             }),
-            Command::SetPriorities(key, changes) => self.with_torrent(key, now, out, |torrent, cx| {
-                torrent.set_priorities(cx, &changes);
-            }),
+            Command::SetPriorities(key, changes) => {
+                self.with_torrent(key, now, out, |torrent, cx| {
+                    torrent.set_priorities(cx, &changes);
+                })
+            }
             Command::SetSequential(key, sequential) => {
-                self.with_torrent(key, now, out, |torrent, cx| torrent.set_sequential(cx, sequential));
+                self.with_torrent(key, now, out, |torrent, cx| {
+                    torrent.set_sequential(cx, sequential)
+                });
             }
             Command::Configure(settings) => self.configure(*settings, now, out),
             Command::Shutdown => self.shutdown(now, out),
@@ -53,8 +57,15 @@ impl Engine {
     }
 
     fn add(&mut self, add: AddTorrent, now: Time, out: &mut Outbox) {
-        let AddTorrent { ticket, metainfo, options } = add;
-        let twin = metainfo.info_hashes.swarm_keys().find_map(|swarm| self.by_swarm.get(&swarm));
+        let AddTorrent {
+            ticket,
+            metainfo,
+            options,
+        } = add;
+        let twin = metainfo
+            .info_hashes
+            .swarm_keys()
+            .find_map(|swarm| self.by_swarm.get(&swarm));
         let refusal = match twin {
             _ if self.shared.stopping => Some(AddRefusal::ShuttingDown),
             Some(&twin) => Some(AddRefusal::Duplicate(twin)),
@@ -65,18 +76,29 @@ impl Engine {
         }
         let swarms = metainfo.info_hashes.swarm_keys();
         let shared = &mut self.shared;
-        let key = self.torrents.insert_with_key(|key| Torrent::new(key, metainfo, options, shared, now));
+        let key = self
+            .torrents
+            .insert_with_key(|key| Torrent::new(key, metainfo, options, shared, now));
         self.by_swarm.extend(swarms.map(|swarm| (swarm, key)));
-        out.push(Action::Added { ticket, torrent: key });
+        out.push(Action::Added {
+            ticket,
+            torrent: key,
+        });
         self.with_torrent(key, now, out, Torrent::open);
     }
 
     fn configure(&mut self, settings: Settings, now: Time, out: &mut Outbox) {
         let before = std::mem::replace(&mut self.shared.settings, settings);
         let settings = self.shared.settings.clone();
-        self.shared.upload.set_rate(settings.limits.upload_bytes_per_s, now);
-        self.shared.download.set_rate(settings.limits.download_bytes_per_s, now);
-        self.shared.connect.set_half_open_max(settings.half_open_max);
+        self.shared
+            .upload
+            .set_rate(settings.limits.upload_bytes_per_s, now);
+        self.shared
+            .download
+            .set_rate(settings.limits.download_bytes_per_s, now);
+        self.shared
+            .connect
+            .set_half_open_max(settings.half_open_max);
         self.wake_uploads(out);
         self.wake_downloads(out);
         for key in self.torrents.keys().collect::<Vec<_>>() {
@@ -89,7 +111,9 @@ impl Engine {
     /// Begins the end. Torrents leave side by side; the last one ends it.
     fn shutdown(&mut self, now: Time, out: &mut Outbox) {
         self.shared.stopping = true;
-        self.shared.timers.set(Timer::Shutdown, now + SHUTDOWN_TIMEOUT);
+        self.shared
+            .timers
+            .set(Timer::Shutdown, now + SHUTDOWN_TIMEOUT);
         let strangers = self.conns.iter().filter(|(_, conn)| conn.torrent.is_none());
         for key in strangers.map(|(key, _)| key).collect::<Vec<_>>() {
             self.refuse_stranger(key, out);
@@ -101,7 +125,10 @@ impl Engine {
     }
 
     pub(super) fn end_if_done(&mut self, out: &mut Outbox) {
-        if self.shared.stopping && self.torrents.is_empty() && self.shared.timers.deadline(Timer::Shutdown).is_some() {
+        if self.shared.stopping
+            && self.torrents.is_empty()
+            && self.shared.timers.deadline(Timer::Shutdown).is_some()
+        {
             self.shared.timers.clear(Timer::Shutdown);
             out.push(Action::ShutdownDone);
         }

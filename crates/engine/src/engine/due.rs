@@ -1,7 +1,7 @@
 //! Timers that are due.
 
-use super::timers::Timer;
 use super::Engine;
+use super::timers::Timer;
 use crate::action::{Action, Outbox};
 use crate::candidates::CloseKind;
 use crate::fault::PeerFault;
@@ -37,15 +37,21 @@ impl Engine {
     }
 
     fn conn_due(&mut self, key: ConnKey, now: Time, out: &mut Outbox) {
-        let Some(conn) = self.conns.get(key) else { return };
+        let Some(conn) = self.conns.get(key) else {
+            return;
+        };
         let (connecting, traffic) = (conn.is_half_open(), matches!(conn.phase, Phase::Traffic(_)));
-        let Some(torrent) = conn.torrent else { return self.refuse_stranger(key, out) };
+        let Some(torrent) = conn.torrent else {
+            return self.refuse_stranger(key, out);
+        };
         let remote = conn.remote;
         self.with_torrent(torrent, now, out, |torrent, cx| {
             if traffic {
                 torrent.look_at(cx, key);
             } else if connecting {
-                torrent.candidates.failed(remote, now, ConnectError::TimedOut);
+                torrent
+                    .candidates
+                    .failed(remote, now, ConnectError::TimedOut);
                 torrent.disconnect(cx, key, CloseKind::Lost, None);
             } else {
                 torrent.disconnect_for(cx, key, PeerFault::HandshakeTimeout);

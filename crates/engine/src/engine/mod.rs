@@ -4,8 +4,8 @@ mod commands;
 mod due;
 mod finish;
 pub(crate) mod jobs;
-mod quota;
 mod query;
+mod quota;
 pub(crate) mod read_cache;
 pub(crate) mod shared;
 mod streams;
@@ -87,7 +87,11 @@ impl Engine {
             Input::Tick => self.tick(now, out),
             Input::Command(command) => self.command(command, now, out),
             Input::Listening { listener, addr } => self.listening(listener, addr, now, out),
-            Input::Incoming { ticket, remote, listener } => {
+            Input::Incoming {
+                ticket,
+                remote,
+                listener,
+            } => {
                 self.incoming(ticket, remote, listener, now, out);
             }
             Input::Connected { conn } => self.connected(conn, now, out),
@@ -95,11 +99,17 @@ impl Engine {
             Input::Received { conn, bytes } => self.received(conn, bytes, now, out),
             Input::Sent { conn, len } => self.sent(conn, len, now, out),
             Input::Closed { conn, end } => self.stream_closed(conn, end, now, out),
-            Input::Datagram { listener, from, bytes } => {
+            Input::Datagram {
+                listener,
+                from,
+                bytes,
+            } => {
                 self.datagram(listener, from, bytes, now, out);
             }
             Input::AnnounceDone { announce, result } => {
-                let Some(of) = self.shared.announces.remove(announce) else { return };
+                let Some(of) = self.shared.announces.remove(announce) else {
+                    return;
+                };
                 self.with_torrent(of.torrent, now, out, |torrent, cx| {
                     torrent.http_answered(cx, of.slot, result);
                 });
@@ -122,8 +132,15 @@ impl Engine {
         out: &mut Outbox,
         act: impl FnOnce(&mut Torrent, &mut Cx<'_>),
     ) {
-        let Some(torrent) = self.torrents.get_mut(key) else { return };
-        let mut cx = Cx { now, conns: &mut self.conns, shared: &mut self.shared, out };
+        let Some(torrent) = self.torrents.get_mut(key) else {
+            return;
+        };
+        let mut cx = Cx {
+            now,
+            conns: &mut self.conns,
+            shared: &mut self.shared,
+            out,
+        };
         act(torrent, &mut cx);
         torrent.finish(&mut cx);
         if torrent.is_gone() {
@@ -132,7 +149,9 @@ impl Engine {
     }
 
     fn remove(&mut self, key: TorrentKey, out: &mut Outbox) {
-        let Some(torrent) = self.torrents.remove(key) else { return };
+        let Some(torrent) = self.torrents.remove(key) else {
+            return;
+        };
         for swarm in torrent.info_hashes().swarm_keys() {
             self.by_swarm.remove(&swarm);
         }
@@ -145,26 +164,41 @@ impl Engine {
     }
 
     fn disk_done(&mut self, job: JobKey, result: DiskResult, now: Time, out: &mut Outbox) {
-        let Some(job) = self.shared.jobs.remove(job) else { return };
-        self.with_torrent(job.torrent, now, out, |torrent, cx| match (job.kind, result) {
-            (JobKind::Open, DiskResult::Opened(result)) => torrent.opened(cx, result),
-            (JobKind::Write(run), DiskResult::Written { blocks, hasher, outcome }) => {
-                torrent.written(cx, run, blocks, hasher, outcome);
-            }
-            (JobKind::HashBack(run), DiskResult::HashedBack { hasher, outcome }) => {
-                torrent.hashed_back(cx, run, hasher, outcome);
-            }
-            (JobKind::Check, DiskResult::Checked(verdicts)) => torrent.checked(cx, verdicts),
-            (JobKind::Read(run), DiskResult::Read(result)) => torrent.read_done(cx, run, result),
-            (JobKind::Sync(pieces), DiskResult::Synced(result)) => torrent.synced(cx, pieces, result),
-            (JobKind::Save, DiskResult::Saved(result)) => torrent.saved(cx, result),
-            (JobKind::SetWanted, DiskResult::WantedSet(result)) => {
-                if let Err(error) = result {
-                    torrent.disk_failed(cx, error);
+        let Some(job) = self.shared.jobs.remove(job) else {
+            return;
+        };
+        self.with_torrent(job.torrent, now, out, |torrent, cx| {
+            match (job.kind, result) {
+                (JobKind::Open, DiskResult::Opened(result)) => torrent.opened(cx, result),
+                (
+                    JobKind::Write(run),
+                    DiskResult::Written {
+                        blocks,
+                        hasher,
+                        outcome,
+                    },
+                ) => {
+                    torrent.written(cx, run, blocks, hasher, outcome);
                 }
+                (JobKind::HashBack(run), DiskResult::HashedBack { hasher, outcome }) => {
+                    torrent.hashed_back(cx, run, hasher, outcome);
+                }
+                (JobKind::Check, DiskResult::Checked(verdicts)) => torrent.checked(cx, verdicts),
+                (JobKind::Read(run), DiskResult::Read(result)) => {
+                    torrent.read_done(cx, run, result)
+                }
+                (JobKind::Sync(pieces), DiskResult::Synced(result)) => {
+                    torrent.synced(cx, pieces, result)
+                }
+                (JobKind::Save, DiskResult::Saved(result)) => torrent.saved(cx, result),
+                (JobKind::SetWanted, DiskResult::WantedSet(result)) => {
+                    if let Err(error) = result {
+                        torrent.disk_failed(cx, error);
+                    }
+                }
+                (JobKind::Close, DiskResult::Closed) => torrent.closed(),
+                (kind, result) => unreachable!("the host answered {kind:?} with {result:?}"),
             }
-            (JobKind::Close, DiskResult::Closed) => torrent.closed(),
-            (kind, result) => unreachable!("the host answered {kind:?} with {result:?}"),
         });
     }
 }

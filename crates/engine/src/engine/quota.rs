@@ -29,15 +29,23 @@ impl Engine {
     /// The host writes them with one gathering call and reports how many were
     /// taken with [`crate::Input::Sent`].
     pub fn outgoing<'a>(&'a mut self, key: ConnKey, now: Time, slices: &mut Vec<&'a [u8]>) {
-        let Some(conn) = self.conns.get_mut(key) else { return };
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
         if conn.outgoing.is_empty() {
             conn.write_announced = false;
             return;
         }
-        let torrent = conn.torrent.and_then(|torrent| self.torrents.get_mut(torrent));
+        let torrent = conn
+            .torrent
+            .and_then(|torrent| self.torrents.get_mut(torrent));
         let of_torrent = torrent.map_or(u64::MAX, |torrent| torrent.upload.available(now));
         let available = of_torrent.min(self.shared.upload.available(now));
-        let limit = if available == u64::MAX { OFFER_MAX as u64 } else { available.min(QUANTUM) };
+        let limit = if available == u64::MAX {
+            OFFER_MAX as u64
+        } else {
+            available.min(QUANTUM)
+        };
         if limit == 0 {
             conn.write_announced = false;
             if !conn.waits_for_upload {
@@ -56,11 +64,15 @@ impl Engine {
         let torrent = torrent.and_then(|torrent| self.torrents.get(torrent));
         let of_torrent = torrent.map_or(now, |torrent| torrent.upload.ready_at(GRAIN, now));
         let at = of_torrent.max(self.shared.upload.ready_at(GRAIN, now));
-        self.shared.timers.set_no_later(Timer::UploadQuota, at.max(now + Duration::from_millis(1)));
+        self.shared
+            .timers
+            .set_no_later(Timer::UploadQuota, at.max(now + Duration::from_millis(1)));
     }
 
     pub(super) fn sent(&mut self, key: ConnKey, len: usize, now: Time, out: &mut Outbox) {
-        let Some(conn) = self.conns.get_mut(key) else { return };
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
         let sent = conn.outgoing.sent(len);
         conn.last_sent = now;
         if let Some(peer) = conn.peer_mut() {
@@ -79,8 +91,12 @@ impl Engine {
     /// How many bytes the host may read from the stream now. Zero means: do
     /// not read until `Action::WantRead`.
     pub fn read_allowance(&mut self, key: ConnKey, now: Time) -> usize {
-        let Some(conn) = self.conns.get_mut(key) else { return 0 };
-        let torrent = conn.torrent.and_then(|torrent| self.torrents.get_mut(torrent));
+        let Some(conn) = self.conns.get_mut(key) else {
+            return 0;
+        };
+        let torrent = conn
+            .torrent
+            .and_then(|torrent| self.torrents.get_mut(torrent));
         let of_torrent = torrent.map_or(u64::MAX, |torrent| torrent.download.available(now));
         let available = of_torrent.min(self.shared.download.available(now));
         if available == u64::MAX {
@@ -101,13 +117,20 @@ impl Engine {
         let torrent = torrent.and_then(|torrent| self.torrents.get(torrent));
         let of_torrent = torrent.map_or(now, |torrent| torrent.download.ready_at(GRAIN, now));
         let at = of_torrent.max(self.shared.download.ready_at(GRAIN, now));
-        self.shared.timers.set_no_later(Timer::DownloadQuota, at.max(now + Duration::from_millis(1)));
+        self.shared
+            .timers
+            .set_no_later(Timer::DownloadQuota, at.max(now + Duration::from_millis(1)));
     }
 
     pub(super) fn spend_download(&mut self, key: ConnKey, len: usize, now: Time) {
         self.shared.download.spend(len as u64, now);
-        let Some(conn) = self.conns.get(key) else { return };
-        if let Some(torrent) = conn.torrent.and_then(|torrent| self.torrents.get_mut(torrent)) {
+        let Some(conn) = self.conns.get(key) else {
+            return;
+        };
+        if let Some(torrent) = conn
+            .torrent
+            .and_then(|torrent| self.torrents.get_mut(torrent))
+        {
             torrent.download.spend(len as u64, now);
         }
     }
@@ -115,7 +138,9 @@ impl Engine {
     /// Lets those who wait for upload quota try again, in their order.
     pub(super) fn wake_uploads(&mut self, out: &mut Outbox) {
         for conn in std::mem::take(&mut self.shared.upload_waiters) {
-            let Some(state) = self.conns.get_mut(conn) else { continue };
+            let Some(state) = self.conns.get_mut(conn) else {
+                continue;
+            };
             state.waits_for_upload = false;
             if !state.outgoing.is_empty() && !state.write_announced {
                 state.write_announced = true;
@@ -127,7 +152,9 @@ impl Engine {
     /// Lets those who wait for download quota try again, in their order.
     pub(super) fn wake_downloads(&mut self, out: &mut Outbox) {
         for conn in std::mem::take(&mut self.shared.download_waiters) {
-            let Some(state) = self.conns.get_mut(conn) else { continue };
+            let Some(state) = self.conns.get_mut(conn) else {
+                continue;
+            };
             state.waits_for_download = false;
             out.push(Action::WantRead { conn });
         }

@@ -28,7 +28,11 @@ pub(crate) struct RunKey {
 impl RunKey {
     /// The run that holds the byte at `begin` of a piece.
     pub(crate) fn of(torrent: TorrentKey, piece: PieceIndex, begin: u32) -> Self {
-        Self { torrent, piece, run: begin / RUN_LEN }
+        Self {
+            torrent,
+            piece,
+            run: begin / RUN_LEN,
+        }
     }
 
     /// Where the run begins in its piece, in bytes.
@@ -95,7 +99,8 @@ impl ReadCache {
                 Lookup::Loading
             }
             None => {
-                self.runs.insert(key, Run::Loading(SmallVec::from_slice(&[conn])));
+                self.runs
+                    .insert(key, Run::Loading(SmallVec::from_slice(&[conn])));
                 Lookup::Miss
             }
         }
@@ -107,11 +112,19 @@ impl ReadCache {
         self.clock += 1;
         self.bytes += data.len() as u64;
         self.by_use.insert(self.clock, key);
-        self.runs.insert(key, Run::Ready { data, used: self.clock });
+        self.runs.insert(
+            key,
+            Run::Ready {
+                data,
+                used: self.clock,
+            },
+        );
         // The newest run stays even when it alone is over the budget: its
         // waiters have not taken their blocks yet.
         while self.bytes > budget_bytes && self.by_use.len() > 1 {
-            let Some((_, oldest)) = self.by_use.pop_first() else { break };
+            let Some((_, oldest)) = self.by_use.pop_first() else {
+                break;
+            };
             self.remove(oldest);
         }
         waiters
@@ -165,7 +178,12 @@ mod tests {
         let mut cache = ReadCache::new(0);
         assert!(matches!(cache.lookup(key(0), a), Lookup::Miss));
         assert!(matches!(cache.lookup(key(0), b), Lookup::Loading));
-        assert_eq!(cache.loaded(key(0), Bytes::from_static(&[0; 60]), 100).as_slice(), [a, b]);
+        assert_eq!(
+            cache
+                .loaded(key(0), Bytes::from_static(&[0; 60]), 100)
+                .as_slice(),
+            [a, b]
+        );
         assert!(matches!(cache.lookup(key(0), a), Lookup::Hit(_)));
         assert!(matches!(cache.lookup(key(1), a), Lookup::Miss));
         cache.loaded(key(1), Bytes::from_static(&[0; 60]), 100);

@@ -1,7 +1,7 @@
 //! What all torrents share, and the context in which everything happens.
 
-use std::collections::VecDeque;
 use core::net::SocketAddr;
+use std::collections::VecDeque;
 
 use rand_chacha::ChaCha12Rng;
 use rand_core::{Rng, SeedableRng};
@@ -108,7 +108,10 @@ impl Shared {
     /// The listener whose family fits an address.
     pub(crate) fn listener_for(&self, remote: SocketAddr) -> Option<ListenerId> {
         let fits = |addr: &SocketAddr| addr.is_ipv4() == remote.is_ipv4();
-        self.listeners.iter().find(|(_, addr)| fits(addr)).map(|(id, _)| *id)
+        self.listeners
+            .iter()
+            .find(|(_, addr)| fits(addr))
+            .map(|(id, _)| *id)
     }
 }
 
@@ -132,7 +135,9 @@ impl Cx<'_> {
 
     /// Asks the host to come for the bytes of a connection, once.
     pub(crate) fn want_write(&mut self, conn: ConnKey) {
-        let Some(state) = self.conns.get_mut(conn) else { return };
+        let Some(state) = self.conns.get_mut(conn) else {
+            return;
+        };
         if !state.write_announced && !state.waits_for_upload && !state.outgoing.is_empty() {
             state.write_announced = true;
             self.out.push(Action::WantWrite { conn });

@@ -19,7 +19,13 @@ use crate::time::Time;
 use crate::torrent::Torrent;
 
 impl Engine {
-    pub(super) fn listening(&mut self, listener: ListenerId, addr: SocketAddr, now: Time, out: &mut Outbox) {
+    pub(super) fn listening(
+        &mut self,
+        listener: ListenerId,
+        addr: SocketAddr,
+        now: Time,
+        out: &mut Outbox,
+    ) {
         self.shared.listeners.retain(|(id, _)| *id != listener);
         self.shared.listeners.push((listener, addr));
         for key in self.torrents.keys().collect::<Vec<_>>() {
@@ -39,7 +45,10 @@ impl Engine {
     ) {
         let full = self.conns.len() >= self.shared.settings.connections_max + INCOMING_SLACK;
         let banned = self.torrents.len() == 1
-            && self.torrents.values().any(|torrent| torrent.candidates.is_banned(remote.ip()));
+            && self
+                .torrents
+                .values()
+                .any(|torrent| torrent.candidates.is_banned(remote.ip()));
         if full || banned || self.shared.stopping || self.torrents.is_empty() {
             return out.push(Action::Refuse { ticket });
         }
@@ -48,17 +57,29 @@ impl Engine {
         conn.listener = Some(listener);
         conn.source = PeerSource::Incoming;
         let key = self.conns.insert(conn);
-        self.shared.timers.set(Timer::Conn(key), now + HANDSHAKE_TIMEOUT);
+        self.shared
+            .timers
+            .set(Timer::Conn(key), now + HANDSHAKE_TIMEOUT);
         out.push(Action::Accept { ticket, conn: key });
     }
 
     pub(super) fn connected(&mut self, key: ConnKey, now: Time, out: &mut Outbox) {
-        let Some(torrent) = self.torrent_of(key) else { return };
+        let Some(torrent) = self.torrent_of(key) else {
+            return;
+        };
         self.with_torrent(torrent, now, out, |torrent, cx| torrent.connected(cx, key));
     }
 
-    pub(super) fn connect_failed(&mut self, key: ConnKey, error: ConnectError, now: Time, out: &mut Outbox) {
-        let Some(torrent) = self.torrent_of(key) else { return };
+    pub(super) fn connect_failed(
+        &mut self,
+        key: ConnKey,
+        error: ConnectError,
+        now: Time,
+        out: &mut Outbox,
+    ) {
+        let Some(torrent) = self.torrent_of(key) else {
+            return;
+        };
         self.with_torrent(torrent, now, out, |torrent, cx| {
             let remote = cx.conns[key].remote;
             torrent.candidates.failed(remote, now, error);
@@ -66,7 +87,13 @@ impl Engine {
         });
     }
 
-    pub(super) fn stream_closed(&mut self, key: ConnKey, _end: StreamEnd, now: Time, out: &mut Outbox) {
+    pub(super) fn stream_closed(
+        &mut self,
+        key: ConnKey,
+        _end: StreamEnd,
+        now: Time,
+        out: &mut Outbox,
+    ) {
         match self.torrent_of(key) {
             Some(torrent) => self.with_torrent(torrent, now, out, |torrent, cx| {
                 torrent.forget(cx, key, CloseKind::Lost);
@@ -92,21 +119,31 @@ impl Engine {
 
     pub(super) fn received(&mut self, key: ConnKey, bytes: &[u8], now: Time, out: &mut Outbox) {
         self.spend_download(key, bytes.len(), now);
-        let Some(conn) = self.conns.get_mut(key) else { return };
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
         conn.last_received = now;
         let mut input = bytes;
         if let Phase::Handshaking(reader) = &mut conn.phase {
             let mut reader = std::mem::take(reader);
             let more = self.handshaking(key, &mut reader, &mut input, now, out);
-            if let Some(Conn { phase: Phase::Handshaking(place), .. }) = self.conns.get_mut(key) {
+            if let Some(Conn {
+                phase: Phase::Handshaking(place),
+                ..
+            }) = self.conns.get_mut(key)
+            {
                 *place = reader;
             }
             if !more {
                 return;
             }
         }
-        let Some(torrent) = self.torrent_of(key) else { return };
-        self.with_torrent(torrent, now, out, |torrent, cx| torrent.read(cx, key, input));
+        let Some(torrent) = self.torrent_of(key) else {
+            return;
+        };
+        self.with_torrent(torrent, now, out, |torrent, cx| {
+            torrent.read(cx, key, input)
+        });
     }
 
     /// Reads on in a handshake. True when it is whole and messages may follow.
@@ -122,7 +159,9 @@ impl Engine {
             match reader.next(input) {
                 Ok(None) => return false,
                 Ok(Some(HandshakeEvent::Head { swarm, .. })) => {
-                    let Some(conn) = self.conns.get(key) else { return false };
+                    let Some(conn) = self.conns.get(key) else {
+                        return false;
+                    };
                     if !conn.incoming {
                         continue;
                     }
@@ -152,8 +191,12 @@ impl Engine {
     /// Makes an incoming connection one of a torrent's, if the torrent takes it.
     fn welcome(&mut self, key: ConnKey, torrent: TorrentKey, now: Time, out: &mut Outbox) -> bool {
         let _ = (now, out);
-        let Some(place) = self.torrents.get_mut(torrent) else { return false };
-        let Some(conn) = self.conns.get_mut(key) else { return false };
+        let Some(place) = self.torrents.get_mut(torrent) else {
+            return false;
+        };
+        let Some(conn) = self.conns.get_mut(key) else {
+            return false;
+        };
         let max = self.shared.settings.connections_per_torrent_max + INCOMING_SLACK;
         let takes = place.is_running()
             && !place.candidates.is_banned(conn.remote.ip())
@@ -165,8 +208,16 @@ impl Engine {
         takes
     }
 
-    fn handshaken(&mut self, key: ConnKey, handshake: &Handshake, now: Time, out: &mut Outbox) -> bool {
-        let Some(torrent) = self.torrent_of(key) else { return false };
+    fn handshaken(
+        &mut self,
+        key: ConnKey,
+        handshake: &Handshake,
+        now: Time,
+        out: &mut Outbox,
+    ) -> bool {
+        let Some(torrent) = self.torrent_of(key) else {
+            return false;
+        };
         let mut whole = false;
         self.with_torrent(torrent, now, out, |torrent, cx| {
             match torrent.handshaken(cx, key, handshake) {
@@ -190,8 +241,12 @@ impl Engine {
 impl Torrent {
     /// Reads messages of a peer.
     fn read(&mut self, cx: &mut Cx<'_>, key: ConnKey, mut input: &[u8]) {
-        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else { return };
-        let Some(mut decoder) = peer.decoder.take() else { return };
+        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else {
+            return;
+        };
+        let Some(mut decoder) = peer.decoder.take() else {
+            return;
+        };
         loop {
             let result = match decoder.next(&mut input) {
                 Ok(Some(event)) => self.peer_event(cx, key, event),

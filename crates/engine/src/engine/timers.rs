@@ -120,7 +120,9 @@ impl Timers {
     }
 
     pub(crate) fn next(&self) -> Option<(Time, Reason)> {
-        self.queue.first_key_value().map(|(place, timer)| (place.0, timer.reason()))
+        self.queue
+            .first_key_value()
+            .map(|(place, timer)| (place.0, timer.reason()))
     }
 
     /// Takes the oldest timer that is due.

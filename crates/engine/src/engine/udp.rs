@@ -23,13 +23,23 @@ fn poll(shared: &mut Shared, now: Time, out: &mut Outbox) -> Vec<Done> {
                 let resolve = shared.resolves.insert(host.clone());
                 out.push(Action::Resolve { resolve, host });
             }
-            UdpAction::Send { listener, to, bytes } => {
-                out.push(Action::SendDatagram { listener, to, bytes });
+            UdpAction::Send {
+                listener,
+                to,
+                bytes,
+            } => {
+                out.push(Action::SendDatagram {
+                    listener,
+                    to,
+                    bytes,
+                });
             }
             UdpAction::Done { announce, result } => done.push((announce, result)),
         }
     }
-    shared.timers.set(Timer::UdpTrackers, shared.udp.next_deadline());
+    shared
+        .timers
+        .set(Timer::UdpTrackers, shared.udp.next_deadline());
     done
 }
 
@@ -42,7 +52,9 @@ impl Engine {
     /// Lets the client work and hands its answers to the torrents.
     pub(super) fn drive_udp(&mut self, now: Time, out: &mut Outbox) {
         for (announce, result) in poll(&mut self.shared, now, out) {
-            let Some(of) = self.shared.announces.remove(announce) else { continue };
+            let Some(of) = self.shared.announces.remove(announce) else {
+                continue;
+            };
             self.with_torrent(of.torrent, now, out, |torrent, cx| match result {
                 Ok(answer) => torrent.answered(cx, of.slot, answer.answer, &answer.peers),
                 Err(failure) => torrent.announce_failed(cx, of.slot, failure.kind, failure.message),
@@ -63,7 +75,13 @@ impl Engine {
         }
     }
 
-    pub(super) fn resolved(&mut self, resolve: ResolveKey, addrs: &[IpAddr], now: Time, out: &mut Outbox) {
+    pub(super) fn resolved(
+        &mut self,
+        resolve: ResolveKey,
+        addrs: &[IpAddr],
+        now: Time,
+        out: &mut Outbox,
+    ) {
         if let Some(host) = self.shared.resolves.remove(resolve) {
             self.shared.udp.resolved(&host, addrs, now);
             self.drive_udp(now, out);

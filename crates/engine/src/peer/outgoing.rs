@@ -42,11 +42,6 @@ pub(crate) struct SentBytes {
 const MESSAGES_KEPT: usize = 16 * 1024;
 
 impl Outgoing {
-    /// All bytes that wait.
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -110,7 +105,9 @@ impl Outgoing {
         let mut sent = SentBytes::default();
         self.len -= len;
         while len > 0 {
-            let Some(front) = self.segments.front() else { break };
+            let Some(front) = self.segments.front() else {
+                break;
+            };
             let (whole, is_block) = match front {
                 Segment::Messages(len) => (*len, false),
                 Segment::Block(block) => (block.len(), true),
@@ -164,7 +161,7 @@ mod tests {
                     outgoing.push_message(|out| out.extend_from_slice(bytes));
                 }
             }
-            prop_assert_eq!(outgoing.len(), expected.len());
+            prop_assert_eq!(outgoing.len, expected.len());
             prop_assert_eq!(outgoing.block_bytes(), payload);
             let (mut got, mut sent_payload) = (Vec::new(), 0);
             for limit in takes.into_iter().chain(std::iter::repeat(7)) {

@@ -62,12 +62,19 @@ mod tests {
 
     #[test]
     fn cancel_removes_one_of_two_equal_requests() {
-        let request = PeerRequest { piece: 1, begin: 0, len: 16_384 };
+        let request = PeerRequest {
+            piece: 1,
+            begin: 0,
+            len: 16_384,
+        };
         let mut queue = RequestsIn::default();
         queue.push(request);
         queue.push(request);
         assert!(queue.cancel(request));
         assert_eq!(queue.len(), 1);
-        assert!(!queue.cancel(PeerRequest { piece: 2, ..request }));
+        assert!(!queue.cancel(PeerRequest {
+            piece: 2,
+            ..request
+        }));
     }
 }

@@ -33,7 +33,11 @@ impl RequestsOut {
     }
 
     pub(crate) fn push(&mut self, block: Block, at: Time) {
-        self.asked.push_back(Asked { block, at, cancelled: false });
+        self.asked.push_back(Asked {
+            block,
+            at,
+            cancelled: false,
+        });
     }
 
     /// Takes the request for a block, if there is one.
@@ -44,7 +48,10 @@ impl RequestsOut {
 
     /// Marks a request as cancelled; tells whether there was one that was not.
     pub(crate) fn cancel(&mut self, block: Block) -> bool {
-        let found = self.asked.iter_mut().find(|asked| asked.block == block && !asked.cancelled);
+        let found = self
+            .asked
+            .iter_mut()
+            .find(|asked| asked.block == block && !asked.cancelled);
         found.map(|asked| asked.cancelled = true).is_some()
     }
 
@@ -55,6 +62,9 @@ impl RequestsOut {
 
     /// When the oldest request that is still wanted was sent.
     pub(crate) fn oldest(&self) -> Option<Time> {
-        self.asked.iter().find(|asked| !asked.cancelled).map(|asked| asked.at)
+        self.asked
+            .iter()
+            .find(|asked| !asked.cancelled)
+            .map(|asked| asked.at)
     }
 }

@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 use std::time::Duration;
 
-use superseed_proto::tracker::{AnnounceRequest, Event, http};
+use superseed_proto::tracker::{AnnounceRequest, Event, TrackerError, http};
 
 use super::Torrent;
 use crate::action::{Action, HttpAnnounce};
@@ -14,13 +14,23 @@ use crate::event::EventKind;
 use crate::input::TransferError;
 use crate::stats::PeerSource;
 use crate::trackers::udp::UdpAnnounce;
-use crate::trackers::{AnnounceAnswer, AnnounceContext, AnnounceEvent, AnnounceOrder, FailureKind, SlotId, Transport};
+use crate::trackers::{
+    AnnounceAnswer, AnnounceContext, AnnounceEvent, AnnounceOrder, FailureKind, SlotId, Transport,
+};
 
 impl Torrent {
     /// Sends the announces that are due and sets the timer for the next.
     pub(crate) fn announce(&mut self, cx: &mut Cx<'_>) {
         let context = AnnounceContext {
-            connected: self.peers.len(),
+            connected: self
+                .peers
+                .iter()
+                .filter(|key| {
+                    cx.conns
+                        .get(**key)
+                        .is_some_and(|conn| conn.peer().is_some())
+                })
+                .count(),
             incoming_seen: self.incoming_seen,
             complete: self.is_complete(),
             wants_peers: self.wants_connections(cx),
@@ -39,8 +49,14 @@ impl Torrent {
 
     fn send_announce(&mut self, cx: &mut Cx<'_>, order: AnnounceOrder) {
         let shared = &mut *cx.shared;
-        let announce = shared.announces.insert(AnnounceOf { torrent: self.key, slot: order.slot });
-        let listener = shared.listeners.iter().find(|(id, _)| *id == order.listener);
+        let announce = shared.announces.insert(AnnounceOf {
+            torrent: self.key,
+            slot: order.slot,
+        });
+        let listener = shared
+            .listeners
+            .iter()
+            .find(|(id, _)| *id == order.listener);
         let local = listener.map_or(SocketAddr::from(([0, 0, 0, 0], 0)), |(_, addr)| *addr);
         if order.transport == Transport::Udp {
             let request = UdpAnnounce {
@@ -115,39 +131,82 @@ impl Torrent {
                     self.answered(cx, slot, answer, &peers);
                 }
                 Err(error) => {
-                    let kind = FailureKind::Refused { retry_in: None };
+                    let kind = match error {
+                        TrackerError::Failure { retry_in, .. } => FailureKind::Refused { retry_in },
+                        _ => FailureKind::Unanswered,
+                    };
                     self.announce_failed(cx, slot, kind, error.to_string());
                 }
             },
             Err(TransferError::NoAddress) => {
-                self.announce_failed(cx, slot, FailureKind::NoAddress, TransferError::NoAddress.to_string());
+                self.announce_failed(
+                    cx,
+                    slot,
+                    FailureKind::NoAddress,
+                    TransferError::NoAddress.to_string(),
+                );
             }
-            Err(error) => self.announce_failed(cx, slot, FailureKind::Unanswered, error.to_string()),
+            Err(error) => {
+                self.announce_failed(cx, slot, FailureKind::Unanswered, error.to_string())
+            }
         }
     }
 
     /// A tracker answered.
-    pub(crate) fn answered(&mut self, cx: &mut Cx<'_>, slot: SlotId, answer: AnnounceAnswer, peers: &[SocketAddr]) {
+    pub(crate) fn answered(
+        &mut self,
+        cx: &mut Cx<'_>,
+        slot: SlotId,
+        answer: AnnounceAnswer,
+        peers: &[SocketAddr],
+    ) {
         let url = self.tracker_url(slot);
         let warning = answer.warning.clone();
-        let Some(accepted) = self.trackers.on_success(slot, cx.now, answer) else { return };
+        let Some(accepted) = self.trackers.on_success(slot, cx.now, answer) else {
+            return;
+        };
         if accepted.drop_peers {
             self.drop_tracker_peers(cx);
         }
-        for addr in peers {
-            self.candidates.add(*addr, PeerSource::Tracker, cx.now);
+        if self.candidates.is_empty() {
+            cx.shared.connect.boost();
         }
-        cx.event(self.key, EventKind::TrackerOk { url, peers: peers.len(), warning });
+        for addr in peers {
+            self.learn(cx, *addr, PeerSource::Tracker);
+        }
+        cx.event(
+            self.key,
+            EventKind::TrackerOk {
+                url,
+                peers: peers.len(),
+                warning,
+            },
+        );
         self.announced_farewell();
         self.connect_more(cx);
         self.announce(cx);
     }
 
     /// A tracker did not answer, or refused.
-    pub(crate) fn announce_failed(&mut self, cx: &mut Cx<'_>, slot: SlotId, kind: FailureKind, message: String) {
+    pub(crate) fn announce_failed(
+        &mut self,
+        cx: &mut Cx<'_>,
+        slot: SlotId,
+        kind: FailureKind,
+        message: String,
+    ) {
         let url = self.tracker_url(slot);
-        if self.trackers.on_failure(slot, cx.now, kind, message.clone()) {
-            cx.event(self.key, EventKind::TrackerFailed { url, error: message });
+        if self
+            .trackers
+            .on_failure(slot, cx.now, kind, message.clone())
+        {
+            cx.event(
+                self.key,
+                EventKind::TrackerFailed {
+                    url,
+                    error: message,
+                },
+            );
         }
         self.announced_farewell();
         self.announce(cx);
@@ -158,7 +217,11 @@ impl Torrent {
     fn drop_tracker_peers(&mut self, cx: &mut Cx<'_>) {
         self.candidates.drop_source(PeerSource::Tracker);
         for key in self.peers.clone() {
-            if cx.conns.get(key).is_some_and(|conn| conn.source == PeerSource::Tracker) {
+            if cx
+                .conns
+                .get(key)
+                .is_some_and(|conn| conn.source == PeerSource::Tracker)
+            {
                 self.disconnect(cx, key, CloseKind::Ours, None);
             }
         }

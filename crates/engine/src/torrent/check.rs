@@ -40,7 +40,10 @@ impl Check {
 
     /// Forgets what waits; answers of jobs that are out no longer count.
     pub(crate) fn clear(&mut self) {
-        *self = Self { jobs: self.jobs, ..Self::default() };
+        *self = Self {
+            jobs: self.jobs,
+            ..Self::default()
+        };
     }
 }
 
@@ -64,7 +67,12 @@ impl Torrent {
         self.check.suspicious = report.record.is_none() && !self.options.allow_overwrite;
         self.durable.opened(self.picker.have());
         if !report.unchecked.iter().any(|_| true) && !recheck {
-            cx.event(self.key, EventKind::Checked { pieces: self.picker.have().count() });
+            cx.event(
+                self.key,
+                EventKind::Checked {
+                    pieces: self.picker.have().count(),
+                },
+            );
         }
     }
 
@@ -104,7 +112,10 @@ impl Torrent {
                 self.check.waiting.pop_front();
             }
             self.check.jobs += 1;
-            let job = Job { torrent: self.key, kind: JobKind::Check };
+            let job = Job {
+                torrent: self.key,
+                kind: JobKind::Check,
+            };
             cx.disk(self.key, job, DiskOp::Check { pieces });
         }
     }
@@ -140,7 +151,12 @@ impl Torrent {
             return self.fail(cx, error);
         }
         self.check.nonzero.clear();
-        cx.event(self.key, EventKind::Checked { pieces: self.picker.have().count() });
+        cx.event(
+            self.key,
+            EventKind::Checked {
+                pieces: self.picker.have().count(),
+            },
+        );
         self.note_found_complete(cx);
         self.interest_changed(cx);
         self.save_soon(cx);

@@ -27,7 +27,11 @@ impl Torrent {
     /// Lets the choker decide, and does as it says.
     pub(crate) fn rechoke(&mut self, cx: &mut Cx<'_>) {
         let now = cx.now;
-        let peers: Vec<ChokePeer> = self.peers.iter().filter_map(|&conn| view(cx, conn)).collect();
+        let peers: Vec<ChokePeer> = self
+            .peers
+            .iter()
+            .filter_map(|&conn| view(cx, conn))
+            .collect();
         let own = self.options.limits.upload_bytes_per_s;
         let session = cx.shared.settings.limits.upload_bytes_per_s;
         let context = ChokeContext {
@@ -37,7 +41,9 @@ impl Torrent {
             upload_limit_bytes_per_s: own.into_iter().chain(session).min(),
             piece_len: self.layout.piece_len_nominal(),
         };
-        let decisions = self.choker.rechoke(&peers, &context, now, &mut cx.shared.rng);
+        let decisions = self
+            .choker
+            .rechoke(&peers, &context, now, &mut cx.shared.rng);
         for decision in decisions {
             self.apply_choke(cx, decision);
         }
@@ -45,7 +51,9 @@ impl Torrent {
 
     fn apply_choke(&mut self, cx: &mut Cx<'_>, decision: Decision) {
         let now = cx.now;
-        let Some(conn) = cx.conns.get_mut(decision.conn) else { return };
+        let Some(conn) = cx.conns.get_mut(decision.conn) else {
+            return;
+        };
         let Some(peer) = conn.peer_mut() else { return };
         peer.optimistic = decision.optimistic;
         if peer.am_choking != decision.unchoke {

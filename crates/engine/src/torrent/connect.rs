@@ -1,5 +1,7 @@
 //! Whom to talk to: making connections, losing them, refusing them.
 
+use core::net::SocketAddr;
+
 use superseed_proto::wire::{Capability, ExtendedHandshake, Handshake, Message, Reserved};
 
 use super::Torrent;
@@ -26,21 +28,38 @@ impl Torrent {
             && cx.conns.len() < cx.shared.settings.connections_max
     }
 
+    /// Notes an address. Peers of a private torrent come from its tracker, or
+    /// on their own, and from nowhere else (BEP 27).
+    pub(crate) fn learn(&mut self, cx: &Cx<'_>, addr: SocketAddr, source: PeerSource) {
+        if !self.is_private() || source == PeerSource::Tracker {
+            self.candidates.add(addr, source, cx.now);
+        }
+    }
+
     /// Tries candidates as far as limits allow.
     pub(crate) fn connect_more(&mut self, cx: &mut Cx<'_>) {
         while self.wants_connections(cx) && cx.shared.connect.allow(cx.now) {
-            let Some(remote) = self.candidates.next(cx.now) else { break };
+            let Some(remote) = self.candidates.next(cx.now) else {
+                break;
+            };
             let from = cx.shared.listener_for(remote);
             self.candidates.connecting(remote, cx.now);
             cx.shared.connect.started(cx.now);
             let mut conn = Conn::new(remote, Phase::Connecting, cx.now);
             conn.torrent = Some(self.key);
             conn.listener = from;
-            conn.source = self.candidates.source(remote).unwrap_or(PeerSource::Tracker);
+            conn.source = self
+                .candidates
+                .source(remote)
+                .unwrap_or(PeerSource::Tracker);
             let key = cx.conns.insert(conn);
             self.peers.push(key);
             self.rearm(cx, key);
-            cx.out.push(Action::Connect { conn: key, remote, from });
+            cx.out.push(Action::Connect {
+                conn: key,
+                remote,
+                from,
+            });
         }
         self.plan_connects(cx);
     }
@@ -50,7 +69,11 @@ impl Torrent {
         let at = if self.wants_connections(cx) {
             let candidate = self.candidates.next_deadline(cx.now);
             // Without a free place a connection that ends brings us back here.
-            if candidate == Time::NEVER { candidate } else { candidate.max(cx.shared.connect.next_deadline(cx.now)) }
+            if candidate == Time::NEVER {
+                candidate
+            } else {
+                candidate.max(cx.shared.connect.next_deadline(cx.now))
+            }
         } else {
             Time::NEVER
         };
@@ -62,7 +85,9 @@ impl Torrent {
         cx.shared.connect.ended();
         let swarm = self.info_hashes().primary_swarm_key();
         self.send_handshake(cx, key, swarm);
-        let Some(conn) = cx.conns.get_mut(key) else { return };
+        let Some(conn) = cx.conns.get_mut(key) else {
+            return;
+        };
         conn.phase = Phase::Handshaking(Box::default());
         conn.since = cx.now;
         conn.last_received = cx.now;
@@ -77,11 +102,20 @@ impl Torrent {
         swarm: superseed_proto::SwarmKey,
     ) {
         let peer_id = cx.shared.peer_id;
-        let Some(conn) = cx.conns.get_mut(key) else { return };
-        let reserved = Reserved::default().with(Capability::Fast).with(Capability::ExtensionProtocol);
-        let handshake = Handshake { reserved, swarm, peer_id };
+        let Some(conn) = cx.conns.get_mut(key) else {
+            return;
+        };
+        let reserved = Reserved::default()
+            .with(Capability::Fast)
+            .with(Capability::ExtensionProtocol);
+        let handshake = Handshake {
+            reserved,
+            swarm,
+            peer_id,
+        };
         conn.swarm = Some(swarm);
-        conn.outgoing.push_message(|buf| buf.extend_from_slice(&handshake.encode()));
+        conn.outgoing
+            .push_message(|buf| buf.extend_from_slice(&handshake.encode()));
         cx.want_write(key);
     }
 
@@ -93,7 +127,9 @@ impl Torrent {
         handshake: &Handshake,
     ) -> Result<(), PeerFault> {
         let now = cx.now;
-        let Some(conn) = cx.conns.get(key) else { return Ok(()) };
+        let Some(conn) = cx.conns.get(key) else {
+            return Ok(());
+        };
         let (remote, incoming) = (conn.remote, conn.incoming);
         if conn.swarm != Some(handshake.swarm) {
             return Err(PeerFault::WrongTorrent);
@@ -102,16 +138,26 @@ impl Torrent {
             self.candidates.mark_self(remote);
             return Err(PeerFault::Ourselves);
         }
-        let twin = self.peers.iter().filter(|other| **other != key).any(|other| {
-            cx.conns.get(*other).and_then(|conn| conn.peer()).is_some_and(|peer| peer.id == handshake.peer_id)
-        });
+        let twin = self
+            .peers
+            .iter()
+            .filter(|other| **other != key)
+            .any(|other| {
+                cx.conns
+                    .get(*other)
+                    .and_then(|conn| conn.peer())
+                    .is_some_and(|peer| peer.id == handshake.peer_id)
+            });
         if twin {
             return Err(PeerFault::Duplicate);
         }
         let fast = handshake.reserved.has(Capability::Fast);
         let extended = handshake.reserved.has(Capability::ExtensionProtocol);
         let peer = Peer::new(handshake.peer_id, fast, extended, &self.layout, now);
-        let conn = cx.conns.get_mut(key).expect("the connection was there a line ago");
+        let conn = cx
+            .conns
+            .get_mut(key)
+            .expect("the connection was there a line ago");
         conn.phase = Phase::Traffic(Box::new(peer));
         conn.since = now;
         if incoming {
@@ -119,7 +165,10 @@ impl Torrent {
         }
         self.candidates.connected(remote, now);
         self.greet(cx, key);
-        cx.shared.timers.set_no_later(Timer::Choke(self.key), now + std::time::Duration::from_secs(1));
+        cx.shared.timers.set_no_later(
+            Timer::Choke(self.key),
+            now + std::time::Duration::from_secs(1),
+        );
         self.rearm(cx, key);
         Ok(())
     }
@@ -127,7 +176,9 @@ impl Torrent {
     /// What we say first: our pieces, then the extension handshake.
     fn greet(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
         let have = self.picker.have();
-        let Some(conn) = cx.conns.get_mut(key) else { return };
+        let Some(conn) = cx.conns.get_mut(key) else {
+            return;
+        };
         let Some(peer) = conn.peer() else { return };
         let (fast, extended) = (peer.fast, peer.extended);
         if fast && have.is_full() {
@@ -140,7 +191,12 @@ impl Torrent {
             conn.send(&Message::Bitfield(&bits));
         }
         if extended {
-            let listen_port = cx.shared.listeners.iter().map(|(_, addr)| addr.port()).find(|port| *port != 0);
+            let listen_port = cx
+                .shared
+                .listeners
+                .iter()
+                .map(|(_, addr)| addr.port())
+                .find(|port| *port != 0);
             let handshake = ExtendedHandshake {
                 client: Some(cx.shared.settings.client_name.clone()),
                 listen_port: if conn.incoming { None } else { listen_port },
@@ -151,7 +207,10 @@ impl Torrent {
                 ..ExtendedHandshake::default()
             };
             let payload = handshake.encode();
-            conn.send(&Message::Extended { id: 0, payload: &payload });
+            conn.send(&Message::Extended {
+                id: 0,
+                payload: &payload,
+            });
         }
         if fast && let core::net::IpAddr::V4(ip) = conn.remote.ip() {
             let swarm = self.metainfo.info_hashes.primary_swarm_key();
@@ -175,7 +234,9 @@ impl Torrent {
     pub(crate) fn forget(&mut self, cx: &mut Cx<'_>, key: ConnKey, why: CloseKind) {
         self.drop_receiving(cx, key);
         self.take_back_all(cx, key);
-        let Some(conn) = cx.conns.remove(key) else { return };
+        let Some(conn) = cx.conns.remove(key) else {
+            return;
+        };
         cx.shared.timers.clear(Timer::Conn(key));
         self.peers.retain(|other| *other != key);
         if conn.is_half_open() {
@@ -200,12 +261,20 @@ impl Torrent {
         why: CloseKind,
         fault: Option<PeerFault>,
     ) {
-        let Some(conn) = cx.conns.get(key) else { return };
+        let Some(conn) = cx.conns.get(key) else {
+            return;
+        };
         let remote = conn.remote;
         cx.out.push(Action::Close { conn: key });
         self.forget(cx, key, why);
         if let Some(fault) = fault {
-            cx.event(self.key, EventKind::PeerFault { addr: remote, fault });
+            cx.event(
+                self.key,
+                EventKind::PeerFault {
+                    addr: remote,
+                    fault,
+                },
+            );
         }
     }
 
@@ -218,7 +287,11 @@ impl Torrent {
     /// Never again: every connection of the address ends.
     pub(crate) fn ban(&mut self, cx: &mut Cx<'_>, ip: core::net::IpAddr) {
         self.candidates.ban(ip);
-        let of_ip = |key: &ConnKey| cx.conns.get(*key).is_some_and(|conn| conn.remote.ip() == ip);
+        let of_ip = |key: &ConnKey| {
+            cx.conns
+                .get(*key)
+                .is_some_and(|conn| conn.remote.ip() == ip)
+        };
         let banned: Vec<ConnKey> = self.peers.iter().copied().filter(of_ip).collect();
         for key in banned {
             let addr = cx.conns[key].remote;
@@ -232,7 +305,9 @@ impl Torrent {
         if !self.is_complete() {
             return;
         }
-        let Some(peer) = cx.conns.get(key).and_then(|conn| conn.peer()) else { return };
+        let Some(peer) = cx.conns.get(key).and_then(|conn| conn.peer()) else {
+            return;
+        };
         if peer.is_seed() || peer.upload_only {
             self.disconnect(cx, key, CloseKind::Useless, None);
         }

@@ -45,14 +45,18 @@ impl Torrent {
         let first = files.partition_point(|file| file.offset + file.len <= start);
         let touched = files[first..].iter().take_while(|file| file.offset < end);
         let numbered = touched.enumerate().filter(|(_, file)| file.len > 0);
-        numbered.map(|(at, _)| FileIndex((first + at) as u32)).collect()
+        numbered
+            .map(|(at, _)| FileIndex((first + at) as u32))
+            .collect()
     }
 
     /// HAVE to everyone who lacks the piece; interest in others may end.
     fn tell_have(&mut self, cx: &mut Cx<'_>, piece: PieceIndex) {
         for at in 0..self.peers.len() {
             let key = self.peers[at];
-            let Some(conn) = cx.conns.get_mut(key) else { continue };
+            let Some(conn) = cx.conns.get_mut(key) else {
+                continue;
+            };
             let Some(peer) = conn.peer() else { continue };
             if peer.have.has(piece) {
                 self.update_interest(cx, key);
@@ -101,7 +105,9 @@ impl Torrent {
 
     /// Sets the timer for a seeding time, and looks at the ratio.
     pub(crate) fn watch_goal(&mut self, cx: &mut Cx<'_>) {
-        let Some(since) = self.complete_since else { return };
+        let Some(since) = self.complete_since else {
+            return;
+        };
         if let Some(time) = self.options.goal.time {
             let done = Duration::from_secs(self.earlier.seeding_s);
             cx.timer(Timer::Goal(self.key), since + time.saturating_sub(done));
@@ -118,7 +124,9 @@ impl Torrent {
         let goal = self.options.goal;
         let ratio = totals.uploaded_bytes as f64 / self.layout.total_len() as f64;
         let by_ratio = goal.ratio.is_some_and(|goal| ratio >= goal);
-        let by_time = goal.time.is_some_and(|goal| self.seeding_time(cx.now) >= goal);
+        let by_time = goal
+            .time
+            .is_some_and(|goal| self.seeding_time(cx.now) >= goal);
         if by_ratio || by_time {
             cx.event(self.key, EventKind::GoalReached);
             self.pause(cx);
@@ -127,7 +135,9 @@ impl Torrent {
 
     /// Time spent complete in all runs.
     pub(crate) fn seeding_time(&self, now: Time) -> Duration {
-        let this = self.complete_since.map_or(Duration::ZERO, |since| now.since(since));
+        let this = self
+            .complete_since
+            .map_or(Duration::ZERO, |since| now.since(since));
         Duration::from_secs(self.earlier.seeding_s) + this
     }
 }

@@ -23,7 +23,14 @@ impl Torrent {
     pub(crate) fn open(&mut self, cx: &mut Cx<'_>) {
         self.life = Life::Opening;
         self.say_state(cx);
-        cx.disk(self.key, Job { torrent: self.key, kind: JobKind::Open }, DiskOp::Open);
+        cx.disk(
+            self.key,
+            Job {
+                torrent: self.key,
+                kind: JobKind::Open,
+            },
+            DiskOp::Open,
+        );
     }
 
     pub(crate) fn opened(&mut self, cx: &mut Cx<'_>, result: Result<Box<OpenReport>, DiskError>) {
@@ -40,7 +47,7 @@ impl Torrent {
             self.complete_told = true;
         }
         for addr in self.options.peers.clone() {
-            self.candidates.add(addr, PeerSource::User, cx.now);
+            self.learn(cx, addr, PeerSource::User);
         }
         if self.options.paused {
             self.life = Life::Paused;
@@ -63,6 +70,7 @@ impl Torrent {
             self.watch_goal(cx);
         }
         self.trackers.start(cx.now);
+        self.candidates.wake(cx.now);
         self.check_more(cx);
         self.say_state(cx);
         self.announce(cx);
@@ -122,7 +130,9 @@ impl Torrent {
                 cx.timer(Timer::DiskRetry(self.key), cx.now + DISK_RETRY);
                 self.say_state(cx);
             }
-            DiskErrorKind::Foreign | DiskErrorKind::Locked | DiskErrorKind::Io => self.fail(cx, error),
+            DiskErrorKind::Foreign | DiskErrorKind::Locked | DiskErrorKind::Io => {
+                self.fail(cx, error)
+            }
         }
     }
 
@@ -160,6 +170,8 @@ impl Torrent {
         cx.timer(Timer::Farewell(self.key), cx.now + FAREWELL);
         if was_open {
             self.sync_now(cx);
+        } else {
+            self.durable.settle();
         }
         self.close_when_saved(cx);
         self.announced_farewell();
@@ -195,13 +207,22 @@ impl Torrent {
         }
         self.apply_priorities();
         let wanted = self.wanted_files();
-        let opened = !matches!(self.life, Life::Opening | Life::Failed(_) | Life::Leaving(_));
+        let opened = !matches!(
+            self.life,
+            Life::Opening | Life::Failed(_) | Life::Leaving(_)
+        );
         if wanted != before && opened {
-            let job = Job { torrent: self.key, kind: JobKind::SetWanted };
+            let job = Job {
+                torrent: self.key,
+                kind: JobKind::SetWanted,
+            };
             cx.disk(self.key, job, DiskOp::SetWanted { wanted });
         }
-        if !self.picker.is_complete() {
-            self.complete_since = None;
+        if !self.picker.is_complete() && self.complete_since.is_some() {
+            self.count_seeding_time(cx);
+            // Peers that were of no use may be of some now.
+            self.candidates.wake(cx.now);
+            self.connect_due = true;
         }
         self.interest_changed(cx);
         self.note_completion(cx);
@@ -211,7 +232,11 @@ impl Torrent {
 
     pub(crate) fn set_sequential(&mut self, cx: &Cx<'_>, sequential: bool) {
         self.options.sequential = sequential;
-        let kind = if sequential { PickerKind::InOrder } else { cx.shared.settings.picker };
+        let kind = if sequential {
+            PickerKind::InOrder
+        } else {
+            cx.shared.settings.picker
+        };
         self.picker.set_kind(kind);
     }
 

@@ -9,8 +9,8 @@ use crate::engine::shared::Cx;
 use crate::fault::PeerFault;
 use crate::ids::ConnKey;
 use crate::limits::{
-    ALLOWED_FAST_MAX, CHOKED_REQUESTS_MAX, OUTGOING_BUFFER_MAX, REQUESTS_IN_QUEUE_MAX,
-    REQUEST_LEN_MAX, UNWANTED_BLOCKS_MAX,
+    ALLOWED_FAST_MAX, CHOKED_REQUESTS_MAX, OUTGOING_BUFFER_MAX, REQUEST_LEN_MAX,
+    REQUESTS_IN_QUEUE_MAX, UNWANTED_BLOCKS_MAX,
 };
 use crate::peer::{PeerRequest, ReceivingBlock};
 
@@ -42,16 +42,31 @@ impl Torrent {
         }
     }
 
-    fn message(&mut self, cx: &mut Cx<'_>, key: ConnKey, message: &Message<'_>) -> Result<(), PeerFault> {
+    fn message(
+        &mut self,
+        cx: &mut Cx<'_>,
+        key: ConnKey,
+        message: &Message<'_>,
+    ) -> Result<(), PeerFault> {
         let now = cx.now;
-        let Some(conn) = cx.conns.get_mut(key) else { return Ok(()) };
+        let Some(conn) = cx.conns.get_mut(key) else {
+            return Ok(());
+        };
         if conn.outgoing.message_bytes() > OUTGOING_BUFFER_MAX {
             return Err(PeerFault::RequestFlood);
         }
-        let Some(peer) = conn.peer_mut() else { return Ok(()) };
+        let Some(peer) = conn.peer_mut() else {
+            return Ok(());
+        };
         let first = std::mem::replace(&mut peer.bitfield_allowed, false);
         let fast = peer.fast;
-        let need_fast = || if fast { Ok(()) } else { Err(PeerFault::FastNotNegotiated) };
+        let need_fast = || {
+            if fast {
+                Ok(())
+            } else {
+                Err(PeerFault::FastNotNegotiated)
+            }
+        };
         match *message {
             Message::Choke => self.choked_us(cx, key),
             Message::Unchoke => {
@@ -109,7 +124,9 @@ impl Torrent {
             Message::AllowedFast(raw) => {
                 need_fast()?;
                 let piece = self.layout.piece(raw).ok_or(PeerFault::BadPieceIndex)?;
-                if peer.allowed_fast.len() < ALLOWED_FAST_MAX && !peer.allowed_fast.contains(&piece.0) {
+                if peer.allowed_fast.len() < ALLOWED_FAST_MAX
+                    && !peer.allowed_fast.contains(&piece.0)
+                {
                     peer.allowed_fast.push(piece.0);
                     self.fill(cx, key);
                 }
@@ -118,7 +135,10 @@ impl Torrent {
                 need_fast()?;
                 self.layout.piece(raw).ok_or(PeerFault::BadPieceIndex)?;
             }
-            Message::Extended { id: EXTENDED_HANDSHAKE, payload } => {
+            Message::Extended {
+                id: EXTENDED_HANDSHAKE,
+                payload,
+            } => {
                 // An extension handshake may come before the bitfield.
                 peer.bitfield_allowed = first;
                 self.extended_handshake(cx, key, payload);
@@ -134,7 +154,9 @@ impl Torrent {
 
     fn choked_us(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
         let now = cx.now;
-        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else { return };
+        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else {
+            return;
+        };
         peer.peer_choking = true;
         peer.window.on_choked();
         if peer.fast {
@@ -148,7 +170,9 @@ impl Torrent {
     }
 
     fn peer_has(&mut self, cx: &mut Cx<'_>, key: ConnKey, piece: PieceIndex) {
-        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else { return };
+        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else {
+            return;
+        };
         if !peer.have.insert(piece) {
             return;
         }
@@ -178,7 +202,9 @@ impl Torrent {
             return Err(PeerFault::LateBitfield);
         }
         self.picker.peer_joined(&have);
-        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else { return Ok(()) };
+        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else {
+            return Ok(());
+        };
         // What it joined with so far was nothing, so nothing has to be undone.
         peer.have = have;
         self.update_interest(cx, key);
@@ -195,9 +221,16 @@ impl Torrent {
         Ok(PeerRequest { piece, begin, len })
     }
 
-    fn take_request(&mut self, cx: &mut Cx<'_>, key: ConnKey, request: PeerRequest) -> Result<(), PeerFault> {
+    fn take_request(
+        &mut self,
+        cx: &mut Cx<'_>,
+        key: ConnKey,
+        request: PeerRequest,
+    ) -> Result<(), PeerFault> {
         let now = cx.now;
-        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else { return Ok(()) };
+        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else {
+            return Ok(());
+        };
         if peer.queue.len() >= REQUESTS_IN_QUEUE_MAX {
             return Err(PeerFault::RequestFlood);
         }
@@ -215,10 +248,14 @@ impl Torrent {
     }
 
     fn extended_handshake(&mut self, cx: &mut Cx<'_>, key: ConnKey, payload: &[u8]) {
-        let Some(conn) = cx.conns.get_mut(key) else { return };
+        let Some(conn) = cx.conns.get_mut(key) else {
+            return;
+        };
         let Some(peer) = conn.peer_mut() else { return };
         // A handshake that cannot be read tells nothing; it harms nobody either.
-        let Ok(handshake) = ExtendedHandshake::decode(payload) else { return };
+        let Ok(handshake) = ExtendedHandshake::decode(payload) else {
+            return;
+        };
         peer.client = handshake.client.or(peer.client.take());
         peer.reqq = handshake.reqq.or(peer.reqq);
         peer.listen_port = handshake.listen_port.or(peer.listen_port);
@@ -242,7 +279,9 @@ impl Torrent {
         self.layout.piece(piece).ok_or(PeerFault::BadPieceIndex)?;
         let block = self.layout.block_at(piece, begin, len);
         let may_download = self.is_running();
-        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else { return Ok(()) };
+        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else {
+            return Ok(());
+        };
         peer.bitfield_allowed = false;
         let asked = block.and_then(|block| peer.requests.take(block));
         if let Some(asked) = asked {
@@ -262,7 +301,11 @@ impl Torrent {
             may_download && (known || in_budget) && self.picker.is_block_missing(*block)
         });
         peer.receiving = Some(match wanted {
-            Some(block) => ReceivingBlock::Wanted { block, buf: cx.shared.pool.take(), asked: known },
+            Some(block) => ReceivingBlock::Wanted {
+                block,
+                buf: cx.shared.pool.take(),
+                asked: known,
+            },
             None => ReceivingBlock::Dropped,
         });
         Ok(())
@@ -270,7 +313,9 @@ impl Torrent {
 
     fn block_data(&mut self, cx: &mut Cx<'_>, key: ConnKey, data: &[u8]) {
         let (now, len) = (cx.now, data.len() as u64);
-        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else { return };
+        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else {
+            return;
+        };
         peer.downloaded += len;
         peer.downloaded_since_unchoke += len;
         peer.down.add(len, now);
@@ -285,8 +330,12 @@ impl Torrent {
     }
 
     fn block_end(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
-        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else { return };
-        let Some(ReceivingBlock::Wanted { block, buf, .. }) = peer.receiving.take() else { return };
+        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else {
+            return;
+        };
+        let Some(ReceivingBlock::Wanted { block, buf, .. }) = peer.receiving.take() else {
+            return;
+        };
         match self.picker.received(key, block) {
             crate::picker::Receipt::First { cancel, .. } => {
                 for other in cancel {
@@ -304,7 +353,9 @@ impl Torrent {
     /// A connection ends in the middle of a block: its bytes are lost, its
     /// place is free again.
     pub(crate) fn drop_receiving(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
-        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else { return };
+        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else {
+            return;
+        };
         if let Some(ReceivingBlock::Wanted { block, buf, asked }) = peer.receiving.take() {
             cx.shared.pool.give(buf);
             if asked {

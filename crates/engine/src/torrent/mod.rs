@@ -20,8 +20,8 @@ mod time_outs;
 mod upload;
 pub(crate) mod writing;
 
-use std::collections::HashMap;
 use core::net::IpAddr;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
@@ -135,10 +135,16 @@ impl Torrent {
     ) -> Self {
         let layout = metainfo.info.layout;
         let tiers = metainfo.trackers.iter().cloned();
-        let tiers: Vec<_> = tiers.chain(options.trackers.iter().map(|url| vec![url.clone()])).collect();
+        let tiers: Vec<_> = tiers
+            .chain(options.trackers.iter().map(|url| vec![url.clone()]))
+            .collect();
         let private = metainfo.info.private;
         let trackers = TrackerSet::new(&tiers, private, shared.announce_key, &mut shared.rng);
-        let kind = if options.sequential { PickerKind::InOrder } else { shared.settings.picker };
+        let kind = if options.sequential {
+            PickerKind::InOrder
+        } else {
+            shared.settings.picker
+        };
         let mut file_priorities = options.priorities.clone();
         file_priorities.resize(metainfo.info.files.len(), Priority::Normal);
         let limits = options.limits;
@@ -148,7 +154,7 @@ impl Torrent {
             life: Life::Opening,
             told: None,
             disk_waits: None,
-            picker: Picker::new(layout, kind, shared.rng.next_u64()),
+            picker: Picker::new(layout, kind),
             store: PieceStore::default(),
             picked: Vec::new(),
             check: Check::default(),
@@ -206,7 +212,10 @@ impl Torrent {
 
     /// Which files are wanted, for storage.
     pub(crate) fn wanted_files(&self) -> Vec<bool> {
-        self.file_priorities.iter().map(|priority| *priority != Priority::Skip).collect()
+        self.file_priorities
+            .iter()
+            .map(|priority| *priority != Priority::Skip)
+            .collect()
     }
 
     pub(crate) fn take_rechoke_due(&mut self) -> bool {

@@ -49,8 +49,18 @@ impl Durable {
 
     /// Takes over the pieces that the record on disk names.
     pub(crate) fn opened(&mut self, recorded: &Bitfield) {
-        *self = Self { sync_out: self.sync_out, save_out: self.save_out, ..Self::new(recorded.len()) };
+        *self = Self {
+            sync_out: self.sync_out,
+            save_out: self.save_out,
+            ..Self::new(recorded.len())
+        };
         self.synced = recorded.clone();
+    }
+
+    /// Gives up on what is not recorded: the storage was never opened, or failed.
+    pub(crate) fn settle(&mut self) {
+        self.waiting.clear();
+        self.stale = false;
     }
 
     fn is_settled(&self) -> bool {
@@ -66,14 +76,18 @@ impl Torrent {
         if self.durable.waiting_bytes >= SYNC_BYTES {
             self.sync_now(cx);
         } else {
-            cx.shared.timers.set_no_later(Timer::Sync(self.key), cx.now + SYNC_INTERVAL);
+            cx.shared
+                .timers
+                .set_no_later(Timer::Sync(self.key), cx.now + SYNC_INTERVAL);
         }
     }
 
     /// Something that the record holds changed, but nothing that hurries.
     pub(crate) fn save_soon(&mut self, cx: &mut Cx<'_>) {
         self.durable.stale = true;
-        cx.shared.timers.set_no_later(Timer::Sync(self.key), cx.now + SAVE_DELAY);
+        cx.shared
+            .timers
+            .set_no_later(Timer::Sync(self.key), cx.now + SAVE_DELAY);
     }
 
     /// Syncs what waits, or saves the record if nothing does.
@@ -87,7 +101,14 @@ impl Torrent {
         let pieces = std::mem::take(&mut self.durable.waiting);
         self.durable.waiting_bytes = 0;
         self.durable.sync_out = true;
-        cx.disk(self.key, Job { torrent: self.key, kind: JobKind::Sync(pieces) }, DiskOp::Sync);
+        cx.disk(
+            self.key,
+            Job {
+                torrent: self.key,
+                kind: JobKind::Sync(pieces),
+            },
+            DiskOp::Sync,
+        );
     }
 
     fn save_now(&mut self, cx: &mut Cx<'_>) {
@@ -97,7 +118,10 @@ impl Torrent {
             pieces: self.durable.synced.clone(),
             totals: self.record_totals(cx.now),
         };
-        let job = Job { torrent: self.key, kind: JobKind::Save };
+        let job = Job {
+            torrent: self.key,
+            kind: JobKind::Save,
+        };
         cx.disk(self.key, job, DiskOp::SaveRecord(Box::new(snapshot)));
     }
 
@@ -129,13 +153,15 @@ impl Torrent {
         match result {
             Err(error) => self.record_failed(cx, error),
             Ok(()) if matches!(self.life, Life::Leaving(_)) => {
-                if !self.durable.waiting.is_empty() {
+                if !self.durable.waiting.is_empty() || self.durable.stale {
                     self.sync_now(cx);
                 }
                 self.close_when_saved(cx);
             }
             Ok(()) if !self.durable.waiting.is_empty() => {
-                cx.shared.timers.set_no_later(Timer::Sync(self.key), cx.now + SYNC_INTERVAL);
+                cx.shared
+                    .timers
+                    .set_no_later(Timer::Sync(self.key), cx.now + SYNC_INTERVAL);
             }
             Ok(()) => {}
         }
@@ -156,10 +182,19 @@ impl Torrent {
     /// The last job of a leaving torrent, once the record is safe.
     pub(crate) fn close_when_saved(&mut self, cx: &mut Cx<'_>) {
         let settled = self.durable.is_settled();
-        let Life::Leaving(leaving) = &mut self.life else { return };
+        let Life::Leaving(leaving) = &mut self.life else {
+            return;
+        };
         if settled && !leaving.close_asked {
             leaving.close_asked = true;
-            cx.disk(self.key, Job { torrent: self.key, kind: JobKind::Close }, DiskOp::Close);
+            cx.disk(
+                self.key,
+                Job {
+                    torrent: self.key,
+                    kind: JobKind::Close,
+                },
+                DiskOp::Close,
+            );
         }
     }
 
@@ -171,7 +206,9 @@ impl Torrent {
 
     /// Totals of this and all earlier runs.
     pub(crate) fn record_totals(&self, now: crate::Time) -> RecordTotals {
-        let seeding = self.complete_since.map_or(Duration::ZERO, |since| now.since(since));
+        let seeding = self
+            .complete_since
+            .map_or(Duration::ZERO, |since| now.since(since));
         RecordTotals {
             downloaded_bytes: self.earlier.downloaded_bytes + self.totals.downloaded,
             uploaded_bytes: self.earlier.uploaded_bytes + self.totals.uploaded,

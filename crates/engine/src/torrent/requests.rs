@@ -27,25 +27,40 @@ impl Torrent {
         }
         let committed = cx.shared.block_bytes_committed();
         let budget = cx.shared.settings.piece_budget_bytes;
-        let Some(conn) = cx.conns.get_mut(key) else { return };
-        let Phase::Traffic(peer) = &mut conn.phase else { return };
+        let Some(conn) = cx.conns.get_mut(key) else {
+            return;
+        };
+        let Phase::Traffic(peer) = &mut conn.phase else {
+            return;
+        };
         if !peer.am_interested || (peer.peer_choking && peer.allowed_fast.is_empty()) {
             return;
         }
         let reqq = peer.reqq.unwrap_or(REQQ_DEFAULT).max(1) as usize;
-        let depth = peer.window.depth(cx.now, reqq).min(REQUESTS_OUTSTANDING_MAX);
+        let depth = peer
+            .window
+            .depth(cx.now, reqq)
+            .min(REQUESTS_OUTSTANDING_MAX);
         let in_budget = budget.saturating_sub(committed) / u64::from(BLOCK_LEN);
         // A peer without a request keeps one even over the budget: what is in
         // memory may wait for just the block that it has.
         let floor = usize::from(peer.requests.is_empty());
-        let free = depth.saturating_sub(peer.requests.len()).min((in_budget as usize).max(floor));
+        let free = depth
+            .saturating_sub(peer.requests.len())
+            .min((in_budget as usize).max(floor));
         if free == 0 {
             return;
         }
         let mut blocks: Vec<Block> = std::mem::take(&mut self.picked);
         blocks.clear();
-        let restricted = peer.peer_choking.then(|| allowed(peer, self.layout.piece_count()));
-        let fast_bytes = peer.down.rate(cx.now).saturating_mul(WHOLE_PIECE_S).min(WHOLE_PIECE_BYTES_MAX);
+        let restricted = peer
+            .peer_choking
+            .then(|| allowed(peer, self.layout.piece_count()));
+        let fast_bytes = peer
+            .down
+            .rate(cx.now)
+            .saturating_mul(WHOLE_PIECE_S)
+            .min(WHOLE_PIECE_BYTES_MAX);
         let pick_peer = PickPeer {
             conn: key,
             have: restricted.as_ref().unwrap_or(&peer.have),
@@ -53,17 +68,23 @@ impl Torrent {
             snubbed: peer.window.is_snubbed(),
         };
         let may_start = committed < budget;
-        self.picker.pick(&pick_peer, free, may_start, &mut blocks);
+        self.picker
+            .pick(&pick_peer, free, may_start, &mut cx.shared.rng, &mut blocks);
         let idle = peer.requests.is_empty() && blocks.is_empty();
         if idle && cx.shared.settings.endgame && self.picker.endgame() {
-            blocks.extend(self.picker.pick_duplicate(&pick_peer));
+            blocks.extend(self.picker.pick_duplicate(&pick_peer, &mut cx.shared.rng));
         }
         for &block in &blocks {
             let len = self.layout.block_len(block);
             peer.requests.push(block, cx.now);
             cx.shared.asked_bytes += u64::from(len);
             conn.outgoing.push_message(|buf| {
-                Message::Request { piece: block.piece.0, begin: block.begin(), len }.encode(buf);
+                Message::Request {
+                    piece: block.piece.0,
+                    begin: block.begin(),
+                    len,
+                }
+                .encode(buf);
             });
         }
         let asked = !blocks.is_empty();
@@ -84,7 +105,9 @@ impl Torrent {
 
     /// Takes back everything that was asked of a peer.
     pub(crate) fn take_back_all(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
-        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else { return };
+        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else {
+            return;
+        };
         let mut any = false;
         for asked in peer.requests.drain() {
             any = true;
@@ -98,7 +121,9 @@ impl Torrent {
 
     /// Takes back all but the oldest request of a peer that does not deliver.
     pub(crate) fn take_back_most(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
-        let Some(conn) = cx.conns.get_mut(key) else { return };
+        let Some(conn) = cx.conns.get_mut(key) else {
+            return;
+        };
         let Some(peer) = conn.peer_mut() else { return };
         let all: Vec<_> = peer.requests.drain().collect();
         let mut kept = false;
@@ -123,8 +148,12 @@ impl Torrent {
 
     /// Takes one request back: its peer will not answer it.
     pub(crate) fn take_back(&mut self, cx: &mut Cx<'_>, key: ConnKey, block: Block) -> bool {
-        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else { return false };
-        let Some(asked) = peer.requests.take(block) else { return false };
+        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else {
+            return false;
+        };
+        let Some(asked) = peer.requests.take(block) else {
+            return false;
+        };
         cx.shared.asked_bytes -= u64::from(self.layout.block_len(block));
         if !asked.cancelled {
             self.picker.released(key, block);
@@ -135,7 +164,9 @@ impl Torrent {
 
     /// Tells a peer that a block came from elsewhere.
     pub(crate) fn cancel(&mut self, cx: &mut Cx<'_>, key: ConnKey, block: Block) {
-        let Some(conn) = cx.conns.get_mut(key) else { return };
+        let Some(conn) = cx.conns.get_mut(key) else {
+            return;
+        };
         let Some(peer) = conn.peer_mut() else { return };
         if !peer.requests.cancel(block) {
             return;
@@ -145,7 +176,11 @@ impl Torrent {
             peer.requests.take(block);
             cx.shared.asked_bytes -= u64::from(len);
         }
-        conn.send(&Message::Cancel { piece: block.piece.0, begin: block.begin(), len });
+        conn.send(&Message::Cancel {
+            piece: block.piece.0,
+            begin: block.begin(),
+            len,
+        });
         cx.want_write(key);
         self.refill_due = true;
     }
@@ -153,7 +188,9 @@ impl Torrent {
     /// Looks again whether we want something of a peer, and tells it.
     pub(crate) fn update_interest(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
         let running = self.is_running();
-        let Some(conn) = cx.conns.get_mut(key) else { return };
+        let Some(conn) = cx.conns.get_mut(key) else {
+            return;
+        };
         let Some(peer) = conn.peer_mut() else { return };
         let interested = running && self.picker.interesting(&peer.have);
         if interested == peer.am_interested {
@@ -163,7 +200,11 @@ impl Torrent {
         if !interested {
             peer.idle_since = cx.now;
         }
-        conn.send(if interested { &Message::Interested } else { &Message::NotInterested });
+        conn.send(if interested {
+            &Message::Interested
+        } else {
+            &Message::NotInterested
+        });
         cx.want_write(key);
         self.rearm(cx, key);
     }
@@ -177,7 +218,9 @@ impl Torrent {
 
     /// Sets the timer of a connection to its next time-out.
     pub(crate) fn rearm(&self, cx: &mut Cx<'_>, key: ConnKey) {
-        let Some(conn) = cx.conns.get(key) else { return };
+        let Some(conn) = cx.conns.get(key) else {
+            return;
+        };
         let at = super::time_outs::next(conn);
         cx.shared.timers.set_no_later(Timer::Conn(key), at);
     }

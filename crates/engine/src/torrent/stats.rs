@@ -62,8 +62,15 @@ impl Torrent {
                 let end = start + u64::from(self.layout.piece_len(PieceIndex(piece)));
                 end.min(span.end) - start.max(span.start)
             };
-            let had = self.layout.pieces_of(span.clone()).filter(|&piece| self.have().has(PieceIndex(piece)));
-            FileStats { bytes: file.len, have_bytes: had.map(overlap).sum(), priority }
+            let had = self
+                .layout
+                .pieces_of(span.clone())
+                .filter(|&piece| self.have().has(PieceIndex(piece)));
+            FileStats {
+                bytes: file.len,
+                have_bytes: had.map(overlap).sum(),
+                priority,
+            }
         });
         stats.collect()
     }
@@ -75,7 +82,11 @@ impl Torrent {
         });
         let stats = connected.map(|(conn, peer)| PeerStats {
             addr: conn.remote,
-            client: peer.client.clone().or_else(|| client_name(&peer.id)).unwrap_or_else(|| "unknown".to_owned()),
+            client: peer
+                .client
+                .clone()
+                .or_else(|| client_name(&peer.id))
+                .unwrap_or_else(|| "unknown".to_owned()),
             incoming: conn.incoming,
             download_bytes_per_s: peer.down.rate(now),
             upload_bytes_per_s: peer.up.rate(now),

@@ -47,9 +47,19 @@ struct Progress {
 #[derive(Debug)]
 pub(crate) enum StoreJob {
     /// Write these blocks; with a hasher, hash them too.
-    Write { first: u32, blocks: Vec<BlockBuf>, hasher: Option<Box<PieceHasher>>, last: bool },
+    Write {
+        first: u32,
+        blocks: Vec<BlockBuf>,
+        hasher: Option<Box<PieceHasher>>,
+        last: bool,
+    },
     /// Read these blocks back and hash them.
-    HashBack { first: u32, count: u32, hasher: Box<PieceHasher>, last: bool },
+    HashBack {
+        first: u32,
+        count: u32,
+        hasher: Box<PieceHasher>,
+        last: bool,
+    },
 }
 
 /// All started pieces of a torrent.
@@ -63,17 +73,22 @@ impl PieceStore {
     /// Keeps a received block. Gives the buffer back if the block is there already.
     pub(crate) fn put(&mut self, layout: &Layout, block: Block, buf: BlockBuf) -> Option<BlockBuf> {
         let attempts = &mut self.attempts;
-        let progress = self.pieces.entry(block.piece.0).or_insert_with(|| Progress {
-            attempt: {
-                *attempts += 1;
-                *attempts
-            },
-            slots: (0..layout.block_count(block.piece)).map(|_| Slot::Missing).collect(),
-            hashed: 0,
-            hasher: None,
-            checkpoint: None,
-            busy: false,
-        });
+        let progress = self
+            .pieces
+            .entry(block.piece.0)
+            .or_insert_with(|| Progress {
+                attempt: {
+                    *attempts += 1;
+                    *attempts
+                },
+                slots: (0..layout.block_count(block.piece))
+                    .map(|_| Slot::Missing)
+                    .collect(),
+                hashed: 0,
+                hasher: None,
+                checkpoint: None,
+                busy: false,
+            });
         let slot = &mut progress.slots[block.index as usize];
         if matches!(slot, Slot::Missing) {
             *slot = Slot::Buffered(buf);
@@ -91,7 +106,9 @@ impl PieceStore {
         if progress.busy {
             return None;
         }
-        let job = progress.in_order_job(spill).or_else(|| progress.hash_back_job());
+        let job = progress
+            .in_order_job(spill)
+            .or_else(|| progress.hash_back_job());
         let job = job.or_else(|| if spill { progress.spill_job() } else { None })?;
         progress.busy = true;
         Some(job)
@@ -111,7 +128,9 @@ impl PieceStore {
         count: u32,
         hasher: Option<Box<PieceHasher>>,
     ) {
-        let Some(progress) = self.pieces.get_mut(&piece.0) else { return };
+        let Some(progress) = self.pieces.get_mut(&piece.0) else {
+            return;
+        };
         progress.busy = false;
         for slot in &mut progress.slots[first as usize..(first + count) as usize] {
             *slot = Slot::OnDisk;
@@ -131,7 +150,9 @@ impl PieceStore {
         count: u32,
         hasher: Option<Box<PieceHasher>>,
     ) {
-        let Some(progress) = self.pieces.get_mut(&piece.0) else { return };
+        let Some(progress) = self.pieces.get_mut(&piece.0) else {
+            return;
+        };
         progress.busy = false;
         progress.hashed = first + count;
         progress.hasher = hasher;
@@ -140,7 +161,9 @@ impl PieceStore {
 
     /// A job failed: its blocks wait in memory again, as before it.
     pub(crate) fn job_failed(&mut self, piece: PieceIndex, first: u32, blocks: Vec<BlockBuf>) {
-        let Some(progress) = self.pieces.get_mut(&piece.0) else { return };
+        let Some(progress) = self.pieces.get_mut(&piece.0) else {
+            return;
+        };
         progress.busy = false;
         for (slot, buf) in progress.slots[first as usize..].iter_mut().zip(blocks) {
             *slot = Slot::Buffered(buf);
@@ -178,15 +201,22 @@ impl PieceStore {
 impl Progress {
     fn run_len(&self, from: u32, is_member: impl Fn(&Slot) -> bool) -> u32 {
         let slots = &self.slots[from as usize..];
-        slots.iter().take(RUN_BLOCKS_MAX as usize).take_while(|slot| is_member(slot)).count() as u32
+        slots
+            .iter()
+            .take(RUN_BLOCKS_MAX as usize)
+            .take_while(|slot| is_member(slot))
+            .count() as u32
     }
 
     fn take_blocks(&mut self, first: u32, count: u32) -> Vec<BlockBuf> {
         let slots = &mut self.slots[first as usize..(first + count) as usize];
-        let taken = slots.iter_mut().filter_map(|slot| match std::mem::replace(slot, Slot::Writing) {
-            Slot::Buffered(buf) => Some(buf),
-            _ => None,
-        });
+        let taken =
+            slots
+                .iter_mut()
+                .filter_map(|slot| match std::mem::replace(slot, Slot::Writing) {
+                    Slot::Buffered(buf) => Some(buf),
+                    _ => None,
+                });
         taken.collect()
     }
 
@@ -205,7 +235,12 @@ impl Progress {
             return None;
         }
         let hasher = Some(self.take_hasher());
-        Some(StoreJob::Write { first, blocks: self.take_blocks(first, run), hasher, last })
+        Some(StoreJob::Write {
+            first,
+            blocks: self.take_blocks(first, run),
+            hasher,
+            last,
+        })
     }
 
     fn hash_back_job(&mut self) -> Option<StoreJob> {
@@ -215,13 +250,26 @@ impl Progress {
             return None;
         }
         let last = first + count == self.slots.len() as u32;
-        Some(StoreJob::HashBack { first, count, hasher: self.take_hasher(), last })
+        Some(StoreJob::HashBack {
+            first,
+            count,
+            hasher: self.take_hasher(),
+            last,
+        })
     }
 
     fn spill_job(&mut self) -> Option<StoreJob> {
-        let first = self.slots.iter().position(|slot| matches!(slot, Slot::Buffered(_)))? as u32;
+        let first = self
+            .slots
+            .iter()
+            .position(|slot| matches!(slot, Slot::Buffered(_)))? as u32;
         let run = self.run_len(first, |slot| matches!(slot, Slot::Buffered(_)));
-        Some(StoreJob::Write { first, blocks: self.take_blocks(first, run), hasher: None, last: false })
+        Some(StoreJob::Write {
+            first,
+            blocks: self.take_blocks(first, run),
+            hasher: None,
+            last: false,
+        })
     }
 }
 
@@ -234,7 +282,10 @@ mod tests {
     }
 
     fn block(index: u32) -> Block {
-        Block { piece: PieceIndex(0), index }
+        Block {
+            piece: PieceIndex(0),
+            index,
+        }
     }
 
     fn put(store: &mut PieceStore, pool: &mut BlockPool, layout: &Layout, index: u32) {
@@ -243,31 +294,47 @@ mod tests {
 
     #[test]
     fn a_small_piece_goes_whole_and_only_then() {
-        let (mut store, mut pool, layout) = (PieceStore::default(), BlockPool::default(), layout(3));
+        let (mut store, mut pool, layout) =
+            (PieceStore::default(), BlockPool::default(), layout(3));
         put(&mut store, &mut pool, &layout, 2);
         put(&mut store, &mut pool, &layout, 0);
         assert!(store.next_job(PieceIndex(0), false).is_none());
         put(&mut store, &mut pool, &layout, 1);
-        let Some(StoreJob::Write { first: 0, blocks, hasher: Some(_), last: true }) =
-            store.next_job(PieceIndex(0), false)
+        let Some(StoreJob::Write {
+            first: 0,
+            blocks,
+            hasher: Some(_),
+            last: true,
+        }) = store.next_job(PieceIndex(0), false)
         else {
             panic!("a whole piece");
         };
         assert_eq!(blocks.len(), 3);
-        assert!(store.next_job(PieceIndex(0), true).is_none(), "one job at a time");
-        assert!(store.put(&layout, block(1), pool.take()).is_some(), "a duplicate comes back");
+        assert!(
+            store.next_job(PieceIndex(0), true).is_none(),
+            "one job at a time"
+        );
+        assert!(
+            store.put(&layout, block(1), pool.take()).is_some(),
+            "a duplicate comes back"
+        );
     }
 
     #[test]
     fn a_large_piece_goes_in_runs_in_order() {
-        let (mut store, mut pool, layout) = (PieceStore::default(), BlockPool::default(), layout(100));
+        let (mut store, mut pool, layout) =
+            (PieceStore::default(), BlockPool::default(), layout(100));
         for index in 0..15 {
             put(&mut store, &mut pool, &layout, index);
             assert!(store.next_job(PieceIndex(0), false).is_none());
         }
         put(&mut store, &mut pool, &layout, 15);
-        let Some(StoreJob::Write { first: 0, blocks, hasher, last: false }) =
-            store.next_job(PieceIndex(0), false)
+        let Some(StoreJob::Write {
+            first: 0,
+            blocks,
+            hasher,
+            last: false,
+        }) = store.next_job(PieceIndex(0), false)
         else {
             panic!("a run");
         };
@@ -275,23 +342,38 @@ mod tests {
         for index in 17..99 {
             put(&mut store, &mut pool, &layout, index);
         }
-        assert!(store.next_job(PieceIndex(0), false).is_none(), "block 16 is missing");
-        let Some(StoreJob::Write { first: 17, blocks, hasher: None, last: false }) =
-            store.next_job(PieceIndex(0), true)
+        assert!(
+            store.next_job(PieceIndex(0), false).is_none(),
+            "block 16 is missing"
+        );
+        let Some(StoreJob::Write {
+            first: 17,
+            blocks,
+            hasher: None,
+            last: false,
+        }) = store.next_job(PieceIndex(0), true)
         else {
             panic!("a spill");
         };
         assert_eq!(blocks.len() as u32, RUN_BLOCKS_MAX);
         store.written(PieceIndex(0), 17, blocks.len() as u32, None);
         put(&mut store, &mut pool, &layout, 16);
-        let Some(StoreJob::Write { first: 16, blocks, hasher: Some(hasher), .. }) =
-            store.next_job(PieceIndex(0), true)
+        let Some(StoreJob::Write {
+            first: 16,
+            blocks,
+            hasher: Some(hasher),
+            ..
+        }) = store.next_job(PieceIndex(0), true)
         else {
             panic!("the next in order");
         };
         store.written(PieceIndex(0), 16, blocks.len() as u32, Some(hasher));
-        let Some(StoreJob::HashBack { first: 17, count: RUN_BLOCKS_MAX, last: false, .. }) =
-            store.next_job(PieceIndex(0), false)
+        let Some(StoreJob::HashBack {
+            first: 17,
+            count: RUN_BLOCKS_MAX,
+            last: false,
+            ..
+        }) = store.next_job(PieceIndex(0), false)
         else {
             panic!("the spilled run is read back");
         };
@@ -299,7 +381,8 @@ mod tests {
 
     #[test]
     fn a_failed_job_waits_in_memory_and_is_tried_again() {
-        let (mut store, mut pool, layout) = (PieceStore::default(), BlockPool::default(), layout(2));
+        let (mut store, mut pool, layout) =
+            (PieceStore::default(), BlockPool::default(), layout(2));
         put(&mut store, &mut pool, &layout, 0);
         put(&mut store, &mut pool, &layout, 1);
         let Some(StoreJob::Write { blocks, .. }) = store.next_job(PieceIndex(0), false) else {
@@ -308,7 +391,11 @@ mod tests {
         store.job_failed(PieceIndex(0), 0, blocks);
         assert!(matches!(
             store.next_job(PieceIndex(0), false),
-            Some(StoreJob::Write { first: 0, last: true, .. })
+            Some(StoreJob::Write {
+                first: 0,
+                last: true,
+                ..
+            })
         ));
     }
 }

@@ -39,18 +39,23 @@ impl Torrent {
     /// Does what is due on a connection in traffic, and sets its next time-out.
     pub(crate) fn look_at(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
         let now = cx.now;
-        let Some(conn) = cx.conns.get_mut(key) else { return };
+        let Some(conn) = cx.conns.get_mut(key) else {
+            return;
+        };
         if now >= conn.last_received + IDLE_TIMEOUT {
             return self.disconnect(cx, key, CloseKind::Idle, Some(PeerFault::Idle));
         }
         if now >= conn.last_sent + KEEPALIVE_INTERVAL {
             conn.last_sent = now;
             if conn.outgoing.is_empty() {
-                conn.outgoing.push_message(|buf| buf.extend_from_slice(&KEEP_ALIVE));
+                conn.outgoing
+                    .push_message(|buf| buf.extend_from_slice(&KEEP_ALIVE));
                 cx.want_write(key);
             }
         }
-        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else { return };
+        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else {
+            return;
+        };
         if let Some(at) = peer.choked_us_at {
             if now >= at + CHOKE_ANSWERS && !peer.requests.is_empty() {
                 self.take_back_all(cx, key);
@@ -62,7 +67,9 @@ impl Torrent {
             self.rechoke_due = true;
             self.take_back_most(cx, key);
         }
-        let Some(conn) = cx.conns.get(key) else { return };
+        let Some(conn) = cx.conns.get(key) else {
+            return;
+        };
         // At least a little later than now: a look must never find itself due again at once.
         let at = next(conn).max(now + Duration::from_millis(100));
         cx.timer(crate::engine::timers::Timer::Conn(key), at);

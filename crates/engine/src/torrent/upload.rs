@@ -25,21 +25,31 @@ impl Torrent {
     /// Queues blocks for a peer as far as its queue has room and they are in memory.
     pub(crate) fn serve(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
         loop {
-            let Some(conn) = cx.conns.get_mut(key) else { return };
+            let Some(conn) = cx.conns.get_mut(key) else {
+                return;
+            };
             let queued = conn.outgoing.block_bytes() as u64;
             let Some(peer) = conn.peer_mut() else { return };
             let room = (peer.up.rate(cx.now) / 2).clamp(QUEUED_BYTES_MIN, QUEUED_BYTES_MAX);
-            let Some(request) = peer.queue.front() else { break };
+            let Some(request) = peer.queue.front() else {
+                break;
+            };
             if queued >= room {
                 break;
             }
-            let Some((head, tail)) = self.block_bytes(cx, key, request) else { break };
-            let conn = cx.conns.get_mut(key).expect("the connection was there a line ago");
+            let Some((head, tail)) = self.block_bytes(cx, key, request) else {
+                break;
+            };
+            let conn = cx
+                .conns
+                .get_mut(key)
+                .expect("the connection was there a line ago");
             if let Some(peer) = conn.peer_mut() {
                 peer.queue.pop();
             }
             let PeerRequest { piece, begin, len } = request;
-            conn.outgoing.push_message(|buf| encode_piece_header(piece, begin, len, buf));
+            conn.outgoing
+                .push_message(|buf| encode_piece_header(piece, begin, len, buf));
             conn.outgoing.push_block(head);
             if let Some(tail) = tail {
                 conn.outgoing.push_block(tail);
@@ -76,8 +86,19 @@ impl Torrent {
             Lookup::Loading => None,
             Lookup::Miss => {
                 let len = run.len(&self.layout);
-                let op = DiskOp::Read { piece: run.piece, begin: run.begin(), len };
-                cx.disk(self.key, Job { torrent: self.key, kind: JobKind::Read(run) }, op);
+                let op = DiskOp::Read {
+                    piece: run.piece,
+                    begin: run.begin(),
+                    len,
+                };
+                cx.disk(
+                    self.key,
+                    Job {
+                        torrent: self.key,
+                        kind: JobKind::Read(run),
+                    },
+                    op,
+                );
                 None
             }
         }
@@ -85,9 +106,12 @@ impl Torrent {
 
     /// Starts the reads of runs that will be needed soon.
     fn read_ahead(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
-        let Some(peer) = cx.conns.get(key).and_then(|conn| conn.peer()) else { return };
+        let Some(peer) = cx.conns.get(key).and_then(|conn| conn.peer()) else {
+            return;
+        };
         let ahead = peer.queue.ahead().take(READ_AHEAD_REQUESTS);
-        let runs = ahead.map(|request| RunKey::of(self.key, PieceIndex(request.piece), request.begin));
+        let runs =
+            ahead.map(|request| RunKey::of(self.key, PieceIndex(request.piece), request.begin));
         let mut runs: smallvec::SmallVec<[RunKey; READ_AHEAD_REQUESTS]> = runs.collect();
         runs.dedup();
         for run in runs {
@@ -96,7 +120,12 @@ impl Torrent {
     }
 
     /// A read ended: those who waited are served.
-    pub(crate) fn read_done(&mut self, cx: &mut Cx<'_>, run: RunKey, result: Result<Bytes, DiskError>) {
+    pub(crate) fn read_done(
+        &mut self,
+        cx: &mut Cx<'_>,
+        run: RunKey,
+        result: Result<Bytes, DiskError>,
+    ) {
         match result {
             Ok(data) => {
                 let budget = cx.shared.settings.read_cache_bytes;
@@ -114,7 +143,9 @@ impl Torrent {
     /// A peer asks for a block. The request was found to be in range.
     pub(crate) fn requested(&mut self, cx: &mut Cx<'_>, key: ConnKey, request: PeerRequest) {
         let has = self.have().has(PieceIndex(request.piece)) && self.is_running();
-        let Some(conn) = cx.conns.get_mut(key) else { return };
+        let Some(conn) = cx.conns.get_mut(key) else {
+            return;
+        };
         let Some(peer) = conn.peer_mut() else { return };
         let served = !peer.am_choking || peer.allowed_to_it.contains(&request.piece);
         if has && served {
@@ -129,8 +160,15 @@ impl Torrent {
     }
 
     /// A peer no longer wants a block. With BEP 6 it hears that it will not come.
-    pub(crate) fn request_cancelled(&mut self, cx: &mut Cx<'_>, key: ConnKey, request: PeerRequest) {
-        let Some(conn) = cx.conns.get_mut(key) else { return };
+    pub(crate) fn request_cancelled(
+        &mut self,
+        cx: &mut Cx<'_>,
+        key: ConnKey,
+        request: PeerRequest,
+    ) {
+        let Some(conn) = cx.conns.get_mut(key) else {
+            return;
+        };
         let Some(peer) = conn.peer_mut() else { return };
         if peer.queue.cancel(request) && peer.fast {
             let PeerRequest { piece, begin, len } = request;
@@ -141,7 +179,9 @@ impl Torrent {
 
     /// Forgets a peer's requests because it is choked or wants nothing any more.
     pub(crate) fn drop_requests(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
-        let Some(conn) = cx.conns.get_mut(key) else { return };
+        let Some(conn) = cx.conns.get_mut(key) else {
+            return;
+        };
         let Some(peer) = conn.peer_mut() else { return };
         let allowed = std::mem::take(&mut peer.allowed_to_it);
         let gone = peer.queue.take(|request| !allowed.contains(&request.piece));
@@ -161,7 +201,11 @@ impl Torrent {
             self.save_soon(cx);
             self.goal_check(cx);
         }
-        let waits = cx.conns.get(key).and_then(|conn| conn.peer()).is_some_and(|peer| !peer.queue.is_empty());
+        let waits = cx
+            .conns
+            .get(key)
+            .and_then(|conn| conn.peer())
+            .is_some_and(|peer| !peer.queue.is_empty());
         if waits {
             self.serve(cx, key);
         }

@@ -54,12 +54,27 @@ impl Torrent {
         if self.disk_waits.is_some() {
             return;
         }
-        let Some(job) = self.store.next_job(piece, spill) else { return };
-        let attempt = self.store.attempt(piece).expect("a piece with a job is started");
+        let Some(job) = self.store.next_job(piece, spill) else {
+            return;
+        };
+        let attempt = self
+            .store
+            .attempt(piece)
+            .expect("a piece with a job is started");
         let expected = |last: bool| last.then(|| self.metainfo.info.expected_hash(piece));
         let (kind, op) = match job {
-            StoreJob::Write { first, blocks, hasher, last } => (
-                JobKind::Write(Run { piece, first, count: blocks.len() as u32, attempt }),
+            StoreJob::Write {
+                first,
+                blocks,
+                hasher,
+                last,
+            } => (
+                JobKind::Write(Run {
+                    piece,
+                    first,
+                    count: blocks.len() as u32,
+                    attempt,
+                }),
                 DiskOp::Write {
                     piece,
                     begin: first * BLOCK_LEN,
@@ -68,14 +83,40 @@ impl Torrent {
                     expected: expected(last),
                 },
             ),
-            StoreJob::HashBack { first, count, hasher, last } => {
+            StoreJob::HashBack {
+                first,
+                count,
+                hasher,
+                last,
+            } => {
                 let begin = first * BLOCK_LEN;
                 let len = (count * BLOCK_LEN).min(self.layout.piece_len(piece) - begin);
-                let op = DiskOp::HashBack { piece, begin, len, hasher, expected: expected(last) };
-                (JobKind::HashBack(Run { piece, first, count, attempt }), op)
+                let op = DiskOp::HashBack {
+                    piece,
+                    begin,
+                    len,
+                    hasher,
+                    expected: expected(last),
+                };
+                (
+                    JobKind::HashBack(Run {
+                        piece,
+                        first,
+                        count,
+                        attempt,
+                    }),
+                    op,
+                )
             }
         };
-        cx.disk(self.key, Job { torrent: self.key, kind }, op);
+        cx.disk(
+            self.key,
+            Job {
+                torrent: self.key,
+                kind,
+            },
+            op,
+        );
     }
 
     /// A write ended.
@@ -126,7 +167,8 @@ impl Torrent {
         }
         match outcome {
             Ok(PieceVerdict::Unfinished) => {
-                self.store.hashed_back(run.piece, run.first, run.count, hasher);
+                self.store
+                    .hashed_back(run.piece, run.first, run.count, hasher);
                 let spill = self.memory_is_short(cx);
                 self.write_next(cx, run.piece, spill);
             }
@@ -151,7 +193,9 @@ impl Torrent {
     fn accept(&mut self, cx: &mut Cx<'_>, run: Run, blocks: &[BlockBuf], proof: &PieceProof) {
         if let Some(suspects) = self.suspects.remove(&run.piece.0) {
             for (block, ip, digest) in suspects {
-                let Some(right) = block.checked_sub(run.first).and_then(|at| blocks.get(at as usize))
+                let Some(right) = block
+                    .checked_sub(run.first)
+                    .and_then(|at| blocks.get(at as usize))
                 else {
                     continue;
                 };
@@ -167,11 +211,19 @@ impl Torrent {
     /// each sent is remembered until the piece is right.
     fn reject(&mut self, cx: &mut Cx<'_>, run: Run, blocks: &[BlockBuf]) {
         let digests = blocks.iter().map(|buf| Sha1Hash::of(buf.bytes()));
-        let digests = digests.enumerate().map(|(at, digest)| (run.first + at as u32, digest)).collect();
+        let digests = digests
+            .enumerate()
+            .map(|(at, digest)| (run.first + at as u32, digest))
+            .collect();
         self.piece_was_wrong(cx, run.piece, digests);
     }
 
-    fn piece_was_wrong(&mut self, cx: &mut Cx<'_>, piece: PieceIndex, digests: Vec<(u32, Sha1Hash)>) {
+    fn piece_was_wrong(
+        &mut self,
+        cx: &mut Cx<'_>,
+        piece: PieceIndex,
+        digests: Vec<(u32, Sha1Hash)>,
+    ) {
         self.store.forget(piece, &mut cx.shared.pool);
         self.totals.wasted += u64::from(self.layout.piece_len(piece));
         cx.event(self.key, EventKind::PieceFailed(piece));
