@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::error::{Attempt, error, failed};
+use super::error::{Attempt, error, failed, foreign};
 use super::handles::HandlePool;
 use super::lock::Lock;
 use super::map::{FileMap, Span};
@@ -67,8 +67,10 @@ pub(super) fn open(
                 .collect(),
         ),
     };
-    torrent.finish_moves(record.is_some())?;
-    let found = find_files(&torrent.root, spec)?;
+    let found = match torrent.finish_moves(record.is_some())? {
+        true => find_files(&torrent.root, spec)?,
+        false => found,
+    };
     let report = report(&torrent, &found, record.as_ref());
     check_space(&torrent, &found, &report)?;
     // With a record, or with nothing there, there is nobody's data to spare.
@@ -89,14 +91,19 @@ pub(super) fn open(
     Ok((torrent, report))
 }
 
-/// Refuses paths that lead elsewhere, and two files in one place.
+/// Refuses paths that lead elsewhere or to our own records, and two files in
+/// one place.
 fn check_paths(spec: &StorageSpec) -> Result<(), DiskError> {
     let mut seen: HashSet<&Path> = HashSet::with_capacity(spec.files.len());
     for file in spec.files.iter().filter(|file| !file.padding) {
         check_path(&file.path)
             .map_err(|invalid| error(DiskErrorKind::Foreign, invalid.to_string()))?;
+        let path = spec.dir.join(&file.path);
+        if spec.state_dir != spec.dir && path.starts_with(&spec.state_dir) {
+            let what = "is where resume records are kept: the torrent needs another name";
+            return Err(foreign(&path, what));
+        }
         if !seen.insert(&file.path) {
-            let path = spec.dir.join(&file.path);
             let message = format!("two files of the torrent would be {}", path.display());
             return Err(error(DiskErrorKind::Foreign, message));
         }

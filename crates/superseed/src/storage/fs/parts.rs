@@ -156,7 +156,7 @@ impl Parts {
                 let (file, _) = root.create(&self.name)?;
                 let start = file
                     .set_len(0)
-                    .and_then(|()| file.set_len(self.data_start()))
+                    .and_then(|()| file.set_len(self.len()))
                     .and_then(|()| file.write_all_at(&self.head, 0));
                 start.map_err(|error| self.failed(Attempt::Write, root, &error))?;
                 let file = Arc::new(file);
@@ -277,8 +277,11 @@ impl Parts {
         }
     }
 
-    fn data_start(&self) -> u64 {
-        data_start(self.shares.len())
+    /// The length of the file: all shares, as holes until they are written.
+    fn len(&self) -> u64 {
+        self.shares
+            .last()
+            .map_or(0, |last| last.at + (last.bytes.end - last.bytes.start))
     }
 
     fn failed(&self, attempt: Attempt, root: &Root, error: &std::io::Error) -> DiskError {

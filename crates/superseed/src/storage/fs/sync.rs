@@ -70,7 +70,7 @@ impl FileTorrent {
             .unwrap_or_else(PoisonError::into_inner);
         if !*has_record {
             let pieces = Bitfield::new(self.spec.layout.piece_count());
-            let record = self.snapshot(pieces, RecordTotals::default())?;
+            let record = self.snapshot(pieces, RecordTotals::default());
             self.record.save(&record, &self.spec)?;
             *has_record = true;
         }
@@ -91,7 +91,7 @@ impl FileTorrent {
             Err(error) if error.kind != DiskErrorKind::ReadOnly => return Err(error),
             _ => {}
         }
-        let record = self.snapshot(snapshot.pieces.clone(), snapshot.totals)?;
+        let record = self.snapshot(snapshot.pieces.clone(), snapshot.totals);
         self.record.save(&record, &self.spec)
     }
 
@@ -99,7 +99,7 @@ impl FileTorrent {
     ///
     /// A file that changed although nothing was written to it was changed by
     /// somebody else: its mark is left out, so that it is checked next time.
-    fn snapshot(&self, pieces: Bitfield, totals: RecordTotals) -> Result<Record, DiskError> {
+    fn snapshot(&self, pieces: Bitfield, totals: RecordTotals) -> Record {
         let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
         for (file, entry) in self.spec.files.iter().enumerate() {
             if entry.padding {
@@ -107,21 +107,20 @@ impl FileTorrent {
             }
             let state = &self.files[file];
             let touched = state.touched.swap(false, Ordering::AcqRel);
-            let now = self
-                .root
-                .stat(&entry.path)?
-                .map(|stat| FileMark::from(&stat));
+            // What cannot be looked at is not vouched for.
+            let stat = self.root.stat(&entry.path).ok().flatten();
+            let now = stat.as_ref().map(FileMark::from);
             if touched || marks[file] == now {
                 marks[file] = now;
             } else {
                 marks[file] = None;
             }
         }
-        Ok(Record {
+        Record {
             pieces,
             totals,
             files: marks.clone(),
             parts: self.parts.mark(),
-        })
+        }
     }
 }

@@ -21,12 +21,13 @@ impl FileTorrent {
             if self.spec.files[file].padding {
                 continue;
             }
-            let had = self.files[file].wanted.swap(wants, Ordering::AcqRel);
+            let had = self.files[file].wanted.load(Ordering::Acquire);
             if wants && !had {
                 self.begin(file)?;
             } else if had && !wants && self.root.stat(&self.spec.files[file].path)?.is_none() {
                 self.files[file].in_parts.store(true, Ordering::Release);
             }
+            self.files[file].wanted.store(wants, Ordering::Release);
         }
         Ok(())
     }
@@ -79,8 +80,8 @@ impl FileTorrent {
                 while at < share.bytes.end {
                     let mut bytes = vec![0; (share.bytes.end - at).min(MOVE_LEN) as usize];
                     if !self.parts.read(&self.root, file, at, &mut bytes)? {
-                        // The part file ends before the share does: the rest
-                        // was never written.
+                        // Somebody cut the part file; the record's mark of it
+                        // tells, and the piece is checked.
                         break;
                     }
                     os::write_all_at(&open, &mut [IoSlice::new(&bytes)], at)
@@ -103,11 +104,14 @@ impl FileTorrent {
     ///
     /// Only a record makes sure that such a file is ours to write to; without
     /// one the part file's bytes are given up and fetched again.
-    pub(super) fn finish_moves(&self, files_are_ours: bool) -> Result<(), DiskError> {
+    /// Tells whether there was anything to do.
+    pub(super) fn finish_moves(&self, files_are_ours: bool) -> Result<bool, DiskError> {
+        let mut moved = false;
         for (file, state) in self.files.iter().enumerate() {
             if state.in_parts.load(Ordering::Acquire) || self.parts.present(file).is_empty() {
                 continue;
             }
+            moved = true;
             let is_missing = self.root.stat(&self.spec.files[file].path)?.is_none();
             let done = if files_are_ours || is_missing {
                 self.leave_parts(file)
@@ -120,6 +124,6 @@ impl FileTorrent {
                 _ => {}
             }
         }
-        Ok(())
+        Ok(moved)
     }
 }
