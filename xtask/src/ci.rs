@@ -16,11 +16,22 @@ const STEPS: &[Step] = &[
     ("tidy", || tidy::run(&crate::root())),
     ("fmt", || process::cargo(&["fmt", "--all", "--check"])),
     ("clippy", || {
-        process::cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
+        process::cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ])
     }),
-    ("docs", || process::cargo(&["doc", "--workspace", "--no-deps"])),
+    ("docs", || {
+        process::cargo(&["doc", "--workspace", "--no-deps"])
+    }),
     ("tests", || process::cargo(&["test", "--workspace"])),
-    ("bench", || process::cargo(&["run", "--release", "--", "bench"])),
+    ("bench", || {
+        process::cargo(&["run", "--release", "--", "bench"])
+    }),
     ("conformance", conformance_if_there),
     ("interop", || interop::run(&["--install"])),
 ];
@@ -42,6 +53,9 @@ fn conformance_if_there() -> Result<()> {
     if dir.is_dir() {
         return conformance::run(&dir);
     }
-    println!("{} is not there: skipped", Path::new("../shared/torrents").display());
+    println!(
+        "{} is not there: skipped",
+        Path::new("../shared/torrents").display()
+    );
     Ok(())
 }

@@ -41,12 +41,16 @@ fn run(args: &[String]) -> Result<()> {
             let sim = ["run", "--release", "--package", "superseed-sim", "--"];
             process::cargo(&[&sim, rest].concat())
         }
-        _ => bail!("usage: cargo xtask ci | tidy | conformance DIR | interop [--install] [FILTER] | sim [ARGS]"),
+        _ => bail!(
+            "usage: cargo xtask ci | tidy | conformance DIR | interop [--install] [FILTER] | sim [ARGS]"
+        ),
     }
 }
 
 /// The top of the work tree.
 fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().expect("xtask lies in the work tree").to_owned()
+    here.parent()
+        .expect("xtask lies in the work tree")
+        .to_owned()
 }

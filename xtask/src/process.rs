@@ -15,7 +15,9 @@ pub fn cargo(args: &[&str]) -> Result<()> {
 /// Runs a command and fails if it fails.
 pub fn run(command: &mut Command) -> Result<()> {
     let line = describe(command);
-    let status = command.status().with_context(|| format!("cannot start {line}"))?;
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start {line}"))?;
     ensure!(status.success(), "{line}: {status}");
     Ok(())
 }
@@ -23,5 +25,8 @@ pub fn run(command: &mut Command) -> Result<()> {
 /// A command as one would type it.
 pub fn describe(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+    words
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect::<Vec<_>>()
+        .join(" ")
 }

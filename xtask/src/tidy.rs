@@ -42,23 +42,35 @@ pub fn run(root: &Path) -> Result<()> {
     let mut offences = Vec::new();
     for path in rust_files(root)? {
         let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        let shown = path.strip_prefix(root).unwrap_or(&path).display().to_string();
+        let shown = path
+            .strip_prefix(root)
+            .unwrap_or(&path)
+            .display()
+            .to_string();
         check_file(&shown, &text, &mut offences);
     }
     for krate in ["proto", "engine"] {
         let manifest = root.join(format!("crates/{krate}/Cargo.toml"));
         let text = fs::read_to_string(&manifest)?;
         for dependency in ["tokio", "mio", "socket2", "rustix", "getrandom", "std-"] {
-            let declared = text.lines().any(|line| line.starts_with(&format!("{dependency} ")));
+            let declared = text
+                .lines()
+                .any(|line| line.starts_with(&format!("{dependency} ")));
             if declared {
-                offences.push(format!("crates/{krate}/Cargo.toml: depends on {dependency}"));
+                offences.push(format!(
+                    "crates/{krate}/Cargo.toml: depends on {dependency}"
+                ));
             }
         }
     }
     for offence in &offences {
         eprintln!("{offence}");
     }
-    ensure!(offences.is_empty(), "{} offences against STYLE.md", offences.len());
+    ensure!(
+        offences.is_empty(),
+        "{} offences against STYLE.md",
+        offences.len()
+    );
     Ok(())
 }
 
@@ -66,7 +78,10 @@ fn rust_files(dir: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
         if path.is_dir() && !name.starts_with('.') && name != "target" {
             files.extend(rust_files(&path)?);
         } else if name.ends_with(".rs") {
@@ -82,29 +97,42 @@ fn is_test(shown: &str) -> bool {
 
 /// The part of a file before its unit tests.
 fn without_tests(text: &str) -> &str {
-    text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(text)
+    text.split("#[cfg(test)]\nmod tests {")
+        .next()
+        .unwrap_or(text)
 }
 
 fn check_file(shown: &str, text: &str, offences: &mut Vec<String>) {
     if !is_test(shown) {
         let lines = text.lines().count();
         if lines > LINES_MAX {
-            offences.push(format!("{shown}: {lines} lines; split it by concern before {LINES_MAX}"));
+            offences.push(format!(
+                "{shown}: {lines} lines; split it by concern before {LINES_MAX}"
+            ));
         }
         if !text.starts_with("//!") {
             offences.push(format!("{shown}: does not open with //! and what it owns"));
         }
     }
     for (number, line) in text.lines().enumerate() {
-        for leftover in LEFTOVERS.iter().filter(|leftover| line.contains(**leftover)) {
+        for leftover in LEFTOVERS
+            .iter()
+            .filter(|leftover| line.contains(**leftover))
+        {
             offences.push(format!("{shown}:{}: {leftover}", number + 1));
         }
     }
     if SANS_IO.iter().any(|dir| shown.starts_with(dir)) && !is_test(shown) {
         for (number, line) in without_tests(text).lines().enumerate() {
             let code = line.split("//").next().unwrap_or_default();
-            for banned in SANS_IO_BANNED.iter().filter(|banned| code.contains(**banned)) {
-                offences.push(format!("{shown}:{}: {banned} in a sans-IO crate", number + 1));
+            for banned in SANS_IO_BANNED
+                .iter()
+                .filter(|banned| code.contains(**banned))
+            {
+                offences.push(format!(
+                    "{shown}:{}: {banned} in a sans-IO crate",
+                    number + 1
+                ));
             }
         }
     }
@@ -130,11 +158,26 @@ mod tests {
             "use mio::Poll;",
         ] {
             let text = format!("//! A module.\n{line}\n");
-            assert!(!offences("crates/engine/src/x.rs", &text).is_empty(), "{line}");
-            assert!(!offences("crates/proto/src/x.rs", &text).is_empty(), "{line}");
-            assert!(offences("crates/superseed/src/x.rs", &text).is_empty(), "{line}");
+            assert!(
+                !offences("crates/engine/src/x.rs", &text).is_empty(),
+                "{line}"
+            );
+            assert!(
+                !offences("crates/proto/src/x.rs", &text).is_empty(),
+                "{line}"
+            );
+            assert!(
+                offences("crates/superseed/src/x.rs", &text).is_empty(),
+                "{line}"
+            );
         }
-        assert!(offences("crates/engine/src/x.rs", "//! Talks of tokio.\n// and std::fs\n").is_empty());
+        assert!(
+            offences(
+                "crates/engine/src/x.rs",
+                "//! Talks of tokio.\n// and std::fs\n"
+            )
+            .is_empty()
+        );
     }
 
     #[test]
