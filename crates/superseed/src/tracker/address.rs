@@ -42,16 +42,34 @@ mod tests {
     use super::*;
 
     fn entered_as(source: &str, claimed: &str) -> String {
-        entered(source.parse().unwrap(), claimed.parse().ok(), 7000).ip().to_string()
+        entered(source.parse().unwrap(), claimed.parse().ok(), 7000)
+            .ip()
+            .to_string()
     }
 
     #[test]
     fn a_claimed_address_counts_from_private_networks_only() {
-        for source in ["127.0.0.1", "192.168.1.2", "10.1.1.1", "169.254.0.9", "::1", "fd00::1"] {
-            assert_eq!(entered_as(source, "198.51.100.7"), "198.51.100.7", "{source}");
+        for source in [
+            "127.0.0.1",
+            "192.168.1.2",
+            "10.1.1.1",
+            "169.254.0.9",
+            "::1",
+            "fd00::1",
+        ] {
+            assert_eq!(
+                entered_as(source, "198.51.100.7"),
+                "198.51.100.7",
+                "{source}"
+            );
             assert_eq!(entered_as(source, "2001:db8::7"), "2001:db8::7", "{source}");
         }
-        for source in ["198.51.100.1", "2001:db8::1", "100.64.0.1", "::ffff:198.51.100.1"] {
+        for source in [
+            "198.51.100.1",
+            "2001:db8::1",
+            "100.64.0.1",
+            "::ffff:198.51.100.1",
+        ] {
             let canonical = source.trim_start_matches("::ffff:");
             assert_eq!(entered_as(source, "198.51.100.7"), canonical);
         }
@@ -59,8 +77,19 @@ mod tests {
 
     #[test]
     fn a_claimed_address_where_no_peer_can_be_is_not_heeded() {
-        for claimed in ["0.0.0.0", "::", "224.0.0.1", "ff02::1", "255.255.255.255", "127.0.0.1"] {
-            assert_eq!(entered_as("192.168.1.2", claimed), "192.168.1.2", "{claimed}");
+        for claimed in [
+            "0.0.0.0",
+            "::",
+            "224.0.0.1",
+            "ff02::1",
+            "255.255.255.255",
+            "127.0.0.1",
+        ] {
+            assert_eq!(
+                entered_as("192.168.1.2", claimed),
+                "192.168.1.2",
+                "{claimed}"
+            );
         }
         assert_eq!(entered_as("127.0.0.1", "127.0.0.2"), "127.0.0.2");
     }

@@ -12,7 +12,9 @@ use superseed_proto::tracker::udp::CONNECTION_ID_ACCEPTED;
 const SLOTS_AFTER: u64 = 2;
 /// The length of a slot. An id that was made at the end of its slot is
 /// accepted for the two minutes that BEP 15 asks for, another for longer.
-const SLOT: Duration = CONNECTION_ID_ACCEPTED.checked_div(SLOTS_AFTER as u32).expect("two slots");
+const SLOT: Duration = CONNECTION_ID_ACCEPTED
+    .checked_div(SLOTS_AFTER as u32)
+    .expect("two slots");
 
 /// Makes connection ids and knows them again.
 pub(super) struct ConnectionIds {
@@ -49,7 +51,9 @@ impl ConnectionIds {
             .chain_update(ip.octets())
             .chain_update(slot.to_be_bytes())
             .finalize();
-        let (head, _) = digest.split_first_chunk().expect("a SHA-1 hash has 20 bytes");
+        let (head, _) = digest
+            .split_first_chunk()
+            .expect("a SHA-1 hash has 20 bytes");
         u64::from_be_bytes(*head)
     }
 }

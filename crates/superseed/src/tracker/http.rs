@@ -38,7 +38,9 @@ pub(super) struct Connections {
 impl Connections {
     /// All places free.
     pub(super) fn new() -> Self {
-        Self { places: Arc::new(Semaphore::new(HTTP_CONNECTIONS_MAX)) }
+        Self {
+            places: Arc::new(Semaphore::new(HTTP_CONNECTIONS_MAX)),
+        }
     }
 
     fn enter(&self) -> Option<OwnedSemaphorePermit> {
@@ -72,7 +74,10 @@ pub(super) async fn serve(listener: TcpListener, service: Arc<Service>, connecti
 /// The client went away before it was accepted; that says nothing of others.
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    )
 }
 
 /// One connection from its first byte to its last.
@@ -110,16 +115,24 @@ fn respond(request: &Request<Incoming>, from: IpAddr, service: &Service) -> Resp
         (&Method::GET, "/scrape") => (StatusCode::OK, scrape(query, service)),
         (_, "/announce" | "/scrape") => {
             service.count(Fault::Invalid);
-            (StatusCode::METHOD_NOT_ALLOWED, encode_failure("trackers are asked with GET"))
+            (
+                StatusCode::METHOD_NOT_ALLOWED,
+                encode_failure("trackers are asked with GET"),
+            )
         }
         _ => {
             service.count(Fault::Invalid);
-            (StatusCode::NOT_FOUND, encode_failure("this tracker answers at /announce and /scrape"))
+            (
+                StatusCode::NOT_FOUND,
+                encode_failure("this tracker answers at /announce and /scrape"),
+            )
         }
     };
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     response
 }
 
@@ -135,7 +148,10 @@ fn announce(query: &[u8], from: IpAddr, service: &Service) -> Vec<u8> {
         V4 => &[V4, V6],
         V6 => &[V6, V4],
     };
-    let carriage = Carriage { families, peers_max: NUMWANT_MAX };
+    let carriage = Carriage {
+        families,
+        peers_max: NUMWANT_MAX,
+    };
     match service.announce(&query.announce, from, carriage) {
         Ok(response) => encode_announce(&response, query.form),
         Err(refusal) => encode_failure(&refusal.to_string()),
@@ -157,3 +173,6 @@ fn scrape(query: &[u8], service: &Service) -> Vec<u8> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

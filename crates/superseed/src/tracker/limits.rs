@@ -49,6 +49,10 @@ pub struct SwarmLimits {
 
 impl Default for SwarmLimits {
     fn default() -> Self {
-        Self { swarms_max: 50_000, peers_per_swarm_max: 50_000, peers_max: 500_000 }
+        Self {
+            swarms_max: 50_000,
+            peers_per_swarm_max: 50_000,
+            peers_max: 500_000,
+        }
     }
 }

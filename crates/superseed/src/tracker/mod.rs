@@ -148,7 +148,12 @@ impl Tracker {
                 });
             })
             .map_err(system("no thread"))?;
-        Ok(Self { addrs, service, running: Some(running), thread: Some(thread) })
+        Ok(Self {
+            addrs,
+            service,
+            running: Some(running),
+            thread: Some(thread),
+        })
     }
 
     /// The bound addresses with their actual ports, in the order of the
@@ -199,7 +204,9 @@ impl Drop for Tracker {
 
 impl std::fmt::Debug for Tracker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tracker").field("addrs", &self.addrs).finish_non_exhaustive()
+        f.debug_struct("Tracker")
+            .field("addrs", &self.addrs)
+            .finish_non_exhaustive()
     }
 }
 

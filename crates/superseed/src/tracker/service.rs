@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use superseed_proto::SwarmKey;
 use superseed_proto::tracker::{AddressFamily, AnnounceRequest, AnnounceResponse, ScrapeStats};
 
+use super::TrackerConfig;
 use super::address;
 use super::limits::{NUMWANT_DEFAULT, NUMWANT_MAX};
 use super::stats::{Refusals, Stats};
 use super::swarms::{Announce, Swarms, SwarmsFull};
-use super::TrackerConfig;
 
 /// How many intervals a peer may be silent: one announce may get lost.
 const SILENT_INTERVALS_MAX: u32 = 2;
@@ -117,10 +117,13 @@ impl Service {
             numwant: numwant.min(NUMWANT_MAX).min(carriage.peers_max) as usize,
             families: carriage.families,
         };
-        let answer = state.swarms.announce(&announce, now).map_err(|SwarmsFull| {
-            state.refusals.swarms += 1;
-            Refusal::SwarmsFull
-        })?;
+        let answer = state
+            .swarms
+            .announce(&announce, now)
+            .map_err(|SwarmsFull| {
+                state.refusals.swarms += 1;
+                Refusal::SwarmsFull
+            })?;
         state.announces += 1;
         state.refusals.peers += u64::from(answer.unlisted);
         let warning = "this tracker has no room for another peer, and others are not told of you";
@@ -141,7 +144,10 @@ impl Service {
     pub(super) fn scrape(&self, swarms: &[SwarmKey]) -> Vec<ScrapeStats> {
         let mut state = self.state();
         state.scrapes += 1;
-        swarms.iter().map(|&swarm| state.swarms.scrape(swarm)).collect()
+        swarms
+            .iter()
+            .map(|&swarm| state.swarms.scrape(swarm))
+            .collect()
     }
 
     /// Counts what a transport did not hand on.

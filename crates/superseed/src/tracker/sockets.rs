@@ -23,9 +23,9 @@ impl Sockets {
         if addrs.is_empty() {
             return Self::bind_default();
         }
-        let bound = addrs.iter().map(|&addr| {
-            Self::bind_one(addr).map_err(|error| failure(addr, error))
-        });
+        let bound = addrs
+            .iter()
+            .map(|&addr| Self::bind_one(addr).map_err(|error| failure(addr, error)));
         bound.collect()
     }
 
@@ -41,12 +41,20 @@ impl Sockets {
                 Err(error) => return Err(failure(addr, error)),
             }
         }
-        if bound.is_empty() { Err(TrackerError::NoAddress) } else { Ok(bound) }
+        if bound.is_empty() {
+            Err(TrackerError::NoAddress)
+        } else {
+            Ok(bound)
+        }
     }
 
     fn bind_one(addr: SocketAddr) -> io::Result<Self> {
         let pair = bind_pair(addr)?;
-        Ok(Self { addr: pair.addr, tcp: pair.tcp.into(), udp: pair.udp.into() })
+        Ok(Self {
+            addr: pair.addr,
+            tcp: pair.tcp.into(),
+            udp: pair.udp.into(),
+        })
     }
 }
 

@@ -44,7 +44,14 @@ pub struct Refusals {
 impl Refusals {
     /// All of them.
     pub fn total(&self) -> u64 {
-        let Self { invalid, connection_ids, connections, timeouts, swarms, peers } = *self;
+        let Self {
+            invalid,
+            connection_ids,
+            connections,
+            timeouts,
+            swarms,
+            peers,
+        } = *self;
         invalid + connection_ids + connections + timeouts + swarms + peers
     }
 }

@@ -96,8 +96,8 @@ impl Swarms {
             return Err(SwarmsFull);
         }
         let swarm = self.swarms.entry(announce.swarm).or_default();
-        let may_enter = self.peers < self.limits.peers_max
-            && swarm.len() < self.limits.peers_per_swarm_max;
+        let may_enter =
+            self.peers < self.limits.peers_max && swarm.len() < self.limits.peers_per_swarm_max;
         let change = swarm.enter(announce, now + self.lifetime, may_enter);
         match change {
             Change::Entered => {
@@ -117,7 +117,10 @@ impl Swarms {
 
     /// What is known of a swarm; nothing of an unknown one.
     pub(super) fn scrape(&self, swarm: SwarmKey) -> ScrapeStats {
-        self.swarms.get(&swarm).map(Swarm::stats).unwrap_or_default()
+        self.swarms
+            .get(&swarm)
+            .map(Swarm::stats)
+            .unwrap_or_default()
     }
 
     /// Forgets peers that were silent for their lifetime, and swarms that had
@@ -158,7 +161,10 @@ impl Swarms {
         let gone = swarm.leave(announce.addr);
         self.peers -= gone.peers;
         self.seeds -= gone.seeds;
-        Answer { stats: swarm.stats(), ..Answer::default() }
+        Answer {
+            stats: swarm.stats(),
+            ..Answer::default()
+        }
     }
 }
 

@@ -34,7 +34,9 @@ pub(super) async fn serve(socket: UdpSocket, service: Arc<Service>, ids: Arc<Con
     loop {
         match socket.recv_from(&mut buf).await {
             Ok((len, from)) => {
-                let Some(answer) = answer(&buf[..len], from.ip(), &service, &ids) else { continue };
+                let Some(answer) = answer(&buf[..len], from.ip(), &service, &ids) else {
+                    continue;
+                };
                 reply(&socket, &answer, from).await;
             }
             // Some systems report here that an earlier answer met a closed port.
@@ -56,7 +58,12 @@ async fn reply(socket: &UdpSocket, answer: &[u8], to: SocketAddr) {
 }
 
 /// The answer to a datagram, if it deserves one.
-fn answer(datagram: &[u8], from: IpAddr, service: &Service, ids: &ConnectionIds) -> Option<Vec<u8>> {
+fn answer(
+    datagram: &[u8],
+    from: IpAddr,
+    service: &Service,
+    ids: &ConnectionIds,
+) -> Option<Vec<u8>> {
     let now = service.now();
     let family = AddressFamily::of(from);
     let Ok(request) = Request::decode(datagram) else {
@@ -64,10 +71,16 @@ fn answer(datagram: &[u8], from: IpAddr, service: &Service, ids: &ConnectionIds)
         return None;
     };
     let response = match request {
-        Request::Connect { transaction_id } => {
-            Response::Connect { transaction_id, connection_id: ids.issue(from, now) }
-        }
-        Request::Announce { connection_id, transaction_id, announce, .. } => {
+        Request::Connect { transaction_id } => Response::Connect {
+            transaction_id,
+            connection_id: ids.issue(from, now),
+        },
+        Request::Announce {
+            connection_id,
+            transaction_id,
+            announce,
+            ..
+        } => {
             if !knows(ids, connection_id, from, now, service) {
                 return None;
             }
@@ -79,14 +92,24 @@ fn answer(datagram: &[u8], from: IpAddr, service: &Service, ids: &ConnectionIds)
                     complete: response.complete.unwrap_or_default(),
                     peers: response.peers.into_iter().map(|peer| peer.addr).collect(),
                 },
-                Err(refusal) => Response::Error { transaction_id, message: refusal.to_string() },
+                Err(refusal) => Response::Error {
+                    transaction_id,
+                    message: refusal.to_string(),
+                },
             }
         }
-        Request::Scrape { connection_id, transaction_id, swarms } => {
+        Request::Scrape {
+            connection_id,
+            transaction_id,
+            swarms,
+        } => {
             if !knows(ids, connection_id, from, now, service) {
                 return None;
             }
-            Response::Scrape { transaction_id, stats: service.scrape(&swarms) }
+            Response::Scrape {
+                transaction_id,
+                stats: service.scrape(&swarms),
+            }
         }
     };
     Some(response.encode(family))
@@ -105,7 +128,13 @@ fn knows(ids: &ConnectionIds, id: u64, from: IpAddr, now: Duration, service: &Se
 /// An answer has room for the asker's own family only.
 fn carriage(family: AddressFamily) -> Carriage {
     match family {
-        V4 => Carriage { families: &[V4], peers_max: NUMWANT_MAX },
-        V6 => Carriage { families: &[V6], peers_max: PEERS_V6_MAX },
+        V4 => Carriage {
+            families: &[V4],
+            peers_max: NUMWANT_MAX,
+        },
+        V6 => Carriage {
+            families: &[V6],
+            peers_max: PEERS_V6_MAX,
+        },
     }
 }

@@ -18,7 +18,11 @@ pub(super) struct Draw<'a, R> {
 impl<'a, R: Rng> Draw<'a, R> {
     /// Begins to draw.
     pub(super) fn new(count: usize, rng: &'a mut R) -> Self {
-        Self { left: count, moved: HashMap::new(), rng }
+        Self {
+            left: count,
+            moved: HashMap::new(),
+            rng,
+        }
     }
 }
 
@@ -69,6 +73,9 @@ mod tests {
             }
         }
         // 3,000 each are expected; the standard deviation is 46.
-        assert!(often.iter().all(|times| (2_750..3_250).contains(times)), "{often:?}");
+        assert!(
+            often.iter().all(|times| (2_750..3_250).contains(times)),
+            "{often:?}"
+        );
     }
 }

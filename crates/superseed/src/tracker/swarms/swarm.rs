@@ -110,8 +110,15 @@ impl Swarm {
         use superseed_proto::tracker::Event::Completed;
 
         self.expires = self.expires.max(expires);
-        let pool = Pool { family: AddressFamily::of(announce.addr.ip()), complete: announce.complete };
-        let entry = Entry { addr: announce.addr, peer_id: announce.peer_id, expires };
+        let pool = Pool {
+            family: AddressFamily::of(announce.addr.ip()),
+            complete: announce.complete,
+        };
+        let entry = Entry {
+            addr: announce.addr,
+            peer_id: announce.peer_id,
+            expires,
+        };
         let change = match self.places.get(&announce.addr).copied() {
             Some(place) if place.pool == pool => {
                 self.pools[pool.index()][place.at as usize] = entry;
@@ -119,7 +126,11 @@ impl Swarm {
             }
             Some(place) => {
                 self.remove(place);
-                if pool.complete { Change::BecameSeed } else { Change::BecameLeecher }
+                if pool.complete {
+                    Change::BecameSeed
+                } else {
+                    Change::BecameLeecher
+                }
             }
             None if may_enter => Change::Entered,
             None => return Change::NoRoom,
@@ -133,9 +144,14 @@ impl Swarm {
 
     /// Removes a peer, if it is there.
     pub(super) fn leave(&mut self, addr: SocketAddr) -> Gone {
-        let Some(place) = self.places.get(&addr).copied() else { return Gone::default() };
+        let Some(place) = self.places.get(&addr).copied() else {
+            return Gone::default();
+        };
         self.remove(place);
-        Gone { peers: 1, seeds: usize::from(place.pool.complete) }
+        Gone {
+            peers: 1,
+            seeds: usize::from(place.pool.complete),
+        }
     }
 
     /// Draws peers for one that announces, from its first family as long as
@@ -148,19 +164,32 @@ impl Swarm {
     ) -> Vec<TrackerPeer> {
         let mut drawn = Vec::new();
         for &family in announce.families {
-            let leechers = &self.pools[Pool { family, complete: false }.index()][..];
-            let seeds = &self.pools[Pool { family, complete: true }.index()][..];
+            let leechers = &self.pools[Pool {
+                family,
+                complete: false,
+            }
+            .index()][..];
+            let seeds = &self.pools[Pool {
+                family,
+                complete: true,
+            }
+            .index()][..];
             // Seeds have no use for each other.
             let seeds = if announce.complete { &[] } else { seeds };
             let entry = |at: usize| {
-                leechers.get(at).unwrap_or_else(|| &seeds[at - leechers.len()])
+                leechers
+                    .get(at)
+                    .unwrap_or_else(|| &seeds[at - leechers.len()])
             };
             let others = Draw::new(leechers.len() + seeds.len(), rng)
                 .take(DRAWS_MAX)
                 .map(entry)
                 .filter(|entry| entry.expires > now)
                 .filter(|entry| entry.addr != announce.addr && entry.peer_id != announce.peer_id)
-                .map(|entry| TrackerPeer { addr: entry.addr, peer_id: Some(entry.peer_id) });
+                .map(|entry| TrackerPeer {
+                    addr: entry.addr,
+                    peer_id: Some(entry.peer_id),
+                });
             drawn.extend(others.take(announce.numwant - drawn.len()));
         }
         drawn
@@ -179,7 +208,10 @@ impl Swarm {
                         continue;
                     }
                     // The last entry comes to this place and is looked at next.
-                    self.remove(Place { pool, at: at as u32 });
+                    self.remove(Place {
+                        pool,
+                        at: at as u32,
+                    });
                     gone.peers += 1;
                     gone.seeds += usize::from(complete);
                 }
@@ -187,7 +219,9 @@ impl Swarm {
         }
         if gone.peers > 0 {
             // A swarm that was once large must not keep the room for it.
-            self.pools.iter_mut().for_each(|pool| pool.shrink_to(2 * pool.len()));
+            self.pools
+                .iter_mut()
+                .for_each(|pool| pool.shrink_to(2 * pool.len()));
             self.places.shrink_to(2 * self.places.len());
         }
         gone
@@ -203,7 +237,13 @@ impl Swarm {
         let entries = &mut self.pools[pool.index()];
         // A swarm has at most `peers_per_swarm_max` peers, each with a port of
         // its own or an address of its own: far under 2^32 fit in memory.
-        self.places.insert(entry.addr, Place { pool, at: entries.len() as u32 });
+        self.places.insert(
+            entry.addr,
+            Place {
+                pool,
+                at: entries.len() as u32,
+            },
+        );
         entries.push(entry);
     }
 
