@@ -1,12 +1,11 @@
 //! Whole torrents from client to client, in both directions.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
 use super::case::{Case, Group};
-use super::clients::{Client, Job, PORT};
+use super::clients::{Client, Job};
 use super::compare;
 use super::fixture::Set;
 use super::install::Tool;
@@ -119,6 +118,19 @@ pub(super) fn cases() -> Vec<Case> {
         );
     }
     cases
+}
+
+/// A set from libtorrent, for the cases that are too long for every run.
+pub(super) fn download_from_libtorrent(stage: &Stage, set: Set) -> Result<String> {
+    let (from, to) = (Client::Libtorrent, Client::Superseed);
+    Transfer {
+        from,
+        to,
+        set,
+        via: Via::SuperseedHttp,
+        is_ipv6: false,
+    }
+    .run(stage)
 }
 
 impl Transfer {

@@ -13,7 +13,6 @@ mod compare;
 mod disturbed;
 mod fixture;
 mod install;
-mod load;
 mod matrix;
 mod metainfo;
 mod namespace;

@@ -1,5 +1,189 @@
-//! x
-use super::case::Case;
+//! Killed in mid-transfer and started again.
+
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use super::case::{Case, Group};
+use super::clients::{Client, Job, PORT, uploaded};
+use super::compare;
+use super::fixture::{Fixture, Noise, Set};
+use super::install::Tool;
+use super::metainfo::with_trackers;
+use super::namespace::host;
+use super::stage::{Stage, link_tree, wait_until};
+use super::tracker::Via;
+
+const MIB: u64 = 1 << 20;
+
+/// What a kill may cost beside the pieces in flight (design.md, invariant 10
+/// and the issue): data that the kernel had, but no record named yet.
+const LOSS_PER_KILL_MAX: u64 = 16 * MIB;
+
+/// The pieces that may be in flight: what libtorrent had in its socket, and
+/// the started pieces that had not verified.
+const IN_FLIGHT_MAX: u64 = 16 * MIB;
+
+/// How long the last run may take.
+const LIMIT: Duration = Duration::from_secs(200);
+
+/// A leecher killed a few times, one killed twenty times, and a killed seeder.
 pub(super) fn cases() -> Vec<Case> {
-    Vec::new()
+    let case = |name: &str, group, set, limit_s, run| Case {
+        name: name.to_owned(),
+        group,
+        needs: vec![Tool::Iproute, Tool::Libtorrent],
+        sets: vec![set],
+        limit: Duration::from_secs(limit_s),
+        run,
+    };
+    let killed = |kills, set, rate| -> super::case::Run {
+        Box::new(move |stage: &Stage| killed_leecher(stage, kills, set, rate))
+    };
+    vec![
+        case(
+            "resume-killed-leecher",
+            Group::Default,
+            Set::Medium,
+            120,
+            killed(3, Set::Medium, 48 * MIB),
+        ),
+        case(
+            "resume-killed-seeder",
+            Group::Default,
+            Set::Medium,
+            120,
+            Box::new(killed_seeder),
+        ),
+        case(
+            "bar2-sigkill20",
+            Group::Bars,
+            Set::Large,
+            400,
+            killed(20, Set::Large, 56 * MIB),
+        ),
+    ]
+}
+
+/// superseed downloads from libtorrent at `rate` bytes per second and is
+/// killed `kills` times at random moments.
+fn killed_leecher(stage: &Stage, kills: u32, set: Set, rate: u64) -> Result<String> {
+    let fixture = set.fixture()?;
+    let mut tracker = Via::SuperseedHttp.start(stage, fixture.info_hash)?;
+    let torrent = with_trackers(&fixture, &[tracker.url.clone()], &stage.path("torrent"))?;
+    let (seed_dir, leech_dir) = seed_dirs(stage, &fixture)?;
+    let job = Job {
+        torrent: &torrent,
+        dir: &seed_dir,
+        ip: host(2),
+        peers: &[],
+        upload_limit: Some(rate),
+    };
+    let seeder = Client::Libtorrent.seed(stage, &job)?;
+    tracker.wait_for_seed()?;
+    let peers = [(host(2), PORT).into()];
+    let job = Job {
+        dir: &leech_dir,
+        ip: host(3),
+        peers: &peers,
+        upload_limit: None,
+        ..job
+    };
+
+    // Moments between a start that has barely begun and most of a share of the whole.
+    let share_ms = fixture.total_len * 1000 / rate / u64::from(kills);
+    let mut noise = Noise::new(b"moments of death");
+    for kill in 0..kills {
+        let mut leecher = Client::Superseed.download(stage, &job)?;
+        thread::sleep(Duration::from_millis(100 + noise.next() % share_ms));
+        ensure!(
+            leecher.process.ended()?.is_none(),
+            "it ended before kill {} of {kills}; see superseed.err",
+            kill + 1
+        );
+        leecher.process.kill()?;
+    }
+    let before_last = reported(&seeder.process)?;
+    let mut leecher = Client::Superseed.download(stage, &job)?;
+    leecher.wait_complete(LIMIT)?;
+    drop(leecher);
+    let sent = reported(&seeder.process)?;
+    compare::same_tree(&fixture.content, &leech_dir, true)?;
+    let excess = sent.saturating_sub(fixture.total_len);
+    let figures = format!(
+        "identical after {kills} kills; the seeder sent {} MiB for {} MiB, {} MiB of it after the last: \
+         {:.2} MiB lost per kill",
+        sent / MIB,
+        fixture.total_len / MIB,
+        (sent - before_last) / MIB,
+        excess as f64 / f64::from(kills) / MIB as f64,
+    );
+    let excess_max = u64::from(kills) * (LOSS_PER_KILL_MAX + IN_FLIGHT_MAX);
+    ensure!(excess <= excess_max, "too much was sent again: {figures}");
+    Ok(figures)
+}
+
+/// superseed seeds to libtorrent, is killed and started again. It connects
+/// out then: libtorrent itself would come back only after a minute.
+fn killed_seeder(stage: &Stage) -> Result<String> {
+    let fixture = Set::Medium.fixture()?;
+    let mut tracker = Via::SuperseedHttp.start(stage, fixture.info_hash)?;
+    let torrent = with_trackers(&fixture, &[tracker.url.clone()], &stage.path("torrent"))?;
+    let (seed_dir, leech_dir) = seed_dirs(stage, &fixture)?;
+    let peers = [(host(3), PORT).into()];
+    let seed = Job {
+        torrent: &torrent,
+        dir: &seed_dir,
+        ip: host(2),
+        peers: &[],
+        upload_limit: Some(48 * MIB),
+    };
+    let mut seeder = Client::Superseed.seed(stage, &seed)?;
+    tracker.wait_for_seed()?;
+    let leech = Job {
+        dir: &leech_dir,
+        ip: host(3),
+        upload_limit: None,
+        ..seed.clone()
+    };
+    let mut leecher = Client::Libtorrent.download(stage, &leech)?;
+    thread::sleep(Duration::from_millis(1500));
+    seeder.process.kill()?;
+    ensure!(
+        leecher.process.ended()?.is_none(),
+        "the download ended before the seeder was killed"
+    );
+    let again = Job {
+        peers: &peers,
+        upload_limit: None,
+        ..seed
+    };
+    let mut seeder = Client::Superseed.seed(stage, &again)?;
+    leecher.wait_complete(LIMIT)?;
+    seeder.process.ensure_runs()?;
+    drop((leecher, seeder));
+    compare::same_tree(&fixture.content, &leech_dir, false)?;
+    Ok(format!(
+        "{} MiB identical though the seeder was killed",
+        fixture.total_len / MIB
+    ))
+}
+
+fn seed_dirs(stage: &Stage, fixture: &Fixture) -> Result<(std::path::PathBuf, std::path::PathBuf)> {
+    let (seed, leech) = (stage.data("seed")?, stage.data("leech")?);
+    let name = fixture.content.file_name().unwrap_or_default();
+    link_tree(&fixture.content, &seed.join(name))?;
+    Ok((seed, leech))
+}
+
+/// What libtorrent has sent, once it has had a second to say so.
+fn reported(seeder: &super::stage::Process) -> Result<u64> {
+    thread::sleep(Duration::from_millis(1500));
+    let mut sent = 0;
+    wait_until(Duration::from_secs(5), "libtorrent's figures", || {
+        sent = uploaded(seeder).unwrap_or_default();
+        Ok(sent > 0)
+    })?;
+    Ok(sent)
 }

@@ -1,0 +1,15 @@
+//! Peers and a tracker that do what a script says, and log what they see.
+//!
+//! They frame messages by hand, sharing no code with the program under test.
+
+mod content;
+mod log;
+mod peer;
+mod serve;
+mod tracker;
+mod wire;
+
+pub(super) use content::Content;
+pub(super) use log::{Log, Seen};
+pub(super) use peer::{Script, ScriptedPeer, Sin};
+pub(super) use tracker::{HangingTrackers, tracker_of_peers};
