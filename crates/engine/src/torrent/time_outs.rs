@@ -27,8 +27,8 @@ pub(crate) fn next(conn: &Conn) -> Time {
             let keepalive = conn.last_sent + KEEPALIVE_INTERVAL;
             let owed = match (peer.choked_us_at, peer.requests.oldest()) {
                 (_, None) => Time::NEVER,
-                (Some(at), Some(_)) => at + CHOKE_ANSWERS,
-                (None, Some(oldest)) => peer.window.timeout_at(oldest),
+                (Some(at), Some(oldest)) if oldest <= at => at + CHOKE_ANSWERS,
+                (_, Some(oldest)) => peer.window.timeout_at(oldest),
             };
             idle.min(keepalive).min(owed)
         }
@@ -56,13 +56,17 @@ impl Torrent {
         let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else {
             return;
         };
-        if let Some(at) = peer.choked_us_at {
-            if now >= at + CHOKE_ANSWERS && !peer.requests.is_empty() {
+        // What was asked since the choke is of the allowed-fast pieces (BEP 6)
+        // and has the usual time.
+        let oldest = peer.requests.oldest();
+        let choked_at = peer
+            .choked_us_at
+            .filter(|at| oldest.is_some_and(|oldest| oldest <= *at));
+        if let Some(at) = choked_at {
+            if now >= at + CHOKE_ANSWERS {
                 self.take_back_all(cx, key);
             }
-        } else if let Some(oldest) = peer.requests.oldest()
-            && now >= peer.window.timeout_at(oldest)
-        {
+        } else if oldest.is_some_and(|oldest| now >= peer.window.timeout_at(oldest)) {
             peer.window.on_timeout(now);
             self.rechoke_due = true;
             self.take_back_most(cx, key);
