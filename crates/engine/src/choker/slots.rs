@@ -130,7 +130,7 @@ mod tests {
         for _ in 0..3 {
             slots.round(&[], &cx);
         }
-        assert_eq!(slots.count(&cx), 19);
+        assert_eq!(slots.count(&cx), 20);
     }
 
     /// Rounds with 60 interested peers of which each takes `peer_rate` at most

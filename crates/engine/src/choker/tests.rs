@@ -332,7 +332,7 @@ fn a_turn_ends_with_its_pieces_or_its_minute_if_others_wait() {
             .iter()
             .filter(|at| swarm.unchoked().contains(at))
             .count(),
-        2
+        1
     );
     let mut alone = Swarm::seeding(4, 4);
     alone.rounds(20);

@@ -86,7 +86,7 @@ impl Picker {
         rng: &mut impl Rng,
     ) -> Option<PieceIndex> {
         if self.kind == PickerKind::InOrder {
-            let started = self.best_started(peer, priority, |_| true, |started| started.piece());
+            let started = self.best_started(peer, priority, |_| true, Started::piece);
             let open = if may_start {
                 self.first_open(peer, priority)
             } else {

@@ -20,6 +20,9 @@ enum State {
     Received(ConnKey),
 }
 
+#[cfg(test)]
+pub(super) const BYTES_PER_BLOCK: usize = size_of::<State>();
+
 /// Who works on a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Workers {
