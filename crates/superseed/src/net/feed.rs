@@ -11,6 +11,7 @@ use tokio::sync::mpsc::error::TryRecvError;
 use super::connect;
 use super::host::{Deferred, Host};
 use crate::control::Answer;
+use crate::session::error::Gone;
 use crate::session::request::{ReadRefusal, Request};
 
 /// Requests of handles per turn.
@@ -50,13 +51,19 @@ impl Host {
                 let add = AddTorrent { ticket, metainfo, options };
                 self.handle(Input::Command(Command::Add(Box::new(add))));
             }
-            Request::Command(command) => {
+            Request::Order { command, torrent, reply } => {
+                if torrent.is_some_and(|torrent| !self.torrents.has(torrent)) {
+                    // A dropped receiver means that nobody waits any more.
+                    let _ = reply.send(Err(Gone::Torrent));
+                    return;
+                }
                 match &command {
                     Command::Recheck(torrent) => self.torrents.will_check(*torrent),
                     Command::Resume(torrent) => self.torrents.will_resume(*torrent),
                     _ => {}
                 }
                 self.handle(Input::Command(command));
+                self.orders.push(reply);
             }
             Request::Remove { torrent, reply } => {
                 self.torrents.removing(torrent, reply);
@@ -64,7 +71,6 @@ impl Host {
             }
             Request::Ask(question) => question(&self.engine, self.now()),
             Request::Torrents(reply) => {
-                // A dropped receiver means that nobody waits any more.
                 let _ = reply.send(self.torrents.list());
             }
             Request::Read { torrent, piece, bytes, offset, reply } => {

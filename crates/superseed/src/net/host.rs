@@ -17,7 +17,7 @@ use superseed_engine::{
     AnnounceKey, Command, ConnKey, ConnectError, Engine, Event, Input, JobKey, Outbox, ResolveKey,
     Ticket, Time, TorrentKey, TransferError,
 };
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::listen::Listener;
 use super::streams::{FIRST_TOKEN, Streams};
@@ -25,6 +25,7 @@ use super::torrents::Torrents;
 use super::turn::{Step, TurnClock};
 use crate::control::Control;
 use crate::disk::{Completion, DiskPool};
+use crate::session::error::Gone;
 use crate::session::request::Request;
 use crate::storage::Storage;
 
@@ -70,6 +71,8 @@ pub(super) struct Host {
     pub(super) deferred: Vec<Deferred>,
     pub(super) requests: mpsc::Receiver<Request>,
     pub(super) requests_pending: bool,
+    /// Answered at the end of the turn, when all actions were performed.
+    pub(super) orders: Vec<oneshot::Sender<Result<(), Gone>>>,
     pub(super) torrents: Torrents,
     /// Jobs that open a torrent's storage.
     pub(super) opening: HashMap<JobKey, TorrentKey>,
@@ -144,6 +147,10 @@ impl Host {
         turn.done(Step::Writes);
         // What was written may have caused more: reads of the disk, say.
         self.perform_actions();
+        for order in self.orders.drain(..) {
+            // A dropped receiver means that nobody waits any more.
+            let _ = order.send(Ok(()));
+        }
         turn.done(Step::Actions);
         turn.finish();
     }
@@ -228,12 +235,14 @@ impl Host {
     }
 
     fn end(self) {
-        let Self { ended, disk, control, notices, requests, .. } = self;
-        // Handles learn of the end only when nothing of the session is left.
-        drop((requests, notices, control));
+        let Self { ended, disk, control, notices, requests, listeners, streams, .. } = self;
+        // Handles learn of the end only when the ports are free, the files are
+        // closed and nothing of the session is left.
+        drop((listeners, streams, control));
         if !disk.shutdown(DISK_GRACE) {
             tracing::warn!("a disk did not answer in time; its worker is left behind");
         }
+        drop((requests, notices));
         // Without handles nobody hears it.
         let _ = ended.send(true);
     }

@@ -87,6 +87,7 @@ pub(crate) fn start(config: Config) -> Result<Link, StartError> {
         deferred: Vec::new(),
         requests,
         requests_pending: false,
+        orders: Vec::new(),
         torrents: Torrents::default(),
         opening: HashMap::new(),
         storage: config.storage.unwrap_or_else(default_storage),

@@ -136,6 +136,11 @@ impl Torrents {
         }
     }
 
+    /// Whether the engine has a torrent.
+    pub(super) fn has(&self, key: TorrentKey) -> bool {
+        self.entries.contains_key(key)
+    }
+
     /// Handles of all torrents whose storage was opened.
     pub(super) fn list(&self) -> Vec<Known> {
         let open = self.entries.iter().filter(|(_, entry)| entry.adding.is_none());

@@ -165,7 +165,7 @@ impl Session {
 
     /// Changes the settings while the session runs.
     pub async fn configure(&self, settings: Settings) -> Result<(), Gone> {
-        self.link.send(Request::Command(Command::Configure(Box::new(settings)))).await
+        self.link.order(None, Command::Configure(Box::new(settings))).await
     }
 
     /// The addresses that the session listens on, with the actual port numbers.

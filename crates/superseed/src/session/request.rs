@@ -25,8 +25,15 @@ pub(crate) type Question = Box<dyn FnOnce(&Engine, Time) + Send>;
 pub(crate) enum Request {
     /// Add a torrent; answered when its storage is open.
     Add(Box<AddRequest>),
-    /// Pass a command on; one that names a torrent that is gone is ignored.
-    Command(Command),
+    /// Pass a command on; answered when what follows from it was performed.
+    Order {
+        /// What to do.
+        command: Command,
+        /// The torrent that it is about.
+        torrent: Option<TorrentKey>,
+        /// Whom to answer.
+        reply: oneshot::Sender<Result<(), Gone>>,
+    },
     /// Remove a torrent; answered when it is gone.
     Remove {
         /// Which.
@@ -137,6 +144,17 @@ impl Link {
         };
         self.send(Request::Ask(Box::new(ask))).await?;
         answer.await.map_err(|_| Gone::Session)
+    }
+
+    /// Gives an order and waits until it was followed.
+    pub(crate) async fn order(
+        &self,
+        torrent: Option<TorrentKey>,
+        command: Command,
+    ) -> Result<(), Gone> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Request::Order { command, torrent, reply }).await?;
+        answer.await.map_err(|_| Gone::Session)?
     }
 
     fn wake(&self) {

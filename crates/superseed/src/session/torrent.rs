@@ -23,8 +23,8 @@ const READ_RUN_MAX: u32 = 1 << 20;
 ///
 /// A handle is cheap to clone and keeps the session alive. Its methods are
 /// futures that need no particular runtime. Orders (`pause`, `set_limits`, …)
-/// resolve when they are on their way; questions (`stats`, `peers`, …) when the
-/// engine has answered.
+/// resolve when the engine has taken them, so that a question (`stats`,
+/// `peers`, …) or a wait after one sees what followed from it.
 #[derive(Clone)]
 pub struct Torrent {
     link: Arc<Link>,
@@ -136,7 +136,8 @@ impl Torrent {
         done.await.map_err(|_| Gone::Session)
     }
 
-    /// Waits until every wanted piece is there and on disk.
+    /// Waits until every wanted piece is there and on disk. A torrent that was
+    /// complete when it was removed counts as complete.
     pub async fn wait_complete(&self) -> Result<(), WaitError> {
         self.wait(|progress| progress.complete).await
     }
@@ -227,7 +228,7 @@ impl Torrent {
     }
 
     async fn command(&self, command: Command) -> Result<(), Gone> {
-        self.link.send(Request::Command(command)).await
+        self.link.order(Some(self.key()), command).await
     }
 }
 

@@ -99,13 +99,27 @@ fn a_removed_torrent_is_gone_and_its_files_stay() {
         let torrent = content.seed(&session, dir.path()).await;
         torrent.remove().await.unwrap();
         assert_eq!(torrent.stats().await.err(), Some(Gone::Torrent));
-        assert_eq!(torrent.wait_complete().await, Err(WaitError::Gone(Gone::Torrent)));
+        assert_eq!(torrent.pause().await, Err(Gone::Torrent));
         assert!(session.torrents().await.unwrap().is_empty());
         content.assert_in(dir.path());
         let again = content.add(&session, dir.path()).await;
         again.wait_complete().await.unwrap();
         session.stop().await;
         assert_eq!(session.stats().await.err(), Some(Gone::Session));
+    });
+}
+
+#[test]
+fn a_wait_ends_with_the_torrent() {
+    run(async {
+        let content = Content::single("waited.bin", 100_000, 16 * 1024);
+        let dir = tempfile::tempdir().unwrap();
+        let session = session();
+        let torrent = content.add(&session, dir.path()).await;
+        let (waited, removed) = tokio::join!(torrent.wait_complete(), torrent.remove());
+        assert_eq!(waited, Err(WaitError::Gone(Gone::Torrent)));
+        assert_eq!(removed, Ok(()));
+        session.stop().await;
     });
 }
 

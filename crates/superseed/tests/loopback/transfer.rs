@@ -90,8 +90,7 @@ fn only_selected_files_are_made() {
         torrent.wait_complete().await.unwrap();
         assert!(!there.path().join("some/b").exists());
         torrent.set_priorities(vec![(FileIndex(1), Priority::High)]).await.unwrap();
-        // The order is taken before the question: the torrent is incomplete again.
-        torrent.stats().await.unwrap();
+        // The order was followed before the wait: the torrent is incomplete again.
         torrent.wait_complete().await.unwrap();
         leecher.stop().await;
         seeder.stop().await;

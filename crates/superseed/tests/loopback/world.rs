@@ -5,10 +5,10 @@ use std::path::Path;
 
 use superseed::{AddOptions, Config, Session, Torrent, TorrentBuilder};
 
-/// Runs a test's future; what takes a minute hangs.
+/// Runs a test's future; what takes half a minute hangs.
 pub(crate) fn run(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let limited = async { tokio::time::timeout(std::time::Duration::from_secs(60), test).await };
+    let limited = async { tokio::time::timeout(std::time::Duration::from_secs(30), test).await };
     runtime.block_on(limited).expect("the test hangs");
 }
 
