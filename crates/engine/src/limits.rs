@@ -47,3 +47,7 @@ pub const SELF_ADDRS_PER_TORRENT_MAX: usize = 64;
 pub const TRACKERS_PER_TORRENT_MAX: usize = 100;
 /// UDP trackers whose connection ids or resolved names are kept.
 pub const UDP_TRACKERS_MAX: usize = 1_000;
+/// Requests that a peer may reject in a row before it is left in peace until it
+/// unchokes us again or the next keep-alive is due: asking on would only make
+/// REJECTs as fast as the line carries them.
+pub const REJECTS_IN_A_ROW_MAX: u32 = 64;

@@ -142,6 +142,8 @@ pub(crate) struct Peer {
     pub(crate) choked_at: Option<Time>,
     /// When it last chose to choke us; with BEP 6, requests it owes run out soon after.
     pub(crate) choked_us_at: Option<Time>,
+    /// REJECTs since the last block that we had asked for, or its last UNCHOKE.
+    pub(crate) rejects_in_a_row: u32,
     /// Payload sent since the last unchoke.
     pub(crate) uploaded_since_unchoke: u64,
     /// Payload received since the last unchoke.
@@ -191,6 +193,7 @@ impl Peer {
             unchoked_at: None,
             choked_at: None,
             choked_us_at: None,
+            rejects_in_a_row: 0,
             uploaded_since_unchoke: 0,
             downloaded_since_unchoke: 0,
             allowed_fast: Vec::new(),

@@ -72,6 +72,7 @@ impl Torrent {
             Message::Unchoke => {
                 peer.peer_choking = false;
                 peer.choked_us_at = None;
+                peer.rejects_in_a_row = 0;
                 self.fill(cx, key);
             }
             Message::Interested => {
@@ -115,6 +116,7 @@ impl Torrent {
             Message::Reject { piece, begin, len } => {
                 need_fast()?;
                 self.layout.piece(piece).ok_or(PeerFault::BadPieceIndex)?;
+                peer.rejects_in_a_row = peer.rejects_in_a_row.saturating_add(1);
                 // A REJECT of what we took back on our own is late, not false.
                 if let Some(block) = self.layout.block_at(piece, begin, len) {
                     self.take_back(cx, key, block);
@@ -286,6 +288,7 @@ impl Torrent {
         let asked = block.and_then(|block| peer.requests.take(block));
         if let Some(asked) = asked {
             cx.shared.asked_bytes -= u64::from(len);
+            peer.rejects_in_a_row = 0;
             peer.window.on_block(len, asked.at, cx.now);
         } else {
             peer.unwanted_blocks += 1;

@@ -8,7 +8,7 @@ use super::Torrent;
 use crate::engine::shared::Cx;
 use crate::engine::timers::Timer;
 use crate::ids::ConnKey;
-use crate::limits::REQUESTS_OUTSTANDING_MAX;
+use crate::limits::{REJECTS_IN_A_ROW_MAX, REQUESTS_OUTSTANDING_MAX};
 use crate::peer::{Peer, Phase};
 use crate::picker::PickPeer;
 
@@ -34,6 +34,9 @@ impl Torrent {
             return;
         };
         if !peer.am_interested || (peer.peer_choking && peer.allowed_fast.is_empty()) {
+            return;
+        }
+        if peer.rejects_in_a_row >= REJECTS_IN_A_ROW_MAX {
             return;
         }
         let reqq = peer.reqq.unwrap_or(REQQ_DEFAULT).max(1) as usize;
@@ -120,6 +123,9 @@ impl Torrent {
     }
 
     /// Takes back all but the oldest request of a peer that does not deliver.
+    ///
+    /// That one stays with the peer, to prove that it is back, but its block is
+    /// free for others: else a silent peer could keep the last block of all.
     pub(crate) fn take_back_most(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
         let Some(conn) = cx.conns.get_mut(key) else {
             return;
@@ -132,6 +138,8 @@ impl Torrent {
                 kept = true;
                 let peer = conn.peer_mut().expect("the peer was there a line ago");
                 peer.requests.push(asked.block, asked.at);
+                self.picker.released(key, asked.block);
+                self.refill_due = true;
                 continue;
             }
             let len = self.layout.block_len(asked.block);

@@ -47,6 +47,11 @@ impl Torrent {
         }
         if now >= conn.last_sent + KEEPALIVE_INTERVAL {
             conn.last_sent = now;
+            if let Some(peer) = conn.peer_mut()
+                && std::mem::take(&mut peer.rejects_in_a_row) > 0
+            {
+                self.refill_due = true;
+            }
             if conn.outgoing.is_empty() {
                 conn.outgoing
                     .push_message(|buf| buf.extend_from_slice(&KEEP_ALIVE));

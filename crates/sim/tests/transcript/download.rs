@@ -89,6 +89,8 @@ fn a_block_that_was_rejected_is_asked_of_another_peer() {
         wire.send(Frame::Reject(*piece, *begin, *len));
     }
     wire.send(block(&content, asked[0])).send(Frame::Choke);
+    // What crossed the choke is given up after two seconds.
+    scene.world.run_for(Duration::from_secs(3));
     scene.connect_as(other, FAST);
     let mut wire = scene.world.wire(other, 0);
     wire.send(only)
@@ -99,6 +101,28 @@ fn a_block_that_was_rejected_is_asked_of_another_peer() {
     let mut rejected = asked[1..].to_vec();
     rejected.sort_unstable();
     assert_eq!(again, rejected);
+}
+
+#[test]
+fn a_peer_that_rejects_everything_is_not_asked_in_a_storm() {
+    let mut scene = Scene::leeching("a_peer_that_rejects_everything");
+    scene.connect(FAST);
+    let mut wire = scene.wire();
+    wire.send(Frame::HaveAll)
+        .expect(Frame::Interested)
+        .send(Frame::Unchoke);
+    let mut asked = 0;
+    for _ in 0..200 {
+        let frames = wire.expect_none(Duration::from_millis(50), "nothing forbidden", |_| false);
+        for frame in frames {
+            if let Frame::Request(piece, begin, len) = frame {
+                asked += 1;
+                wire.send(Frame::Reject(piece, begin, len));
+            }
+        }
+    }
+    // Each of the 32 blocks once, and a few again in ten seconds.
+    assert!(asked <= 200, "{asked} requests in ten seconds");
 }
 
 #[test]
