@@ -34,8 +34,8 @@ pub(super) const ACCEPT_REST: Duration = Duration::from_millis(500);
 
 /// How much the tracker remembers.
 ///
-/// A peer costs about 200 bytes and a torrent about 500; the defaults amount
-/// to 125 MB when all is full.
+/// A peer costs about 200 bytes and a torrent about 800; the defaults amount
+/// to some 140 MB when all is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SwarmLimits {
     /// Torrents. An announce of one more fails.
