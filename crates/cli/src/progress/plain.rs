@@ -1,0 +1,106 @@
+//! Plain lines for a pipe or a log: one at each change of state and one per
+//! interval; and next to nothing for `-q`.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use superseed::TorrentState;
+
+use super::{Ending, Progress, View, line, peers};
+use crate::env::Stream;
+use crate::exit::{Exit, Failure};
+use crate::text::figures;
+
+/// Plain lines.
+pub(super) struct Plain {
+    stderr: Stream,
+    interval: Duration,
+    last: Instant,
+}
+
+impl Plain {
+    pub(super) fn new(stderr: Stream, interval: Duration) -> Self {
+        Self {
+            stderr,
+            interval,
+            last: Instant::now(),
+        }
+    }
+
+    fn say_name(&self, view: &View, words: &str) {
+        let name = figures::printable(&view.name);
+        self.stderr.say(format!("{name}: {words}"));
+    }
+}
+
+impl Progress for Plain {
+    fn added(&mut self, view: &View) {
+        let size = figures::size(view.stats.wanted_bytes);
+        self.say_name(view, &format!("added, {size}"));
+    }
+
+    fn state(&mut self, view: &View) {
+        // Completion and failure have lines of their own.
+        match view.stats.state {
+            TorrentState::Opening | TorrentState::Failed => (),
+            state => self.say_name(view, line::word(state)),
+        }
+    }
+
+    fn update(&mut self, views: &[View]) {
+        if self.interval.is_zero() || self.last.elapsed() < self.interval {
+            return;
+        }
+        self.last = Instant::now();
+        for view in views {
+            self.stderr.say(line::whole(view));
+            for line in peers::table(view) {
+                self.stderr.say(line);
+            }
+        }
+    }
+
+    fn complete(&mut self, view: &View, _: &Path) {
+        let size = figures::size(view.stats.session_downloaded_bytes);
+        self.say_name(view, &format!("complete, {size} downloaded"));
+    }
+
+    fn error(&mut self, _: &str, _: &str, failure: &Failure) {
+        self.stderr.say(format!("superseed: {failure}"));
+    }
+
+    fn note(&mut self, text: &str) {
+        self.stderr.say(text);
+    }
+
+    fn summary(&mut self, _: &[Ending], _: Exit) {}
+}
+
+/// Failures only.
+pub(super) struct Quiet {
+    stderr: Stream,
+}
+
+impl Quiet {
+    pub(super) fn new(stderr: Stream) -> Self {
+        Self { stderr }
+    }
+}
+
+impl Progress for Quiet {
+    fn added(&mut self, _: &View) {}
+
+    fn state(&mut self, _: &View) {}
+
+    fn update(&mut self, _: &[View]) {}
+
+    fn complete(&mut self, _: &View, _: &Path) {}
+
+    fn error(&mut self, _: &str, _: &str, failure: &Failure) {
+        self.stderr.say(format!("superseed: {failure}"));
+    }
+
+    fn note(&mut self, _: &str) {}
+
+    fn summary(&mut self, _: &[Ending], _: Exit) {}
+}

@@ -1,0 +1,171 @@
+//! `superseed download` and `superseed seed`.
+//!
+//! Owns the way from sources and options to a session, and the rules by which
+//! the command ends. What happens between peers is the library's business.
+
+mod hook;
+mod item;
+mod order;
+mod outcome;
+mod runner;
+mod select;
+mod setup;
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::args::{DownloadArgs, GlobalArgs, SeedArgs, TransferArgs};
+use crate::env::Env;
+use crate::exit::{Exit, Failure};
+use crate::progress;
+use crate::runtime::block_on;
+use crate::show;
+use crate::source::Source;
+use crate::transfer::item::Item;
+use crate::transfer::order::Order;
+
+/// Runs `superseed download`.
+pub(crate) fn download(
+    args: DownloadArgs,
+    global: &GlobalArgs,
+    env: &mut Env,
+) -> Result<Exit, Failure> {
+    let order = Order::of_download(&args);
+    block_on(run(args.sources, args.transfer, order, global, env))
+}
+
+/// Runs `superseed seed`.
+pub(crate) fn seed(args: SeedArgs, global: &GlobalArgs, env: &mut Env) -> Result<Exit, Failure> {
+    let order = Order::of_seed(&args);
+    block_on(run(args.sources, args.transfer, order, global, env))
+}
+
+async fn run(
+    sources: Vec<OsString>,
+    args: TransferArgs,
+    order: Order,
+    global: &GlobalArgs,
+    env: &mut Env,
+) -> Result<Exit, Failure> {
+    let sources = all_sources(sources, &args, env)?;
+    if sources.is_empty() {
+        return Err(Failure::usage(
+            "name a .torrent file, a URL of one, or - for standard input",
+        ));
+    }
+    if sources.len() > 1 && (args.out.is_some() || !args.index_out.is_empty()) {
+        return Err(Failure::usage(
+            "--out and --index-out need exactly one torrent",
+        ));
+    }
+    let mut items = Vec::with_capacity(sources.len());
+    for given in &sources {
+        items.push(load(given, &args, order, env).await);
+    }
+    if args.show_files {
+        return show_files(&items, env);
+    }
+    let mut progress = progress::choose(&args, global, env);
+    for item in &items {
+        if let Some(failure) = item.failure() {
+            progress.error(item.name(), &item.hash(), failure);
+        }
+    }
+    if items.iter().any(|item| item.is_waiting()) {
+        let session = setup::session(&args)?;
+        let peers = setup::resolve_peers(&args.peer).await?;
+        runner::run(
+            session,
+            &mut items,
+            peers,
+            &args,
+            order,
+            &mut *progress,
+            env,
+        )
+        .await?;
+    }
+    progress.summary(&outcome::endings(&items), outcome::exit(&items));
+    outcome::tell(&items, order, global, env)
+}
+
+/// The sources of the command line, then those of `--input-file`.
+fn all_sources(
+    mut sources: Vec<OsString>,
+    args: &TransferArgs,
+    env: &mut Env,
+) -> Result<Vec<OsString>, Failure> {
+    let Some(path) = &args.input_file else {
+        return Ok(sources);
+    };
+    let mut text = String::new();
+    let read = if path.as_os_str() == "-" {
+        env.stdin.read_to_string(&mut text).map(|_| ())
+    } else {
+        std::fs::read_to_string(path).map(|all| text = all)
+    };
+    read.map_err(|error| Failure::file("read", path.display(), &error))?;
+    let lines = text.lines().map(str::trim);
+    sources.extend(
+        lines
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+            .map(OsString::from),
+    );
+    Ok(sources)
+}
+
+/// Reads one source and applies the options to it. A failure is the item's
+/// own: the others go on.
+async fn load(given: &OsString, args: &TransferArgs, order: Order, env: &mut Env) -> Item {
+    let name = given.to_string_lossy().into_owned();
+    let source = match Source::parse(given) {
+        Ok(source) => source,
+        Err(failure) => return Item::failed(name, failure),
+    };
+    let read = source.load(&mut *env.stdin);
+    let loaded = tokio::select! {
+        loaded = read => loaded,
+        () = env.interrupts.next() => Err(Failure::new(
+            Exit::Interrupted,
+            format!("{source}: interrupted before it was read"),
+        )),
+    };
+    let item = loaded.and_then(|(metainfo, _)| {
+        let metainfo = Arc::new(metainfo);
+        let options = setup::add_options(&metainfo, args, order)
+            .map_err(|failure| Failure::new(failure.exit, format!("{source}: {failure}")))?;
+        Ok(Item::new(name.clone(), metainfo, options))
+    });
+    item.unwrap_or_else(|failure| Item::failed(name, failure))
+}
+
+/// `-S`: lists the files of each torrent and transfers nothing.
+fn show_files(items: &[Item], env: &Env) -> Result<Exit, Failure> {
+    let mut exit = Exit::Success;
+    for item in items {
+        match (&item.metainfo, item.failure()) {
+            (Some(metainfo), None) => {
+                if items.len() > 1 {
+                    env.stdout.line(format!("{}:", item.name()))?;
+                }
+                env.stdout.write(show::file_table(metainfo))?;
+            }
+            (_, failure) => {
+                if let Some(failure) = failure {
+                    env.stderr.say(format!("superseed: {failure}"));
+                    exit = if exit == Exit::Success {
+                        failure.exit
+                    } else {
+                        exit
+                    };
+                }
+            }
+        }
+    }
+    Ok(exit)
+}
+
+/// How often progress is asked for and the rules of the end are applied.
+const TICK: Duration = Duration::from_secs(1);

@@ -1,0 +1,86 @@
+//! From options to what the library takes: a session's configuration, a
+//! torrent's options, resolved peers.
+
+use std::net::SocketAddr;
+
+use superseed::{AddOptions, Config, Metainfo, RateLimits, Session, Settings, TorrentOptions};
+
+use super::order::Order;
+use super::select;
+use crate::args::TransferArgs;
+use crate::exit::{Exit, Failure};
+use crate::text::address::HostPort;
+
+/// Starts the session of this call.
+pub(crate) fn session(args: &TransferArgs) -> Result<Session, Failure> {
+    let defaults = Settings::default();
+    let per_torrent = usize::from(args.max_peers);
+    let settings = Settings {
+        peer_id_prefix: args.peer_id_prefix.clone().into_bytes(),
+        limits: RateLimits {
+            upload_bytes_per_s: args.max_overall_upload_limit.0,
+            download_bytes_per_s: args.max_overall_download_limit.0,
+        },
+        connections_max: defaults.connections_max.max(per_torrent),
+        connections_per_torrent_max: per_torrent,
+        announce_ip: args.announce_ip,
+        ..defaults
+    };
+    let config = Config {
+        settings,
+        listen: args
+            .listen
+            .iter()
+            .flat_map(|listen| listen.addrs())
+            .collect(),
+        dir: args.dir.clone(),
+        user_agent: args.user_agent.clone(),
+        ..Config::default()
+    };
+    Ok(Session::start(config)?)
+}
+
+/// How one torrent is added. Peers come later, since their names need a look-up.
+pub(crate) fn add_options(
+    metainfo: &Metainfo,
+    args: &TransferArgs,
+    order: Order,
+) -> Result<AddOptions, Failure> {
+    Ok(AddOptions {
+        dir: Some(args.dir.clone()),
+        torrent: TorrentOptions {
+            priorities: select::priorities(metainfo, args)?,
+            sequential: args.sequential,
+            limits: RateLimits {
+                upload_bytes_per_s: args.max_upload_limit.0,
+                download_bytes_per_s: args.max_download_limit.0,
+            },
+            goal: order.goal,
+            trackers: args.tracker.clone(),
+            allow_overwrite: args.allow_overwrite,
+            recheck: args.recheck,
+            ..TorrentOptions::default()
+        },
+        preallocate: args.preallocate,
+        name: select::name(args)?,
+        renames: select::renames(metainfo, args)?,
+    })
+}
+
+/// The addresses of `--peer`. A name that has none is the user's error and
+/// known at once, so it is told before anything starts.
+pub(crate) async fn resolve_peers(peers: &[HostPort]) -> Result<Vec<SocketAddr>, Failure> {
+    let mut addrs = Vec::new();
+    for peer in peers {
+        let found = tokio::net::lookup_host((peer.host.as_str(), peer.port)).await;
+        let before = addrs.len();
+        addrs.extend(found.into_iter().flatten());
+        if addrs.len() == before {
+            return Err(Failure::new(
+                Exit::Dns,
+                format!("cannot resolve the name of the peer {peer}"),
+            ));
+        }
+    }
+    Ok(addrs)
+}

@@ -1,0 +1,345 @@
+//! `download` and `seed` against a real session over loopback.
+
+mod support;
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use superseed::{AddOptions, Config, Session};
+use superseed_cli::Exit;
+use support::{Fixture, Output, superseed};
+
+/// A session of the library that seeds the fixture's data.
+struct Seeder {
+    session: Session,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Seeder {
+    fn start(fixture: &Fixture) -> Self {
+        let dir = fixture.with_data("seeder");
+        let torrent = std::fs::read(&fixture.torrent).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let session = Session::start(Config {
+            listen: vec!["127.0.0.1:0".parse().unwrap()],
+            dir,
+            ..Config::default()
+        })
+        .unwrap();
+        runtime.block_on(async {
+            let added = session.add(torrent, AddOptions::default()).await.unwrap();
+            added.wait_complete().await.unwrap();
+        });
+        Self { session, runtime }
+    }
+
+    fn addr(&self) -> String {
+        self.session.listen_addrs()[0].to_string()
+    }
+}
+
+impl Drop for Seeder {
+    fn drop(&mut self) {
+        self.runtime.block_on(self.session.stop());
+    }
+}
+
+/// The arguments of a download into `dir`, then `more`.
+fn download<'a>(fixture: &'a Fixture, dir: &'a Path, more: &[&'a str]) -> Vec<&'a str> {
+    let mut args = vec!["download", fixture.torrent(), "-d", dir.to_str().unwrap()];
+    args.extend(["--listen", "127.0.0.1:0"]);
+    args.extend(more);
+    args
+}
+
+fn events(output: &Output, event: &str) -> Vec<serde_json::Value> {
+    let lines = output.json().into_iter();
+    lines.filter(|line| line["event"] == event).collect()
+}
+
+#[test]
+fn a_download_ends_with_the_data_and_prints_its_path() {
+    let fixture = Fixture::new();
+    let (seeder, dir) = (Seeder::start(&fixture), fixture.empty("here"));
+    let output = superseed(download(&fixture, &dir, &["--peer", &seeder.addr()])).run();
+    assert_eq!(output.exit, Exit::Success, "{output:?}");
+    assert_eq!(output.stdout, format!("{}\n", dir.join("films").display()));
+    assert!(output.stderr.contains("films: complete"), "{output:?}");
+    assert!(fixture.is_complete(&dir));
+    // Again: what is there is verified, nothing is fetched, and it is no error.
+    drop(seeder);
+    let again = superseed(download(&fixture, &dir, &["--json"])).run();
+    assert_eq!(again.exit, Exit::Success, "{again:?}");
+    assert_eq!(events(&again, "complete")[0]["downloaded"], 0);
+}
+
+#[test]
+fn json_lines_tell_the_whole_story() {
+    let fixture = Fixture::new();
+    let (seeder, dir) = (Seeder::start(&fixture), fixture.empty("here"));
+    let args = download(&fixture, &dir, &["--json", "--peer"]);
+    let addr = seeder.addr();
+    let output = superseed(args.into_iter().chain([addr.as_str()])).run();
+    assert_eq!(
+        (output.exit, output.stderr.as_str()),
+        (Exit::Success, ""),
+        "{output:?}"
+    );
+    assert_eq!(events(&output, "added")[0]["total"], 605_000);
+    let complete = &events(&output, "complete")[0];
+    assert_eq!(complete["path"], dir.join("films").to_str().unwrap());
+    assert_eq!(complete["downloaded"], 605_000);
+    let summary = &events(&output, "summary")[0];
+    assert_eq!(
+        (&summary["exit"], &summary["results"][0]["exit"]),
+        (&0.into(), &0.into())
+    );
+}
+
+#[test]
+fn only_selected_files_are_made_and_renamed_as_asked() {
+    let fixture = Fixture::new();
+    let (seeder, dir) = (Seeder::start(&fixture), fixture.empty("here"));
+    let addr = seeder.addr();
+    let more = [
+        "--peer",
+        &addr,
+        "--select-file",
+        "3",
+        "-O",
+        "3=words/only.srt",
+    ];
+    let output = superseed(download(&fixture, &dir, &more)).run();
+    assert_eq!(output.exit, Exit::Success, "{output:?}");
+    let made = std::fs::read(dir.join("words/only.srt")).unwrap();
+    assert!(made == fixture.data[600_000..]);
+    assert!(!dir.join("films/a.mkv").exists());
+}
+
+#[test]
+fn a_download_ends_after_as_many_pieces_as_asked_for() {
+    let fixture = Fixture::new();
+    let (seeder, dir) = (Seeder::start(&fixture), fixture.empty("here"));
+    let addr = seeder.addr();
+    let more = [
+        "--peer",
+        &addr,
+        "--max-pieces",
+        "3",
+        "--max-download-limit",
+        "100K",
+    ];
+    let output = superseed(download(&fixture, &dir, &more)).run();
+    assert_eq!(output.exit, Exit::Success, "{output:?}");
+    assert!(!fixture.is_complete(&dir));
+}
+
+#[test]
+fn a_download_without_data_is_given_up() {
+    let fixture = Fixture::new();
+    let dir = fixture.empty("here");
+    let output = superseed(download(&fixture, &dir, &["--stop-timeout", "1"])).run();
+    assert_eq!(output.exit, Exit::Stalled, "{output:?}");
+    assert!(
+        output.stderr.contains("films: no data came for 1 seconds"),
+        "{output:?}"
+    );
+    assert_eq!(output.stdout, "");
+}
+
+#[test]
+fn an_interrupted_download_exits_7_and_can_be_gone_on_with() {
+    let fixture = Fixture::new();
+    let dir = fixture.empty("here");
+    let (run, interrupt) = superseed(download(&fixture, &dir, &[])).interruptible();
+    let stderr = run.watch_stderr();
+    let running = std::thread::spawn(move || run.run());
+    stderr.wait_for("films: added");
+    interrupt.send(()).unwrap();
+    let output = running.join().unwrap();
+    assert_eq!(output.exit, Exit::Interrupted, "{output:?}");
+    assert!(output.stderr.contains("films: interrupted"), "{output:?}");
+    let seeder = Seeder::start(&fixture);
+    let output = superseed(download(&fixture, &dir, &["--peer", &seeder.addr()])).run();
+    assert_eq!(output.exit, Exit::Success, "{output:?}");
+    assert!(fixture.is_complete(&dir));
+}
+
+#[test]
+fn a_seeder_serves_until_it_is_interrupted() {
+    let fixture = Fixture::new();
+    let (there, here) = (fixture.with_data("there"), fixture.empty("here"));
+    // The port is free now; the seeder takes it in a moment.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr: SocketAddr = listener.local_addr().unwrap();
+    drop(listener);
+    let addr = addr.to_string();
+    let args = [
+        "seed",
+        fixture.torrent(),
+        "-d",
+        there.to_str().unwrap(),
+        "--listen",
+        &addr,
+    ];
+    let (run, interrupt) = superseed(args).interruptible();
+    let stderr = run.watch_stderr();
+    let seeding = std::thread::spawn(move || run.run());
+    stderr.wait_for("films: complete");
+    let output = superseed(download(&fixture, &here, &["--peer", &addr])).run();
+    assert_eq!(output.exit, Exit::Success, "{output:?}");
+    assert!(fixture.is_complete(&here));
+    interrupt.send(()).unwrap();
+    let seeded = seeding.join().unwrap();
+    assert_eq!(
+        (seeded.exit, seeded.stdout.as_str()),
+        (Exit::Success, ""),
+        "{seeded:?}"
+    );
+}
+
+#[test]
+fn a_seeder_without_data_says_so() {
+    let fixture = Fixture::new();
+    let dir = fixture.empty("nothing");
+    let args = [
+        "seed",
+        fixture.torrent(),
+        "-d",
+        dir.to_str().unwrap(),
+        "--listen",
+        "127.0.0.1:0",
+    ];
+    let output = superseed(args).run();
+    assert_eq!(output.exit, Exit::NotFound, "{output:?}");
+    let path = dir.join("films");
+    assert!(
+        output
+            .stderr
+            .contains(&format!("{} does not exist", path.display())),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn a_foreign_file_in_the_way_is_refused_and_kept() {
+    let fixture = Fixture::new();
+    let dir = fixture.empty("here");
+    std::fs::create_dir_all(dir.join("films")).unwrap();
+    let foreign = vec![7_u8; 700_000];
+    std::fs::write(dir.join("films/a.mkv"), &foreign).unwrap();
+    let output = superseed(download(&fixture, &dir, &[])).run();
+    assert_eq!(output.exit, Exit::Exists, "{output:?}");
+    assert!(output.stderr.contains("a.mkv"), "{output:?}");
+    assert_eq!(
+        output
+            .stderr
+            .lines()
+            .filter(|l| l.starts_with("superseed: "))
+            .count(),
+        1
+    );
+    assert!(std::fs::read(dir.join("films/a.mkv")).unwrap() == foreign);
+}
+
+#[test]
+fn a_busy_port_is_named() {
+    let fixture = Fixture::new();
+    let dir = fixture.empty("here");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap().to_string();
+    let args = [
+        "download",
+        fixture.torrent(),
+        "-d",
+        dir.to_str().unwrap(),
+        "--listen",
+        &addr,
+    ];
+    let output = superseed(args).run();
+    assert_eq!(output.exit, Exit::Network, "{output:?}");
+    assert_eq!(
+        output.stderr,
+        format!("superseed: cannot listen on {addr}: the port is in use\n")
+    );
+}
+
+#[test]
+fn a_peer_whose_name_cannot_be_resolved_is_named() {
+    let fixture = Fixture::new();
+    let dir = fixture.empty("here");
+    // A label of 64 characters is refused without asking anybody.
+    let host = format!("{}.example:1", "x".repeat(64));
+    let output = superseed(download(&fixture, &dir, &["--peer", &host])).run();
+    assert_eq!(output.exit, Exit::Dns, "{output:?}");
+    assert!(output.stderr.contains(&host), "{output:?}");
+}
+
+#[test]
+fn several_torrents_end_in_a_table_and_the_code_of_the_first_failure() {
+    let fixture = Fixture::new();
+    let (seeder, dir) = (Seeder::start(&fixture), fixture.empty("here"));
+    let list = fixture.dir.path().join("list");
+    std::fs::write(&list, format!("# torrents\n\n{}\n", fixture.torrent())).unwrap();
+    let addr = seeder.addr();
+    let args = [
+        "/nonexistent/x.torrent",
+        "magnet:?x",
+        "-i",
+        list.to_str().unwrap(),
+        "-d",
+        dir.to_str().unwrap(),
+        "--listen",
+        "127.0.0.1:0",
+        "--peer",
+        &addr,
+    ];
+    let output = superseed(args).run();
+    assert_eq!(output.exit, Exit::NotFound, "{output:?}");
+    let codes: Vec<&str> = output.stdout.lines().map(|line| &line[..3]).collect();
+    assert_eq!(codes, ["  3", " 27", "  0"], "{output:?}");
+    assert!(fixture.is_complete(&dir));
+}
+
+#[test]
+fn the_users_command_runs_when_a_torrent_is_complete() {
+    let fixture = Fixture::new();
+    let dir = fixture.with_data("here");
+    let told = fixture.dir.path().join("told");
+    let command = format!(
+        "echo $SUPERSEED_NAME $SUPERSEED_SIZE > {}; exit 3",
+        told.display()
+    );
+    let output = superseed(download(&fixture, &dir, &["--on-complete", &command])).run();
+    assert_eq!(output.exit, Exit::Success, "{output:?}");
+    assert_eq!(std::fs::read_to_string(told).unwrap(), "films 605000\n");
+    assert!(
+        output.stderr.contains("ended with exit status: 3"),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn a_terminal_gets_lines_that_are_redrawn_and_a_pipe_never_does() {
+    let fixture = Fixture::new();
+    let dir = fixture.with_data("here");
+    let terminal = superseed(download(&fixture, &dir, &[])).terminal().run();
+    assert_eq!(terminal.exit, Exit::Success, "{terminal:?}");
+    assert!(
+        terminal
+            .stderr
+            .contains("films  100.0% [####################]"),
+        "{terminal:?}"
+    );
+    let pipe = superseed(download(&fixture, &dir, &["--peers-table"])).run();
+    assert!(
+        !pipe.stderr.contains('\u{1b}') && !pipe.stderr.contains('\r'),
+        "{pipe:?}"
+    );
+    let quiet = superseed(download(&fixture, &dir, &["-q"]))
+        .terminal()
+        .run();
+    assert_eq!(quiet.stderr, "");
+}
