@@ -12,15 +12,22 @@ use superseed::{AddOptions, Config, EventKind, Notice, Session, TorrentOptions};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
-    let file = args.next().ok_or("usage: download FILE.torrent [DIR [HOST:PORT]...]")?;
+    let file = args
+        .next()
+        .ok_or("usage: download FILE.torrent [DIR [HOST:PORT]...]")?;
     let dir = args.next().map(Into::into);
-    let peers = args.map(|peer| peer.parse()).collect::<Result<Vec<SocketAddr>, _>>()?;
+    let peers = args
+        .map(|peer| peer.parse())
+        .collect::<Result<Vec<SocketAddr>, _>>()?;
 
     let session = Session::start(Config::default())?;
     let mut events = session.subscribe();
     let options = AddOptions {
         dir,
-        torrent: TorrentOptions { peers, ..TorrentOptions::default() },
+        torrent: TorrentOptions {
+            peers,
+            ..TorrentOptions::default()
+        },
         ..AddOptions::default()
     };
     let torrent = session.add(std::fs::read(file)?, options).await?;
@@ -31,7 +38,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 EventKind::Piece(_) => {
                     let stats = torrent.stats().await?;
                     let rate = stats.download_bytes_per_s;
-                    println!("{}/{} pieces, {rate} bytes/s", stats.pieces_have, stats.pieces);
+                    println!(
+                        "{}/{} pieces, {rate} bytes/s",
+                        stats.pieces_have, stats.pieces
+                    );
                 }
                 EventKind::Complete => break,
                 EventKind::Failed(error) => return Err(error.into()),

@@ -22,7 +22,9 @@ pub(super) async fn announce(
     from: ListenerId,
 ) -> Result<Vec<u8>, TransferError> {
     let (local, client) = clients.of(from).map_err(TransferError::Other)?;
-    let url: Url = url.parse().map_err(|_| TransferError::Other("not a valid URL".to_owned()))?;
+    let url: Url = url
+        .parse()
+        .map_err(|_| TransferError::Other("not a valid URL".to_owned()))?;
     if literal(&url).is_some_and(|ip| ip.is_ipv4() != local.is_ipv4()) {
         return Err(TransferError::NoAddress);
     }
@@ -43,7 +45,10 @@ pub(super) async fn announce(
 /// The address in a URL that names none by name.
 fn literal(url: &Url) -> Option<IpAddr> {
     let host = url.host_str()?;
-    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+    host.trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse()
+        .ok()
 }
 
 fn refused(error: reqwest::Error) -> TransferError {

@@ -27,7 +27,11 @@ pub(super) struct Clients {
 
 impl Clients {
     pub(super) fn new(listeners: HashMap<ListenerId, SocketAddr>, user_agent: String) -> Self {
-        Self { listeners, user_agent, made: Mutex::default() }
+        Self {
+            listeners,
+            user_agent,
+            made: Mutex::default(),
+        }
     }
 
     /// The address that exchanges of a listener leave from, which may be
@@ -59,7 +63,10 @@ pub(super) fn build(from: Option<IpAddr>, user_agent: &str) -> Result<Client, St
             .gzip(true);
         match from {
             // A proxy of the environment would announce the proxy's address.
-            Some(ip) => builder.no_proxy().local_address(ip).dns_resolver(FamilyResolver(ip)),
+            Some(ip) => builder
+                .no_proxy()
+                .local_address(ip)
+                .dns_resolver(FamilyResolver(ip)),
             None => builder,
         }
     };
@@ -91,7 +98,9 @@ impl Resolve for FamilyResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let v4 = self.0.is_ipv4();
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(|_| NoAddress)?;
+            let found = tokio::net::lookup_host((name.as_str(), 0))
+                .await
+                .map_err(|_| NoAddress)?;
             let addrs: Vec<_> = found.filter(|addr| addr.is_ipv4() == v4).collect();
             if addrs.is_empty() {
                 return Err(NoAddress.into());

@@ -22,9 +22,16 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(60);
 pub async fn fetch_torrent(url: &str) -> Result<Vec<u8>, FetchError> {
     let parsed = match url.parse::<Url>() {
         Ok(parsed) if matches!(parsed.scheme(), "http" | "https") && parsed.has_host() => parsed,
-        _ => return Err(FetchError::BadUrl { url: url.to_owned() }),
+        _ => {
+            return Err(FetchError::BadUrl {
+                url: url.to_owned(),
+            });
+        }
     };
-    let failed = |error: String| FetchError::Failed { url: url.to_owned(), error };
+    let failed = |error: String| FetchError::Failed {
+        url: url.to_owned(),
+        error,
+    };
     let (reply, answer) = oneshot::channel();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -36,29 +43,47 @@ pub async fn fetch_torrent(url: &str) -> Result<Vec<u8>, FetchError> {
         .spawn(move || {
             let exchange = tokio::time::timeout(FETCH_TIMEOUT, fetch(parsed, &given));
             let result = runtime.block_on(exchange).unwrap_or_else(|_| {
-                Err(FetchError::Failed { url: given.clone(), error: "no answer in time".to_owned() })
+                Err(FetchError::Failed {
+                    url: given.clone(),
+                    error: "no answer in time".to_owned(),
+                })
             });
             runtime.shutdown_background();
             // A dropped receiver means that nobody waits any more.
             let _ = reply.send(result);
         })
         .map_err(|error| failed(error.to_string()))?;
-    answer.await.unwrap_or_else(|_| Err(failed("the exchange was abandoned".to_owned())))
+    answer
+        .await
+        .unwrap_or_else(|_| Err(failed("the exchange was abandoned".to_owned())))
 }
 
 async fn fetch(url: Url, given: &str) -> Result<Vec<u8>, FetchError> {
-    let failed = |error: String| FetchError::Failed { url: given.to_owned(), error };
+    let failed = |error: String| FetchError::Failed {
+        url: given.to_owned(),
+        error,
+    };
     let agent = concat!("superseed/", env!("CARGO_PKG_VERSION"));
     let client = client::build(None, agent).map_err(failed)?;
-    let response = client.get(url).send().await.map_err(|error| failed(root_cause(&error)))?;
+    let response = client
+        .get(url)
+        .send()
+        .await
+        .map_err(|error| failed(root_cause(&error)))?;
     if !response.status().is_success() {
         let status = response.status().as_u16();
-        return Err(FetchError::Status { url: given.to_owned(), status });
+        return Err(FetchError::Status {
+            url: given.to_owned(),
+            status,
+        });
     }
-    read_capped(response, FETCH_BYTES_MAX).await.map_err(|error| match error {
-        BodyError::TooLarge => {
-            FetchError::TooLarge { url: given.to_owned(), max: FETCH_BYTES_MAX }
-        }
-        BodyError::Broken(error) => failed(root_cause(&error)),
-    })
+    read_capped(response, FETCH_BYTES_MAX)
+        .await
+        .map_err(|error| match error {
+            BodyError::TooLarge => FetchError::TooLarge {
+                url: given.to_owned(),
+                max: FETCH_BYTES_MAX,
+            },
+            BodyError::Broken(error) => failed(root_cause(&error)),
+        })
 }

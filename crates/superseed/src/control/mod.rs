@@ -85,20 +85,31 @@ impl Control {
     pub(crate) fn start(config: ControlConfig) -> io::Result<Self> {
         let (jobs, job_queue) = mpsc::channel(JOBS_MAX);
         let (answer_queue, answers) = mpsc::channel(ANSWERS_MAX);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let thread = std::thread::Builder::new().name("superseed-control".into()).spawn(move || {
-            runtime.block_on(serve(config, job_queue, answer_queue));
-            // A look-up in the system's resolver cannot be cancelled and must
-            // not hold up the end.
-            runtime.shutdown_background();
-        })?;
-        Ok(Self { jobs: Some(jobs), answers, thread: Some(thread) })
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let thread = std::thread::Builder::new()
+            .name("superseed-control".into())
+            .spawn(move || {
+                runtime.block_on(serve(config, job_queue, answer_queue));
+                // A look-up in the system's resolver cannot be cancelled and must
+                // not hold up the end.
+                runtime.shutdown_background();
+            })?;
+        Ok(Self {
+            jobs: Some(jobs),
+            answers,
+            thread: Some(thread),
+        })
     }
 
     /// Hands a job over; gives it back if too many wait.
     pub(crate) fn submit(&self, job: Job) -> Result<(), Job> {
-        let Some(jobs) = &self.jobs else { return Err(job) };
-        jobs.try_send(job).map_err(mpsc::error::TrySendError::into_inner)
+        let Some(jobs) = &self.jobs else {
+            return Err(job);
+        };
+        jobs.try_send(job)
+            .map_err(mpsc::error::TrySendError::into_inner)
     }
 
     /// The next answer, if there is one.
@@ -140,7 +151,12 @@ async fn serve(
 async fn perform(job: Job, clients: &Clients) -> Answer {
     match job {
         Job::Announce(job) => {
-            let HttpAnnounce { announce, url, from, timeout } = *job;
+            let HttpAnnounce {
+                announce,
+                url,
+                from,
+                timeout,
+            } = *job;
             let exchange = announce::announce(clients, &url, from);
             let result = tokio::time::timeout(timeout, exchange)
                 .await

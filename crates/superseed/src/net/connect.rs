@@ -12,9 +12,16 @@ use superseed_engine::ConnectError;
 /// Begins to connect. `from` is a specific address to leave from.
 ///
 /// Whether it worked is known when the stream becomes writable: [`outcome`].
-pub(super) fn begin(remote: SocketAddr, from: Option<SocketAddr>) -> Result<TcpStream, ConnectError> {
+pub(super) fn begin(
+    remote: SocketAddr,
+    from: Option<SocketAddr>,
+) -> Result<TcpStream, ConnectError> {
     let start = || -> io::Result<Socket> {
-        let socket = Socket::new(Domain::for_address(remote), Type::STREAM, Some(Protocol::TCP))?;
+        let socket = Socket::new(
+            Domain::for_address(remote),
+            Type::STREAM,
+            Some(Protocol::TCP),
+        )?;
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
         if let Some(mut from) = from {
@@ -26,7 +33,9 @@ pub(super) fn begin(remote: SocketAddr, from: Option<SocketAddr>) -> Result<TcpS
             _ => Ok(socket),
         }
     };
-    start().map(|socket| TcpStream::from_std(socket.into())).map_err(|error| classify(&error))
+    start()
+        .map(|socket| TcpStream::from_std(socket.into()))
+        .map_err(|error| classify(&error))
 }
 
 /// The address to bind to before connecting to `remote`: the listener's, if it
@@ -50,7 +59,10 @@ pub(super) fn outcome(stream: &TcpStream) -> Option<Result<(), ConnectError>> {
 
 /// Whether the process or the machine has no descriptor or memory left.
 pub(super) fn is_local_limit(error: &io::Error) -> bool {
-    matches!(errno(error), Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))
+    matches!(
+        errno(error),
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)
+    )
 }
 
 fn errno(error: &io::Error) -> Option<Errno> {

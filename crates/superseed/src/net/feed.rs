@@ -48,10 +48,18 @@ impl Host {
             Request::Add(request) => {
                 let (metainfo, options) = (request.metainfo.clone(), request.options.clone());
                 let ticket = self.torrents.ask(*request);
-                let add = AddTorrent { ticket, metainfo, options };
+                let add = AddTorrent {
+                    ticket,
+                    metainfo,
+                    options,
+                };
                 self.handle(Input::Command(Command::Add(Box::new(add))));
             }
-            Request::Order { command, torrent, reply } => {
+            Request::Order {
+                command,
+                torrent,
+                reply,
+            } => {
                 if torrent.is_some_and(|torrent| !self.torrents.has(torrent)) {
                     // A dropped receiver means that nobody waits any more.
                     let _ = reply.send(Err(Gone::Torrent));
@@ -73,7 +81,13 @@ impl Host {
             Request::Torrents(reply) => {
                 let _ = reply.send(self.torrents.list());
             }
-            Request::Read { torrent, piece, bytes, offset, reply } => {
+            Request::Read {
+                torrent,
+                piece,
+                bytes,
+                offset,
+                reply,
+            } => {
                 let len = u64::from(bytes.end - bytes.start);
                 if !self.engine.has_bytes(torrent, offset..offset + len) {
                     let _ = reply.send(Err(ReadRefusal::Missing));
@@ -87,11 +101,18 @@ impl Host {
 
     pub(super) fn take_completions(&mut self) {
         for _ in 0..COMPLETIONS_PER_TURN {
-            let Ok((job, result)) = self.completions.try_recv() else { return };
-            let Some(result) = self.torrents.read_done(job, result) else { continue };
+            let Ok((job, result)) = self.completions.try_recv() else {
+                return;
+            };
+            let Some(result) = self.torrents.read_done(job, result) else {
+                continue;
+            };
             let opened = match &result {
                 DiskResult::Opened(opened) => self.opening.remove(&job).map(|torrent| {
-                    (torrent, self.torrents.opened(torrent, opened.as_ref().err()))
+                    (
+                        torrent,
+                        self.torrents.opened(torrent, opened.as_ref().err()),
+                    )
                 }),
                 _ => None,
             };
@@ -105,17 +126,26 @@ impl Host {
     pub(super) fn take_answers(&mut self) {
         for deferred in std::mem::take(&mut self.deferred) {
             match deferred {
-                Deferred::ConnectFailed(conn, error) => {
+                Deferred::Connect(conn, error) => {
                     self.handle(Input::ConnectFailed { conn, error });
                 }
-                Deferred::StreamFailed(conn) => {
-                    self.handle(Input::Closed { conn, end: StreamEnd::Reset });
+                Deferred::Stream(conn) => {
+                    self.handle(Input::Closed {
+                        conn,
+                        end: StreamEnd::Reset,
+                    });
                 }
-                Deferred::AnnounceFailed(announce, error) => {
-                    self.handle(Input::AnnounceDone { announce, result: Err(error) });
+                Deferred::Announce(announce, error) => {
+                    self.handle(Input::AnnounceDone {
+                        announce,
+                        result: Err(error),
+                    });
                 }
-                Deferred::ResolveFailed(resolve) => {
-                    self.handle(Input::Resolved { resolve, addrs: Vec::new() });
+                Deferred::Resolve(resolve) => {
+                    self.handle(Input::Resolved {
+                        resolve,
+                        addrs: Vec::new(),
+                    });
                 }
             }
         }
@@ -149,7 +179,9 @@ impl Host {
     }
 
     fn finish_connect(&mut self, conn: superseed_engine::ConnKey) {
-        let Some(stream) = self.streams.get_mut(conn) else { return };
+        let Some(stream) = self.streams.get_mut(conn) else {
+            return;
+        };
         if !stream.connecting {
             return;
         }
@@ -176,7 +208,11 @@ impl Host {
                 self.next_ticket += 1;
                 let listener = listener.id;
                 self.waiting.insert(ticket, stream);
-                self.handle(Input::Incoming { ticket, remote, listener });
+                self.handle(Input::Incoming {
+                    ticket,
+                    remote,
+                    listener,
+                });
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => listener.tcp_ready = false,
             Err(error) if connect::is_local_limit(&error) => {
@@ -201,7 +237,11 @@ impl Host {
                         let listener = listener.id;
                         let now = self.now();
                         let bytes = &self.scratch[..len];
-                        let input = Input::Datagram { listener, from, bytes };
+                        let input = Input::Datagram {
+                            listener,
+                            from,
+                            bytes,
+                        };
                         self.engine.handle(input, now, &mut self.out);
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

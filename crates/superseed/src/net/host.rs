@@ -41,17 +41,17 @@ const ABANDONED_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// How long to wait for disk workers that are at a job when the thread ends.
 const DISK_GRACE: Duration = Duration::from_millis(400);
 
-/// An input that the loop itself caused while performing actions: the engine
-/// is told in the next turn, since it is never re-entered.
+/// What failed at once while it was performed: the engine is told in the next
+/// turn, since it is never re-entered.
 pub(super) enum Deferred {
     /// A stream could not even be begun.
-    ConnectFailed(ConnKey, ConnectError),
+    Connect(ConnKey, ConnectError),
     /// An accepted stream could not be watched.
-    StreamFailed(ConnKey),
+    Stream(ConnKey),
     /// An announce could not be handed over.
-    AnnounceFailed(AnnounceKey, TransferError),
+    Announce(AnnounceKey, TransferError),
     /// A look-up could not be handed over.
-    ResolveFailed(ResolveKey),
+    Resolve(ResolveKey),
 }
 
 /// Everything that the engine thread owns.
@@ -167,7 +167,10 @@ impl Host {
         }
         let now = Instant::now();
         let until = |at: Instant| at.saturating_duration_since(now);
-        let engine = self.engine.next_deadline().filter(|(at, _)| *at != Time::NEVER);
+        let engine = self
+            .engine
+            .next_deadline()
+            .filter(|(at, _)| *at != Time::NEVER);
         let engine = engine.map(|(at, _)| at.since(self.now()));
         let listeners = self.listeners.iter().filter(|listener| listener.tcp_ready);
         let rests = listeners.map(|l| l.rest_until.map_or(Duration::ZERO, until));
@@ -190,7 +193,9 @@ impl Host {
             }
             if token.0 < FIRST_TOKEN {
                 let at = (token.0 - 1) / 2;
-                let Some(listener) = self.listeners.get_mut(at) else { continue };
+                let Some(listener) = self.listeners.get_mut(at) else {
+                    continue;
+                };
                 if token == super::tcp_token(at) {
                     listener.tcp_ready = true;
                 } else {
@@ -198,14 +203,19 @@ impl Host {
                 }
                 continue;
             }
-            let Some(key) = self.streams.key_of(token) else { continue };
-            let Some(stream) = self.streams.get_mut(key) else { continue };
+            let Some(key) = self.streams.key_of(token) else {
+                continue;
+            };
+            let Some(stream) = self.streams.get_mut(key) else {
+                continue;
+            };
             if stream.connecting {
                 self.connect_events.push(key);
             }
             // An error is found by reading.
             if event.is_readable() || event.is_read_closed() || event.is_error() {
-                self.streams.became_readable(key, event.is_read_closed() || event.is_error());
+                self.streams
+                    .became_readable(key, event.is_read_closed() || event.is_error());
             }
             if event.is_writable() {
                 self.streams.became_writable(key);
@@ -226,7 +236,11 @@ impl Host {
 
     /// Begins to end. Asked twice, the shorter patience counts.
     pub(super) fn stop(&mut self, abandoned: bool) {
-        let patience = if abandoned { ABANDONED_TIMEOUT } else { STOP_TIMEOUT };
+        let patience = if abandoned {
+            ABANDONED_TIMEOUT
+        } else {
+            STOP_TIMEOUT
+        };
         let by = Instant::now() + patience;
         if self.stop_by.is_none() {
             self.handle(Input::Command(Command::Shutdown));
@@ -235,7 +249,16 @@ impl Host {
     }
 
     fn end(self) {
-        let Self { ended, disk, control, notices, requests, listeners, streams, .. } = self;
+        let Self {
+            ended,
+            disk,
+            control,
+            notices,
+            requests,
+            listeners,
+            streams,
+            ..
+        } = self;
         // Handles learn of the end only when the ports are free, the files are
         // closed and nothing of the session is left.
         drop((listeners, streams, control));

@@ -53,7 +53,9 @@ impl Listener {
             bound.collect::<Result<_, _>>()?
         };
         let numbered = pairs.into_iter().enumerate();
-        Ok(numbered.map(|(at, pair)| Self::new(ListenerId(at as u16), pair)).collect())
+        Ok(numbered
+            .map(|(at, pair)| Self::new(ListenerId(at as u16), pair))
+            .collect())
     }
 
     fn new(id: ListenerId, pair: Pair) -> Self {
@@ -69,7 +71,12 @@ impl Listener {
     }
 
     /// Begins to watch both sockets.
-    pub(super) fn register(&mut self, registry: &Registry, tcp: Token, udp: Token) -> io::Result<()> {
+    pub(super) fn register(
+        &mut self,
+        registry: &Registry,
+        tcp: Token,
+        udp: Token,
+    ) -> io::Result<()> {
         registry.register(&mut self.tcp, tcp, Interest::READABLE)?;
         registry.register(&mut self.udp, udp, Interest::READABLE)
     }
@@ -117,14 +124,22 @@ fn bind_default() -> Result<Vec<Pair>, StartError> {
             return Ok(pairs);
         }
     }
-    Err(StartError::NoFreePort { first: DEFAULT_PORT, last })
+    Err(StartError::NoFreePort {
+        first: DEFAULT_PORT,
+        last,
+    })
 }
 
 /// Whether binding failed because the machine lacks IPv6 (or IPv4).
 pub(crate) fn family_is_missing(error: &io::Error) -> bool {
-    let code = error.raw_os_error().map(rustix::io::Errno::from_raw_os_error);
+    let code = error
+        .raw_os_error()
+        .map(rustix::io::Errno::from_raw_os_error);
     error.kind() == io::ErrorKind::AddrNotAvailable
-        || matches!(code, Some(rustix::io::Errno::AFNOSUPPORT | rustix::io::Errno::PROTONOSUPPORT))
+        || matches!(
+            code,
+            Some(rustix::io::Errno::AFNOSUPPORT | rustix::io::Errno::PROTONOSUPPORT)
+        )
 }
 
 /// TCP and UDP on one address with the same port number.
@@ -135,7 +150,13 @@ pub(crate) fn bind_pair(addr: SocketAddr) -> io::Result<Pair> {
         tcp.listen(BACKLOG)?;
         let bound = local_addr(&tcp)?;
         match bind_one(bound, Type::DGRAM) {
-            Ok(udp) => return Ok(Pair { addr: bound, tcp, udp }),
+            Ok(udp) => {
+                return Ok(Pair {
+                    addr: bound,
+                    tcp,
+                    udp,
+                });
+            }
             Err(error)
                 if addr.port() == 0
                     && error.kind() == io::ErrorKind::AddrInUse
@@ -149,7 +170,11 @@ pub(crate) fn bind_pair(addr: SocketAddr) -> io::Result<Pair> {
 }
 
 fn bind_one(addr: SocketAddr, kind: Type) -> io::Result<Socket> {
-    let protocol = if kind == Type::STREAM { Protocol::TCP } else { Protocol::UDP };
+    let protocol = if kind == Type::STREAM {
+        Protocol::TCP
+    } else {
+        Protocol::UDP
+    };
     let socket = Socket::new(Domain::for_address(addr), kind, Some(protocol))?;
     socket.set_nonblocking(true)?;
     if kind == Type::STREAM {
@@ -166,7 +191,8 @@ fn bind_one(addr: SocketAddr, kind: Type) -> io::Result<Socket> {
 
 fn local_addr(socket: &Socket) -> io::Result<SocketAddr> {
     let addr = socket.local_addr()?;
-    addr.as_socket().ok_or_else(|| io::Error::other("the socket has no IP address"))
+    addr.as_socket()
+        .ok_or_else(|| io::Error::other("the socket has no IP address"))
 }
 
 #[cfg(test)]
@@ -174,7 +200,10 @@ mod tests {
     use super::*;
 
     fn config(listen: &[SocketAddr]) -> Config {
-        Config { listen: listen.to_vec(), ..Config::default() }
+        Config {
+            listen: listen.to_vec(),
+            ..Config::default()
+        }
     }
 
     #[test]
@@ -193,7 +222,10 @@ mod tests {
         let error = Listener::bind_all(&config(&[taken[0].addr])).err().unwrap();
         assert!(matches!(error, StartError::PortBusy { addr } if addr == taken[0].addr));
         let port = taken[0].addr.port();
-        assert_eq!(error.to_string(), format!("cannot listen on 127.0.0.1:{port}: the port is in use"));
+        assert_eq!(
+            error.to_string(),
+            format!("cannot listen on 127.0.0.1:{port}: the port is in use")
+        );
     }
 
     #[test]
@@ -201,6 +233,10 @@ mod tests {
         let first = Listener::bind_all(&config(&[])).unwrap();
         let second = Listener::bind_all(&config(&[])).unwrap();
         assert_ne!(first[0].addr.port(), second[0].addr.port());
-        assert!(first.iter().all(|listener| listener.addr.port() == first[0].addr.port()));
+        assert!(
+            first
+                .iter()
+                .all(|listener| listener.addr.port() == first[0].addr.port())
+        );
     }
 }

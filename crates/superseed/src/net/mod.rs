@@ -51,7 +51,9 @@ pub(crate) fn start(config: Config) -> Result<Link, StartError> {
     for (at, listener) in listeners.iter_mut().enumerate() {
         let tcp = tcp_token(at);
         let udp = Token(tcp.0 + 1);
-        listener.register(poll.registry(), tcp, udp).map_err(system("epoll"))?;
+        listener
+            .register(poll.registry(), tcp, udp)
+            .map_err(system("epoll"))?;
     }
     let waker = Arc::new(Waker::new(poll.registry(), WAKER).map_err(system("a waker"))?);
     let mut seed = [0; 32];
@@ -66,14 +68,23 @@ pub(crate) fn start(config: Config) -> Result<Link, StartError> {
     };
     let control = Control::start(control).map_err(system("a thread"))?;
     let workers = config.workers.unwrap_or_else(|| {
-        thread::available_parallelism().map_or(WORKERS_MIN, usize::from).max(WORKERS_MIN)
+        thread::available_parallelism()
+            .map_or(WORKERS_MIN, usize::from)
+            .max(WORKERS_MIN)
     });
     let (disk, completions) = DiskPool::new(workers, wake(&waker));
     let (request_sender, requests) = mpsc::channel(REQUESTS_MAX);
     let (notices, _) = broadcast::channel(EVENTS_MAX);
     let (ended, ended_seen) = watch::channel(false);
-    let link =
-        Link::new(request_sender, waker, notices.downgrade(), ended_seen, listen_addrs, config.dir, config.state_dir);
+    let link = Link::new(
+        request_sender,
+        waker,
+        notices.downgrade(),
+        ended_seen,
+        listen_addrs,
+        config.dir,
+        config.state_dir,
+    );
     let host = Host {
         engine: Engine::new(config.settings, seed),
         out: Outbox::new(),

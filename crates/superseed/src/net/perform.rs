@@ -48,15 +48,19 @@ impl Host {
                 let key = announce.announce;
                 if self.control.submit(Job::Announce(announce)).is_err() {
                     let error = TransferError::Other("too many announces at once".to_owned());
-                    self.deferred.push(Deferred::AnnounceFailed(key, error));
+                    self.deferred.push(Deferred::Announce(key, error));
                 }
             }
             Action::Resolve { resolve, host } => {
                 if self.control.submit(Job::Resolve { resolve, host }).is_err() {
-                    self.deferred.push(Deferred::ResolveFailed(resolve));
+                    self.deferred.push(Deferred::Resolve(resolve));
                 }
             }
-            Action::SendDatagram { listener, to, bytes } => self.send_datagram(listener, to, &bytes),
+            Action::SendDatagram {
+                listener,
+                to,
+                bytes,
+            } => self.send_datagram(listener, to, &bytes),
             Action::Event(event) => {
                 self.torrents.follow(&event);
                 // Without subscribers nobody hears it.
@@ -78,24 +82,28 @@ impl Host {
         let source = listener.and_then(|listener| connect::source(listener.addr, remote));
         match connect::begin(remote, source) {
             Ok(stream) => self.watch(conn, stream, true),
-            Err(error) => self.deferred.push(Deferred::ConnectFailed(conn, error)),
+            Err(error) => self.deferred.push(Deferred::Connect(conn, error)),
         }
     }
 
     fn watch(&mut self, conn: ConnKey, stream: mio::net::TcpStream, connecting: bool) {
-        let watched = self.streams.insert(self.poll.registry(), conn, stream, connecting);
+        let watched = self
+            .streams
+            .insert(self.poll.registry(), conn, stream, connecting);
         if let Err(error) = watched {
             tracing::warn!(%error, "cannot watch a socket");
             self.deferred.push(if connecting {
-                Deferred::ConnectFailed(conn, ConnectError::LocalLimit)
+                Deferred::Connect(conn, ConnectError::LocalLimit)
             } else {
-                Deferred::StreamFailed(conn)
+                Deferred::Stream(conn)
             });
         }
     }
 
     fn send_datagram(&mut self, listener: ListenerId, to: SocketAddr, bytes: &[u8]) {
-        let Some(listener) = self.listeners.iter().find(|l| l.id == listener) else { return };
+        let Some(listener) = self.listeners.iter().find(|l| l.id == listener) else {
+            return;
+        };
         // A datagram may be lost anywhere; whoever sends it asks again.
         if let Err(error) = listener.udp.send_to(bytes, to) {
             tracing::debug!(%to, %error, "a datagram was not sent");

@@ -185,7 +185,9 @@ impl Streams {
 
     /// A read ended.
     pub(super) fn read_done(&mut self, key: ConnKey, end: ReadEnd) {
-        let Some(stream) = self.by_key.get_mut(key) else { return };
+        let Some(stream) = self.by_key.get_mut(key) else {
+            return;
+        };
         match end {
             ReadEnd::More => {}
             // The end of the stream is not among the bytes: ask once more.
@@ -198,7 +200,9 @@ impl Streams {
 
     /// A write ended.
     pub(super) fn write_done(&mut self, key: ConnKey, end: WriteEnd) {
-        let Some(stream) = self.by_key.get_mut(key) else { return };
+        let Some(stream) = self.by_key.get_mut(key) else {
+            return;
+        };
         match end {
             WriteEnd::Nothing => stream.wants_write = false,
             WriteEnd::Blocked => stream.writable = false,

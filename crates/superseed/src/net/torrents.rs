@@ -30,15 +30,19 @@ type ReadReply = oneshot::Sender<Result<Bytes, ReadRefusal>>;
 struct Entry {
     metainfo: Arc<Metainfo>,
     progress: watch::Sender<Progress>,
-    /// Waits for the storage to open.
-    adding: Option<AddReply>,
+    /// Waits for the storage to open; with an error, for the end.
+    adding: Option<(AddReply, Option<DiskError>)>,
     /// Wait for the end.
     removing: Vec<oneshot::Sender<()>>,
 }
 
 impl Entry {
     fn known(&self, key: TorrentKey) -> Known {
-        Known { key, metainfo: Arc::clone(&self.metainfo), progress: self.progress.subscribe() }
+        Known {
+            key,
+            metainfo: Arc::clone(&self.metainfo),
+            progress: self.progress.subscribe(),
+        }
     }
 }
 
@@ -79,7 +83,7 @@ impl Torrents {
         let entry = Entry {
             metainfo: request.metainfo,
             progress: watch::Sender::new(Progress::default()),
-            adding: Some(request.reply),
+            adding: Some((request.reply, None)),
             removing: Vec::new(),
         };
         self.entries.insert(key, entry);
@@ -87,13 +91,17 @@ impl Torrents {
     }
 
     /// Storage was opened, or not. True if a torrent that was being added
-    /// failed, so that it has to be removed again.
+    /// failed, so that it has to be removed again: its handle is told then.
     pub(super) fn opened(&mut self, key: TorrentKey, failure: Option<&DiskError>) -> bool {
-        let Some(entry) = self.entries.get_mut(key) else { return false };
-        let Some(reply) = entry.adding.take() else { return false };
+        let Some(entry) = self.entries.get_mut(key) else {
+            return false;
+        };
+        let Some((reply, _)) = entry.adding.take() else {
+            return false;
+        };
         match failure {
             None => answer(reply, Ok(entry.known(key))),
-            Some(error) => answer(reply, Err(AddFailure::Disk(error.clone()))),
+            Some(error) => entry.adding = Some((reply, Some(error.clone()))),
         }
         failure.is_some()
     }
@@ -108,14 +116,27 @@ impl Torrents {
 
     /// The engine has forgotten a torrent.
     pub(super) fn removed(&mut self, key: TorrentKey) {
-        let Some(entry) = self.entries.remove(key) else { return };
-        entry.removing.into_iter().for_each(|reply| answer(reply, ()));
+        let Some(entry) = self.entries.remove(key) else {
+            return;
+        };
+        if let Some((reply, error)) = entry.adding {
+            answer(
+                reply,
+                Err(error.map_or(AddFailure::Stopping, AddFailure::Disk)),
+            );
+        }
+        entry
+            .removing
+            .into_iter()
+            .for_each(|reply| answer(reply, ()));
     }
 
     /// Follows an event of the engine.
     pub(super) fn follow(&mut self, event: &Event) {
         if let Some(entry) = self.entries.get(event.torrent) {
-            entry.progress.send_if_modified(|progress| progress.follow(&event.kind));
+            entry
+                .progress
+                .send_if_modified(|progress| progress.follow(&event.kind));
         }
     }
 
@@ -132,7 +153,9 @@ impl Torrents {
     /// A torrent is to go on: what stopped it is history.
     pub(super) fn will_resume(&mut self, key: TorrentKey) {
         if let Some(entry) = self.entries.get(key) {
-            entry.progress.send_modify(|progress| progress.failed = None);
+            entry
+                .progress
+                .send_modify(|progress| progress.failed = None);
         }
     }
 
@@ -143,7 +166,10 @@ impl Torrents {
 
     /// Handles of all torrents whose storage was opened.
     pub(super) fn list(&self) -> Vec<Known> {
-        let open = self.entries.iter().filter(|(_, entry)| entry.adding.is_none());
+        let open = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| entry.adding.is_none());
         open.map(|(key, entry)| entry.known(key)).collect()
     }
 
@@ -161,7 +187,11 @@ impl Torrents {
         }
         let job = self.free_job();
         self.reads.insert(job, reply);
-        let op = DiskOp::Read { piece, begin: bytes.start, len: bytes.end - bytes.start };
+        let op = DiskOp::Read {
+            piece,
+            begin: bytes.start,
+            len: bytes.end - bytes.start,
+        };
         Some(DiskJob { job, torrent, op })
     }
 
@@ -178,7 +208,9 @@ impl Torrents {
 
     /// Whether a completion is of a read of ours; then it is answered.
     pub(super) fn read_done(&mut self, job: JobKey, result: DiskResult) -> Option<DiskResult> {
-        let Some(reply) = self.reads.remove(&job) else { return Some(result) };
+        let Some(reply) = self.reads.remove(&job) else {
+            return Some(result);
+        };
         if let DiskResult::Read(result) = result {
             answer(reply, result.map_err(ReadRefusal::Disk));
         }
@@ -203,12 +235,18 @@ mod tests {
         let mut answers = Vec::new();
         for _ in 0..READS_MAX {
             let (reply, answer) = oneshot::channel();
-            let job = torrents.read(TorrentKey::default(), PieceIndex(0), 0..1, reply).unwrap();
+            let job = torrents
+                .read(TorrentKey::default(), PieceIndex(0), 0..1, reply)
+                .unwrap();
             assert!(!of_engine.contains(&job.job));
             answers.push((job.job, answer));
         }
         let (reply, mut refused) = oneshot::channel();
-        assert!(torrents.read(TorrentKey::default(), PieceIndex(0), 0..1, reply).is_none());
+        assert!(
+            torrents
+                .read(TorrentKey::default(), PieceIndex(0), 0..1, reply)
+                .is_none()
+        );
         assert!(matches!(refused.try_recv(), Ok(Err(ReadRefusal::Busy))));
         for (job, mut answer) in answers {
             let read = DiskResult::Read(Ok(Bytes::from_static(b"x")));

@@ -24,25 +24,37 @@ const SLICES_PER_WRITE: usize = 64;
 impl Host {
     pub(super) fn read_peers(&mut self) {
         for _ in 0..self.streams.readers().min(READ_PEERS_PER_TURN) {
-            let Some(conn) = self.streams.next_reader() else { return };
+            let Some(conn) = self.streams.next_reader() else {
+                return;
+            };
             self.read_peer(conn);
         }
     }
 
     fn read_peer(&mut self, conn: ConnKey) {
         let now = self.now();
-        let allowed = self.engine.read_allowance(conn, now).min(self.scratch.len());
-        let Some(stream) = self.streams.get_mut(conn) else { return };
+        let allowed = self
+            .engine
+            .read_allowance(conn, now)
+            .min(self.scratch.len());
+        let Some(stream) = self.streams.get_mut(conn) else {
+            return;
+        };
         if allowed == 0 {
             return self.streams.read_done(conn, ReadEnd::Parked);
         }
         match stream.tcp.read(&mut self.scratch[..allowed]) {
             Ok(0) => self.lose(conn, StreamEnd::Eof),
             Ok(len) => {
-                let end = if len == allowed { ReadEnd::More } else { ReadEnd::Short };
+                let end = if len == allowed {
+                    ReadEnd::More
+                } else {
+                    ReadEnd::Short
+                };
                 self.streams.read_done(conn, end);
                 let bytes = &self.scratch[..len];
-                self.engine.handle(Input::Received { conn, bytes }, now, &mut self.out);
+                self.engine
+                    .handle(Input::Received { conn, bytes }, now, &mut self.out);
             }
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => self.streams.read_done(conn, ReadEnd::Empty),
@@ -54,7 +66,9 @@ impl Host {
 
     pub(super) fn write_peers(&mut self) {
         for _ in 0..self.streams.writers().min(WRITE_PEERS_PER_TURN) {
-            let Some(conn) = self.streams.next_writer() else { return };
+            let Some(conn) = self.streams.next_writer() else {
+                return;
+            };
             match self.write_peer(conn) {
                 Ok(end) => self.streams.write_done(conn, end),
                 Err(error) => {
@@ -87,12 +101,17 @@ impl Host {
     /// Writes what the engine offers with one call. Zero if it offers nothing.
     fn write_once(&mut self, conn: ConnKey) -> io::Result<usize> {
         let now = self.now();
-        let Some(stream) = self.streams.get_mut(conn) else { return Ok(0) };
+        let Some(stream) = self.streams.get_mut(conn) else {
+            return Ok(0);
+        };
         let mut slices = relabel(std::mem::take(&mut self.slices));
         self.engine.outgoing(conn, now, &mut slices);
         let mut gathered = [IoSlice::new(&[]); SLICES_PER_WRITE];
         let mut count = 0;
-        for (place, slice) in gathered.iter_mut().zip(slices.iter().filter(|s| !s.is_empty())) {
+        for (place, slice) in gathered
+            .iter_mut()
+            .zip(slices.iter().filter(|s| !s.is_empty()))
+        {
             *place = IoSlice::new(slice);
             count += 1;
         }
@@ -116,7 +135,10 @@ impl Host {
 
     /// Closes a stream for the engine, after a last attempt to write.
     pub(super) fn close(&mut self, conn: ConnKey) {
-        let connecting = self.streams.get_mut(conn).is_some_and(|stream| stream.connecting);
+        let connecting = self
+            .streams
+            .get_mut(conn)
+            .is_some_and(|stream| stream.connecting);
         if !connecting {
             // What does not fit now is lost, as the engine knows.
             let _ = self.write_once(conn);

@@ -41,7 +41,11 @@ impl TurnClock {
     /// The turn begins now.
     pub(super) fn start() -> Self {
         let now = Instant::now();
-        Self { began: now, step_began: now, longest: (Step::Gather, Duration::ZERO) }
+        Self {
+            began: now,
+            step_began: now,
+            longest: (Step::Gather, Duration::ZERO),
+        }
     }
 
     /// A step ends now, and the next one begins.
@@ -62,7 +66,12 @@ impl TurnClock {
         let took = self.step_began - self.began;
         if took > LONG_TURN {
             let (step, step_took) = self.longest;
-            tracing::warn!(?took, ?step, ?step_took, "a turn of the engine thread was long");
+            tracing::warn!(
+                ?took,
+                ?step,
+                ?step_took,
+                "a turn of the engine thread was long"
+            );
         }
     }
 }

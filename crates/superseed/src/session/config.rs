@@ -127,18 +127,23 @@ impl AddOptions {
         state_dir: Option<&Path>,
     ) -> Result<StorageSpec, InvalidPath> {
         let dir = self.dir.as_deref().unwrap_or(default_dir);
-        let files = metainfo.info.files_indexed().map(|(index, file)| StorageFile {
-            path: metainfo.info.file_path(index),
-            len: file.len,
-            // A link has no bytes and must not be made as a file.
-            padding: file.padding || file.symlink.is_some(),
-        });
+        let files = metainfo
+            .info
+            .files_indexed()
+            .map(|(index, file)| StorageFile {
+                path: metainfo.info.file_path(index),
+                len: file.len,
+                // A link has no bytes and must not be made as a file.
+                padding: file.padding || file.symlink.is_some(),
+            });
         let priorities = self.torrent.priorities.iter();
         let mut spec = StorageSpec {
             info_hashes: metainfo.info_hashes,
             layout: metainfo.info.layout,
             files: files.collect(),
-            wanted: priorities.map(|priority| *priority != Priority::Skip).collect(),
+            wanted: priorities
+                .map(|priority| *priority != Priority::Skip)
+                .collect(),
             dir: dir.to_owned(),
             state_dir: state_dir.map_or_else(|| dir.join(STATE_DIR), Path::to_owned),
             preallocate: self.preallocate,

@@ -97,7 +97,9 @@ impl Session {
     ///
     /// Does not wait for the network and may be called from anywhere.
     pub fn start(config: Config) -> Result<Self, StartError> {
-        net::start(config).map(|link| Self { link: Arc::new(link) })
+        net::start(config).map(|link| Self {
+            link: Arc::new(link),
+        })
     }
 
     /// Adds a torrent; resolves when its storage is open.
@@ -113,7 +115,8 @@ impl Session {
             TorrentSource::Bytes(bytes) => Arc::new(Metainfo::parse(&bytes)?),
             TorrentSource::Metainfo(metainfo) => metainfo,
         };
-        let spec = options.storage_spec(&metainfo, &self.link.dir, self.link.state_dir.as_deref())?;
+        let spec =
+            options.storage_spec(&metainfo, &self.link.dir, self.link.state_dir.as_deref())?;
         let (reply, answer) = oneshot::channel();
         let request = AddRequest {
             metainfo,
@@ -121,7 +124,10 @@ impl Session {
             spec,
             reply,
         };
-        self.link.send(Request::Add(Box::new(request))).await.map_err(|_| AddError::Stopped)?;
+        self.link
+            .send(Request::Add(Box::new(request)))
+            .await
+            .map_err(|_| AddError::Stopped)?;
         match answer.await {
             Ok(Ok(known)) => Ok(Torrent::new(Arc::clone(&self.link), known)),
             Ok(Err(AddFailure::Duplicate)) => Err(AddError::Duplicate),
@@ -135,7 +141,10 @@ impl Session {
         let (reply, answer) = oneshot::channel();
         self.link.send(Request::Torrents(reply)).await?;
         let known = answer.await.map_err(|_| Gone::Session)?;
-        Ok(known.into_iter().map(|known| Torrent::new(Arc::clone(&self.link), known)).collect())
+        Ok(known
+            .into_iter()
+            .map(|known| Torrent::new(Arc::clone(&self.link), known))
+            .collect())
     }
 
     /// The session at a glance.
@@ -144,7 +153,9 @@ impl Session {
             .ask(|engine, now| {
                 let mut sum = SessionStats::default();
                 for key in engine.torrents() {
-                    let Some(stats) = engine.torrent_stats(key, now) else { continue };
+                    let Some(stats) = engine.torrent_stats(key, now) else {
+                        continue;
+                    };
                     sum.torrents += 1;
                     sum.peers += stats.peers;
                     sum.download_bytes_per_s += stats.download_bytes_per_s;
@@ -165,7 +176,9 @@ impl Session {
 
     /// Changes the settings while the session runs.
     pub async fn configure(&self, settings: Settings) -> Result<(), Gone> {
-        self.link.order(None, Command::Configure(Box::new(settings))).await
+        self.link
+            .order(None, Command::Configure(Box::new(settings)))
+            .await
     }
 
     /// The addresses that the session listens on, with the actual port numbers.

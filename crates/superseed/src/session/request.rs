@@ -4,9 +4,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use superseed_engine::{
-    Command, DiskError, Engine, Event, Time, TorrentKey, TorrentOptions,
-};
+use superseed_engine::{Command, DiskError, Engine, Event, Time, TorrentKey, TorrentOptions};
 use superseed_proto::layout::PieceIndex;
 use superseed_proto::metainfo::Metainfo;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -153,7 +151,12 @@ impl Link {
         command: Command,
     ) -> Result<(), Gone> {
         let (reply, answer) = oneshot::channel();
-        self.send(Request::Order { command, torrent, reply }).await?;
+        self.send(Request::Order {
+            command,
+            torrent,
+            reply,
+        })
+        .await?;
         answer.await.map_err(|_| Gone::Session)?
     }
 
@@ -183,6 +186,14 @@ impl Link {
         dir: PathBuf,
         state_dir: Option<PathBuf>,
     ) -> Self {
-        Self { requests: Some(requests), waker, events, ended, listen_addrs, dir, state_dir }
+        Self {
+            requests: Some(requests),
+            waker,
+            events,
+            ended,
+            listen_addrs,
+            dir,
+            state_dir,
+        }
     }
 }

@@ -59,25 +59,37 @@ impl Torrent {
     /// The torrent at a glance.
     pub async fn stats(&self) -> Result<TorrentStats, Gone> {
         let key = self.key();
-        self.link.ask(move |engine, now| engine.torrent_stats(key, now)).await?.ok_or(Gone::Torrent)
+        self.link
+            .ask(move |engine, now| engine.torrent_stats(key, now))
+            .await?
+            .ok_or(Gone::Torrent)
     }
 
     /// The files, in the order of the metainfo.
     pub async fn files(&self) -> Result<Vec<FileStats>, Gone> {
         let key = self.key();
-        self.link.ask(move |engine, _| engine.file_stats(key)).await?.ok_or(Gone::Torrent)
+        self.link
+            .ask(move |engine, _| engine.file_stats(key))
+            .await?
+            .ok_or(Gone::Torrent)
     }
 
     /// The connected peers.
     pub async fn peers(&self) -> Result<Vec<PeerStats>, Gone> {
         let key = self.key();
-        self.link.ask(move |engine, now| engine.peer_stats(key, now)).await?.ok_or(Gone::Torrent)
+        self.link
+            .ask(move |engine, now| engine.peer_stats(key, now))
+            .await?
+            .ok_or(Gone::Torrent)
     }
 
     /// The trackers.
     pub async fn trackers(&self) -> Result<Vec<TrackerStats>, Gone> {
         let key = self.key();
-        self.link.ask(move |engine, now| engine.tracker_stats(key, now)).await?.ok_or(Gone::Torrent)
+        self.link
+            .ask(move |engine, now| engine.tracker_stats(key, now))
+            .await?
+            .ok_or(Gone::Torrent)
     }
 
     /// Changes the rate limits of this torrent; the session's hold beside them.
@@ -86,16 +98,15 @@ impl Torrent {
     }
 
     /// Changes how much some files are wanted.
-    pub async fn set_priorities(
-        &self,
-        priorities: Vec<(FileIndex, Priority)>,
-    ) -> Result<(), Gone> {
-        self.command(Command::SetPriorities(self.key(), priorities)).await
+    pub async fn set_priorities(&self, priorities: Vec<(FileIndex, Priority)>) -> Result<(), Gone> {
+        self.command(Command::SetPriorities(self.key(), priorities))
+            .await
     }
 
     /// Asks for pieces in order (`true`) or rarest first.
     pub async fn set_sequential(&self, sequential: bool) -> Result<(), Gone> {
-        self.command(Command::SetSequential(self.key(), sequential)).await
+        self.command(Command::SetSequential(self.key(), sequential))
+            .await
     }
 
     /// Hashes everything on disk again.
@@ -115,7 +126,8 @@ impl Torrent {
 
     /// Adds a tracker as a tier of its own.
     pub async fn add_tracker(&self, url: impl Into<String>) -> Result<(), Gone> {
-        self.command(Command::AddTracker(self.key(), url.into())).await
+        self.command(Command::AddTracker(self.key(), url.into()))
+            .await
     }
 
     /// Stops all traffic of this torrent.
@@ -132,7 +144,12 @@ impl Torrent {
     /// told and its files are closed.
     pub async fn remove(&self) -> Result<(), Gone> {
         let (reply, done) = oneshot::channel();
-        self.link.send(Request::Remove { torrent: self.key(), reply }).await?;
+        self.link
+            .send(Request::Remove {
+                torrent: self.key(),
+                reply,
+            })
+            .await?;
         done.await.map_err(|_| Gone::Session)
     }
 
@@ -167,11 +184,19 @@ impl Torrent {
         let layout = self.known.metainfo.info.layout;
         let len = layout.total_len();
         if range.start > range.end || range.end > len {
-            return Err(ReadError::OutOfRange { start: range.start, end: range.end, len });
+            return Err(ReadError::OutOfRange {
+                start: range.start,
+                end: range.end,
+                len,
+            });
         }
         let key = self.key();
         let asked = range.clone();
-        if !self.link.ask(move |engine, _| engine.has_bytes(key, asked)).await? {
+        if !self
+            .link
+            .ask(move |engine, _| engine.has_bytes(key, asked))
+            .await?
+        {
             return Err(ReadError::Missing);
         }
         let mut all = BytesMut::with_capacity((range.end - range.start) as usize);
@@ -207,7 +232,8 @@ impl Torrent {
                 len: entry.len,
             });
         }
-        self.read(entry.offset + range.start..entry.offset + range.end).await
+        self.read(entry.offset + range.start..entry.offset + range.end)
+            .await
     }
 
     async fn read_run(
@@ -217,7 +243,15 @@ impl Torrent {
         offset: u64,
     ) -> Result<Bytes, ReadError> {
         let (reply, answer) = oneshot::channel();
-        self.link.send(Request::Read { torrent: self.key(), piece, bytes, offset, reply }).await?;
+        self.link
+            .send(Request::Read {
+                torrent: self.key(),
+                piece,
+                bytes,
+                offset,
+                reply,
+            })
+            .await?;
         match answer.await {
             Ok(Ok(bytes)) => Ok(bytes),
             Ok(Err(ReadRefusal::Missing)) => Err(ReadError::Missing),

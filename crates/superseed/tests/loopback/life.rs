@@ -34,11 +34,18 @@ fn a_download_goes_on_where_an_earlier_session_stopped() {
         let torrent = content.add(&second, there.path()).await;
         torrent.wait_checked().await.unwrap();
         let before = torrent.stats().await.unwrap();
-        assert!(before.pieces_have >= 20, "{} pieces were kept", before.pieces_have);
+        assert!(
+            before.pieces_have >= 20,
+            "{} pieces were kept",
+            before.pieces_have
+        );
         torrent.add_peer(seeder.listen_addrs()[0]).await.unwrap();
         torrent.wait_complete().await.unwrap();
         let after = torrent.stats().await.unwrap();
-        assert_eq!(after.session_downloaded_bytes, 8_000_000 - before.have_bytes);
+        assert_eq!(
+            after.session_downloaded_bytes,
+            8_000_000 - before.have_bytes
+        );
         second.stop().await;
         seeder.stop().await;
         content.assert_in(there.path());
@@ -76,7 +83,10 @@ fn a_paused_download_goes_on_when_resumed() {
             peers: vec![seeder.listen_addrs()[0]],
             ..TorrentOptions::default()
         };
-        let options = AddOptions { torrent: options, ..AddOptions::default() };
+        let options = AddOptions {
+            torrent: options,
+            ..AddOptions::default()
+        };
         let torrent = content.add_with(&leecher, there.path(), options).await;
         let stats = torrent.stats().await.unwrap();
         assert_eq!((stats.state, stats.peers), (TorrentState::Paused, 0));
@@ -130,13 +140,26 @@ fn bytes_are_read_as_soon_as_they_are_verified() {
         let dir = tempfile::tempdir().unwrap();
         let session = session();
         let seed = content.seed(&session, dir.path()).await;
-        let all: Vec<u8> = content.files.iter().flat_map(|(_, bytes)| bytes.clone()).collect();
+        let all: Vec<u8> = content
+            .files
+            .iter()
+            .flat_map(|(_, bytes)| bytes.clone())
+            .collect();
         assert_eq!(seed.read(0..130_000).await.unwrap(), all);
-        assert_eq!(seed.read(39_999..40_001).await.unwrap(), all[39_999..40_001]);
+        assert_eq!(
+            seed.read(39_999..40_001).await.unwrap(),
+            all[39_999..40_001]
+        );
         assert_eq!(seed.read(5..5).await.unwrap(), "");
-        let second = seed.read_file(superseed::FileIndex(1), 10..20).await.unwrap();
+        let second = seed
+            .read_file(superseed::FileIndex(1), 10..20)
+            .await
+            .unwrap();
         assert_eq!(second, content.files[1].1[10..20]);
-        assert!(matches!(seed.read(0..130_001).await, Err(ReadError::OutOfRange { .. })));
+        assert!(matches!(
+            seed.read(0..130_001).await,
+            Err(ReadError::OutOfRange { .. })
+        ));
         session.stop().await;
 
         let empty = tempfile::tempdir().unwrap();
@@ -154,7 +177,10 @@ fn a_torrent_is_added_once() {
         let dir = tempfile::tempdir().unwrap();
         let session = session();
         content.seed(&session, dir.path()).await;
-        let options = AddOptions { dir: Some(dir.path().to_owned()), ..AddOptions::default() };
+        let options = AddOptions {
+            dir: Some(dir.path().to_owned()),
+            ..AddOptions::default()
+        };
         let again = session.add(content.torrent.clone(), options).await;
         assert!(matches!(again, Err(AddError::Duplicate)), "{again:?}");
         assert_eq!(session.torrents().await.unwrap().len(), 1);
@@ -171,8 +197,14 @@ fn what_cannot_be_opened_is_not_added() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("blocked.bin")).unwrap();
         let session = session();
-        let options = AddOptions { dir: Some(dir.path().to_owned()), ..AddOptions::default() };
-        let error = session.add(content.torrent.clone(), options).await.unwrap_err();
+        let options = AddOptions {
+            dir: Some(dir.path().to_owned()),
+            ..AddOptions::default()
+        };
+        let error = session
+            .add(content.torrent.clone(), options)
+            .await
+            .unwrap_err();
         assert!(error.to_string().contains("blocked.bin"), "{error}");
         assert!(matches!(error, AddError::Foreign(_)), "{error:?}");
         assert!(session.torrents().await.unwrap().is_empty());
@@ -187,11 +219,17 @@ fn two_sessions_do_not_work_on_the_same_files() {
         let dir = tempfile::tempdir().unwrap();
         let (first, second) = (session(), session());
         content.seed(&first, dir.path()).await;
-        let options = || AddOptions { dir: Some(dir.path().to_owned()), ..AddOptions::default() };
+        let options = || AddOptions {
+            dir: Some(dir.path().to_owned()),
+            ..AddOptions::default()
+        };
         let refused = second.add(content.torrent.clone(), options()).await;
         assert!(matches!(refused, Err(AddError::Locked(_))), "{refused:?}");
         first.stop().await;
-        second.add(content.torrent.clone(), options()).await.unwrap();
+        second
+            .add(content.torrent.clone(), options())
+            .await
+            .unwrap();
         second.stop().await;
     });
 }
@@ -206,13 +244,24 @@ fn a_session_ends_when_its_last_handle_is_dropped() {
         let torrent = content.seed(&session, dir.path()).await;
         let mut events = session.subscribe();
         drop(session);
-        assert!(torrent.stats().await.is_ok(), "a torrent's handle keeps the session");
+        assert!(
+            torrent.stats().await.is_ok(),
+            "a torrent's handle keeps the session"
+        );
         let began = Instant::now();
         drop(torrent);
         while events.next().await.is_some() {}
-        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+        assert!(
+            began.elapsed() < Duration::from_secs(2),
+            "{:?}",
+            began.elapsed()
+        );
         let listen = vec![addr];
-        let again = Session::start(Config { listen, ..Config::default() }).unwrap();
+        let again = Session::start(Config {
+            listen,
+            ..Config::default()
+        })
+        .unwrap();
         again.stop().await;
     });
 }
@@ -222,9 +271,16 @@ fn a_busy_port_is_named() {
     run(async {
         let first = session();
         let listen = first.listen_addrs().to_vec();
-        let error = Session::start(Config { listen, ..Config::default() }).unwrap_err();
+        let error = Session::start(Config {
+            listen,
+            ..Config::default()
+        })
+        .unwrap_err();
         let busy = first.listen_addrs()[0];
-        assert!(matches!(error, StartError::PortBusy { addr } if addr == busy), "{error:?}");
+        assert!(
+            matches!(error, StartError::PortBusy { addr } if addr == busy),
+            "{error:?}"
+        );
         first.stop().await;
     });
 }

@@ -10,12 +10,20 @@ use crate::world::{Content, run, session, session_on};
 
 fn connect(session: &Session) -> TcpStream {
     let stream = TcpStream::connect(session.listen_addrs()[0]).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
     stream
 }
 
 fn handshake(info_hash: [u8; 20]) -> Vec<u8> {
-    [&b"\x13BitTorrent protocol"[..], &[0; 8], &info_hash, b"-XX0001-abcdefghijkl"].concat()
+    [
+        &b"\x13BitTorrent protocol"[..],
+        &[0; 8],
+        &info_hash,
+        b"-XX0001-abcdefghijkl",
+    ]
+    .concat()
 }
 
 #[test]
@@ -48,7 +56,11 @@ fn a_stranger_is_shown_the_door() {
         let dir = tempfile::tempdir().unwrap();
         let session = session();
         content.seed(&session, dir.path()).await;
-        for bytes in [handshake([7; 20]), b"GET / HTTP/1.1\r\n\r\n".to_vec(), vec![0xff; 100]] {
+        for bytes in [
+            handshake([7; 20]),
+            b"GET / HTTP/1.1\r\n\r\n".to_vec(),
+            vec![0xff; 100],
+        ] {
             let mut stream = connect(&session);
             stream.write_all(&bytes).unwrap();
             let mut rest = Vec::new();
@@ -70,7 +82,9 @@ fn streams_end_with_the_session() {
         let session = session();
         let torrent = content.seed(&session, dir.path()).await;
         let mut stream = connect(&session);
-        stream.write_all(&handshake(torrent.info_hashes().v1().unwrap().0)).unwrap();
+        stream
+            .write_all(&handshake(torrent.info_hashes().v1().unwrap().0))
+            .unwrap();
         let mut answer = [0; 68];
         stream.read_exact(&mut answer).unwrap();
         session.stop().await;

@@ -15,7 +15,9 @@ fn tracker(peer: Option<SocketAddr>) -> (String, Receiver<String>) {
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
-            let mut head = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+            let mut head = BufReader::new(stream.try_clone().unwrap())
+                .lines()
+                .map_while(Result::ok);
             let first = head.next().unwrap_or_default();
             head.take_while(|line| !line.is_empty()).for_each(drop);
             let mut body = b"d8:intervali1800e5:peers".to_vec();
@@ -28,7 +30,10 @@ fn tracker(peer: Option<SocketAddr>) -> (String, Receiver<String>) {
                 _ => body.extend_from_slice(b"0:"),
             }
             body.push(b'e');
-            let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
             // The client may be gone; the next one counts.
             let _ = stream.write_all(&[head.as_bytes(), &body].concat());
             if queries.send(first).is_err() {
@@ -40,7 +45,8 @@ fn tracker(peer: Option<SocketAddr>) -> (String, Receiver<String>) {
 }
 
 fn next(seen: &Receiver<String>) -> String {
-    seen.recv_timeout(Duration::from_secs(10)).expect("no announce")
+    seen.recv_timeout(Duration::from_secs(10))
+        .expect("no announce")
 }
 
 #[test]
@@ -82,6 +88,10 @@ fn an_end_does_not_wait_for_a_tracker_that_hangs() {
         content.seed(&session, dir.path()).await;
         let began = std::time::Instant::now();
         session.stop().await;
-        assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+        assert!(
+            began.elapsed() < Duration::from_secs(4),
+            "{:?}",
+            began.elapsed()
+        );
     });
 }

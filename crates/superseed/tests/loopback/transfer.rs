@@ -23,12 +23,24 @@ async fn transfer(content: &Content, ip: &str) {
 
 #[test]
 fn a_single_file_in_small_pieces_arrives() {
-    run(async { transfer(&Content::single("small.bin", 5_000_001, 16 * 1024), "127.0.0.1").await });
+    run(async {
+        transfer(
+            &Content::single("small.bin", 5_000_001, 16 * 1024),
+            "127.0.0.1",
+        )
+        .await
+    });
 }
 
 #[test]
 fn a_single_file_in_large_pieces_arrives() {
-    run(async { transfer(&Content::single("large.bin", 20_000_003, 1 << 20), "127.0.0.1").await });
+    run(async {
+        transfer(
+            &Content::single("large.bin", 20_000_003, 1 << 20),
+            "127.0.0.1",
+        )
+        .await
+    });
 }
 
 #[test]
@@ -78,18 +90,31 @@ fn a_leecher_serves_what_it_has() {
 #[test]
 fn only_selected_files_are_made() {
     run(async {
-        let content = Content::multi("some", &[("a", 50_000), ("b", 50_000), ("c", 50_000)], 16_384);
+        let content = Content::multi(
+            "some",
+            &[("a", 50_000), ("b", 50_000), ("c", 50_000)],
+            16_384,
+        );
         let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let (seeder, leecher) = (session(), session());
         content.seed(&seeder, here.path()).await;
         let priorities = vec![Priority::Normal, Priority::Skip, Priority::Normal];
-        let torrent = TorrentOptions { priorities, ..TorrentOptions::default() };
-        let options = AddOptions { torrent, ..AddOptions::default() };
+        let torrent = TorrentOptions {
+            priorities,
+            ..TorrentOptions::default()
+        };
+        let options = AddOptions {
+            torrent,
+            ..AddOptions::default()
+        };
         let torrent = content.add_with(&leecher, there.path(), options).await;
         torrent.add_peer(seeder.listen_addrs()[0]).await.unwrap();
         torrent.wait_complete().await.unwrap();
         assert!(!there.path().join("some/b").exists());
-        torrent.set_priorities(vec![(FileIndex(1), Priority::High)]).await.unwrap();
+        torrent
+            .set_priorities(vec![(FileIndex(1), Priority::High)])
+            .await
+            .unwrap();
         // The order was followed before the wait: the torrent is incomplete again.
         torrent.wait_complete().await.unwrap();
         leecher.stop().await;
@@ -105,15 +130,28 @@ fn a_limit_is_held() {
         let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let (seeder, leecher) = (session(), session());
         content.seed(&seeder, here.path()).await;
-        let limits = RateLimits { download_bytes_per_s: Some(300_000), upload_bytes_per_s: None };
-        let torrent = TorrentOptions { limits, ..TorrentOptions::default() };
-        let options = AddOptions { torrent, ..AddOptions::default() };
+        let limits = RateLimits {
+            download_bytes_per_s: Some(300_000),
+            upload_bytes_per_s: None,
+        };
+        let torrent = TorrentOptions {
+            limits,
+            ..TorrentOptions::default()
+        };
+        let options = AddOptions {
+            torrent,
+            ..AddOptions::default()
+        };
         let torrent = content.add_with(&leecher, there.path(), options).await;
         let began = Instant::now();
         torrent.add_peer(seeder.listen_addrs()[0]).await.unwrap();
         torrent.wait_complete().await.unwrap();
         // Two seconds' worth, of which a burst may come at once.
-        assert!(began.elapsed() > Duration::from_millis(800), "{:?}", began.elapsed());
+        assert!(
+            began.elapsed() > Duration::from_millis(800),
+            "{:?}",
+            began.elapsed()
+        );
         leecher.stop().await;
         seeder.stop().await;
     });

@@ -7,7 +7,10 @@ use superseed::{AddOptions, Config, Session, Torrent, TorrentBuilder};
 
 /// Runs a test's future; what takes half a minute hangs.
 pub(crate) fn run(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let limited = async { tokio::time::timeout(std::time::Duration::from_secs(30), test).await };
     runtime.block_on(limited).expect("the test hangs");
 }
@@ -15,7 +18,11 @@ pub(crate) fn run(test: impl Future<Output = ()>) {
 /// A session on a free port of an address.
 pub(crate) fn session_on(ip: &str) -> Session {
     let listen = vec![(ip.parse::<std::net::IpAddr>().unwrap(), 0).into()];
-    Session::start(Config { listen, ..Config::default() }).unwrap()
+    Session::start(Config {
+        listen,
+        ..Config::default()
+    })
+    .unwrap()
 }
 
 /// A session on a free port of 127.0.0.1.
@@ -27,7 +34,9 @@ pub(crate) fn session() -> Session {
 pub(crate) fn noise(len: usize) -> Vec<u8> {
     let mut state = len as u64 ^ 0x9e37_79b9_7f4a_7c15;
     let next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         (state >> 33) as u8
     };
     std::iter::repeat_with(next).take(len).collect()
@@ -48,14 +57,23 @@ impl Content {
     }
 
     /// One file with a tracker.
-    pub(crate) fn single_with_tracker(name: &str, len: usize, piece_len: u32, url: Option<&str>) -> Self {
+    pub(crate) fn single_with_tracker(
+        name: &str,
+        len: usize,
+        piece_len: u32,
+        url: Option<&str>,
+    ) -> Self {
         let bytes = noise(len);
-        let mut builder =
-            TorrentBuilder::new(name, piece_len).single_file(len as u64).hash_content(&bytes);
+        let mut builder = TorrentBuilder::new(name, piece_len)
+            .single_file(len as u64)
+            .hash_content(&bytes);
         if let Some(url) = url {
             builder = builder.tier([url]);
         }
-        Self { torrent: builder.build(), files: vec![(name.to_owned(), bytes)] }
+        Self {
+            torrent: builder.build(),
+            files: vec![(name.to_owned(), bytes)],
+        }
     }
 
     /// Several files in a directory.
@@ -68,7 +86,10 @@ impl Content {
             kept.push((format!("{name}/{path}"), all[at..at + len].to_vec()));
             at += len;
         }
-        Self { torrent: builder.hash_content(&all).build(), files: kept }
+        Self {
+            torrent: builder.hash_content(&all).build(),
+            files: kept,
+        }
     }
 
     /// Puts the content where a seed expects it.
@@ -94,8 +115,16 @@ impl Content {
     }
 
     /// Adds the torrent with its files in `dir` and more options.
-    pub(crate) async fn add_with(&self, session: &Session, dir: &Path, options: AddOptions) -> Torrent {
-        let options = AddOptions { dir: Some(dir.to_owned()), ..options };
+    pub(crate) async fn add_with(
+        &self,
+        session: &Session,
+        dir: &Path,
+        options: AddOptions,
+    ) -> Torrent {
+        let options = AddOptions {
+            dir: Some(dir.to_owned()),
+            ..options
+        };
         session.add(self.torrent.clone(), options).await.unwrap()
     }
 
