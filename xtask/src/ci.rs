@@ -37,7 +37,7 @@ const STEPS: &[Step] = &[
 ];
 
 /// Runs every step and stops at the first that fails.
-pub fn run() -> Result<()> {
+pub(crate) fn run() -> Result<()> {
     for (name, step) in STEPS {
         let start = Instant::now();
         println!("── {name}");

@@ -19,7 +19,7 @@ const TABLE: &str = "expected.tsv";
 ///
 /// If a torrent does not load or fail as the table says, or the table cannot
 /// be read.
-pub fn run(dir: &Path) -> anyhow::Result<()> {
+pub(crate) fn run(dir: &Path) -> anyhow::Result<()> {
     let table = dir.join(TABLE);
     let text = fs::read_to_string(&table)
         .with_context(|| format!("cannot read the table {}", table.display()))?;

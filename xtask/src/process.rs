@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 /// Runs cargo in the work tree and fails if it fails.
-pub fn cargo(args: &[&str]) -> Result<()> {
+pub(crate) fn cargo(args: &[&str]) -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(args).current_dir(crate::root());
@@ -13,7 +13,7 @@ pub fn cargo(args: &[&str]) -> Result<()> {
 }
 
 /// Runs a command and fails if it fails.
-pub fn run(command: &mut Command) -> Result<()> {
+pub(crate) fn run(command: &mut Command) -> Result<()> {
     let line = describe(command);
     let status = command
         .status()
@@ -23,7 +23,7 @@ pub fn run(command: &mut Command) -> Result<()> {
 }
 
 /// A command as one would type it.
-pub fn describe(command: &Command) -> String {
+pub(crate) fn describe(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words
         .map(|word| word.to_string_lossy().into_owned())

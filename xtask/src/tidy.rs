@@ -38,7 +38,7 @@ const LEFTOVERS: &[&str] = &[
 ];
 
 /// Checks every Rust file below `root` and the sans-IO crates' dependencies.
-pub fn run(root: &Path) -> Result<()> {
+pub(crate) fn run(root: &Path) -> Result<()> {
     let mut offences = Vec::new();
     for path in rust_files(root)? {
         let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;

@@ -157,7 +157,7 @@ impl Set {
 fn path(i: u64) -> String {
     let word = |n: u64| WORDS[usize::try_from(n).unwrap_or_default() % WORDS.len()];
     // A name that ends in a dot or a semicolon is legal here, not on every system.
-    let name = format!("{} {i}{}", word(i), if i % 3 == 0 { ".txt" } else { "" });
+    let name = format!("{} {i}{}", word(i), if i.is_multiple_of(3) { ".txt" } else { "" });
     match i % 4 {
         0 => name,
         1 => format!("{}/{name}", word(i / 10)),
@@ -168,7 +168,7 @@ fn path(i: u64) -> String {
 
 /// Every `empty`th file is empty, the others have up to `len_max` bytes.
 fn small_len(i: u64, empty: u64, len_max: u64) -> u64 {
-    if i % empty == 0 {
+    if i.is_multiple_of(empty) {
         0
     } else {
         1 + i * 7_919 % len_max

@@ -36,7 +36,7 @@ const USAGE: &str = "cargo xtask interop [--install] [--list] [--all] [FILTER]";
 ///
 /// Without a filter the cases of the default group run; a filter picks from
 /// all groups by a part of the name.
-pub fn run(args: &[&str]) -> Result<()> {
+pub(crate) fn run(args: &[&str]) -> Result<()> {
     let (mut install, mut list, mut all, mut filter) = (false, false, false, None);
     let mut args = args.iter();
     while let Some(arg) = args.next() {
