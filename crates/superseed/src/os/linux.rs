@@ -115,6 +115,27 @@ pub(crate) fn is_hole(file: &File, offset: u64, len: u64) -> bool {
     }
 }
 
+/// Makes durable whatever was written to a directory's file system; `false`
+/// if this kernel cannot say whether that worked.
+///
+/// A failure of the device is told once to each open directory (syncfs(2)), so
+/// nobody who depends on it may share `dir`.
+pub(crate) fn sync_file_system(dir: &File) -> io::Result<bool> {
+    /// The first kernel whose `syncfs` tells of failed writes.
+    const TELLS: (u32, u32) = (5, 8);
+    let uname = rustix::system::uname();
+    let release = uname.release().to_string_lossy();
+    let mut numbers = release
+        .split(['.', '-'])
+        .map_while(|number| number.parse().ok());
+    match (numbers.next(), numbers.next()) {
+        (Some(major), Some(minor)) if (major, minor) >= TELLS => {}
+        _ => return Ok(false),
+    }
+    rustix::fs::syncfs(dir)?;
+    Ok(true)
+}
+
 /// How many of a file's first `len` bytes were written, as far as the file
 /// system knows.
 pub(crate) fn data_len(file: &File, len: u64) -> u64 {

@@ -25,7 +25,7 @@ use linux as imp;
 #[cfg(not(target_os = "linux"))]
 use unix as imp;
 
-pub(crate) use imp::{allocate, data_len, is_hole, prefetch, write_all_at};
+pub(crate) use imp::{allocate, data_len, is_hole, prefetch, sync_file_system, write_all_at};
 
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

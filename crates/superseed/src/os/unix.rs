@@ -141,6 +141,11 @@ mod plain {
     /// Leaves it to the system to read ahead.
     pub(crate) fn prefetch(_file: &File, _offset: u64, _len: u64) {}
 
+    /// There is no portable way.
+    pub(crate) fn sync_file_system(_dir: &File) -> io::Result<bool> {
+        Ok(false)
+    }
+
     /// Takes every byte for written.
     pub(crate) fn data_len(_file: &File, len: u64) -> u64 {
         len
@@ -152,4 +157,4 @@ mod plain {
     }
 }
 #[cfg(not(target_os = "linux"))]
-pub(crate) use plain::{allocate, data_len, is_hole, prefetch, write_all_at};
+pub(crate) use plain::{allocate, data_len, is_hole, prefetch, sync_file_system, write_all_at};

@@ -72,10 +72,16 @@ impl FileStorage {
     }
 
     /// Opens the download directory, and makes it if it is missing.
-    fn root(&self, path: &Path) -> Result<Root, DiskError> {
+    ///
+    /// A torrent of many files gets a handle of its own: it is synced through
+    /// it, and a failure is told to each handle once.
+    fn root(&self, path: &Path, file_count: usize) -> Result<Root, DiskError> {
         let open = || std::fs::create_dir_all(path).and_then(|()| os::open_dir(path));
         let dir = open().map_err(|error| failed(Attempt::Open, path, &error))?;
         let stat = os::stat(&dir).map_err(|error| failed(Attempt::Open, path, &error))?;
+        if file_count > sync::SYNCED_ONE_BY_ONE_MAX {
+            return Ok(Root::new(path.to_owned(), Arc::new(dir), stat.device));
+        }
         let mut dirs = self.dirs.lock().unwrap_or_else(PoisonError::into_inner);
         dirs.retain(|_, dir| dir.strong_count() > 0);
         let known = dirs.entry((stat.device, stat.inode)).or_default();
@@ -97,7 +103,7 @@ impl Storage for FileStorage {
         &self,
         spec: &Arc<StorageSpec>,
     ) -> Result<(Box<dyn TorrentStorage>, OpenReport), DiskError> {
-        let root = self.root(&spec.dir)?;
+        let root = self.root(&spec.dir, spec.files.len())?;
         let number = self.torrents.fetch_add(1, Ordering::Relaxed);
         let (torrent, report) = open::open(root, number, Arc::clone(&self.handles), spec)?;
         Ok((Box::new(torrent), report))

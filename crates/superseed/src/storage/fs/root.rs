@@ -87,6 +87,12 @@ impl Root {
             .map_err(|error| unreachable(Attempt::Sync, &self.path, path, &error))
     }
 
+    /// Makes durable whatever was written to the directory's file system;
+    /// `false` if this system cannot say whether that worked.
+    pub(super) fn sync_file_system(&self) -> Result<bool, DiskError> {
+        os::sync_file_system(&self.dir).map_err(|error| failed(Attempt::Sync, &self.path, &error))
+    }
+
     /// Bytes that can still be written.
     pub(super) fn space_available(&self) -> Result<u64, DiskError> {
         os::space_available(&*self.dir).map_err(|error| failed(Attempt::Open, &self.path, &error))

@@ -122,6 +122,19 @@ fn a_file_that_vanishes_is_an_error_of_the_sync() {
     assert!(torrent.sync().unwrap_err().message.contains("lost earlier"));
 }
 
+#[test]
+fn many_files_are_synced_together_and_a_vanished_one_is_still_missed() {
+    let bench = Bench::new(&[16; 40]);
+    let (torrent, _) = bench.open();
+    write(&*torrent, 0, &ascending(640));
+    torrent.sync().unwrap();
+    write(&*torrent, 0, &ascending(640));
+    std::fs::remove_file(bench.path(39)).unwrap();
+    bench.storage.handles.forget_all();
+    let error = torrent.sync().unwrap_err();
+    assert!(error.message.contains("a/39 vanished"), "{error}");
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Write(u64, usize, u8),
