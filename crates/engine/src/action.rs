@@ -50,8 +50,7 @@ pub enum Action {
         /// Leave from this listener's address, if it is a specific one.
         from: Option<ListenerId>,
     },
-    /// Close a stream after a last attempt to write what `outgoing` still
-    /// offers; the key is dead at once and no input about it is wanted.
+    /// Close a stream; the key is dead at once and no input about it is wanted.
     Close {
         /// Which.
         conn: ConnKey,

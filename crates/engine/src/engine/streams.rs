@@ -44,12 +44,7 @@ impl Engine {
         out: &mut Outbox,
     ) {
         let full = self.conns.len() >= self.shared.settings.connections_max + INCOMING_SLACK;
-        let banned = self.torrents.len() == 1
-            && self
-                .torrents
-                .values()
-                .any(|torrent| torrent.candidates.is_banned(remote.ip()));
-        if full || banned || self.shared.stopping || self.torrents.is_empty() {
+        if full || self.shared.stopping || self.torrents.is_empty() {
             return out.push(Action::Refuse { ticket });
         }
         let mut conn = Conn::new(remote, Phase::Handshaking(Box::default()), now);

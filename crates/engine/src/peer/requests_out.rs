@@ -55,6 +55,20 @@ impl RequestsOut {
         found.map(|asked| asked.cancelled = true).is_some()
     }
 
+    /// Takes cancelled requests that were sent before `then`: their answers
+    /// will not come any more. Returns their blocks.
+    pub(crate) fn expire_cancelled(&mut self, then: Time) -> Vec<Block> {
+        let mut expired = Vec::new();
+        self.asked.retain(|asked| {
+            let gone = asked.cancelled && asked.at < then;
+            if gone {
+                expired.push(asked.block);
+            }
+            !gone
+        });
+        expired
+    }
+
     /// Takes all requests.
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = Asked> + '_ {
         self.asked.drain(..)

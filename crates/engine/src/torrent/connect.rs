@@ -19,6 +19,8 @@ use crate::time::Time;
 
 /// How many pieces a newcomer may fetch while choked (BEP 6, "allowed fast set").
 const ALLOWED_FAST_PIECES: usize = 5;
+/// How soon a torrent looks again for a place when others hold them all.
+const PLACE_RETRY: std::time::Duration = std::time::Duration::from_secs(10);
 
 impl Torrent {
     /// Whether it wants more connections than it has.
@@ -66,16 +68,18 @@ impl Torrent {
 
     /// Sets the timer for the next attempt.
     fn plan_connects(&mut self, cx: &mut Cx<'_>) {
-        let at = if self.wants_connections(cx) {
-            let candidate = self.candidates.next_deadline(cx.now);
-            // Without a free place a connection that ends brings us back here.
-            if candidate == Time::NEVER {
-                candidate
-            } else {
-                candidate.max(cx.shared.connect.next_deadline(cx.now))
-            }
-        } else {
+        let candidate = self.candidates.next_deadline(cx.now);
+        let own_room = self.peers.len() < cx.shared.settings.connections_per_torrent_max;
+        let at = if !self.is_running() || !own_room || candidate == Time::NEVER {
+            // What ends this brings us back here.
             Time::NEVER
+        } else {
+            // A place that others hold becomes free without our being told.
+            let session_room = cx.conns.len() < cx.shared.settings.connections_max;
+            match cx.shared.connect.next_deadline(cx.now) {
+                at if session_room && at != Time::NEVER => candidate.max(at),
+                _ => candidate.max(cx.now + PLACE_RETRY),
+            }
         };
         cx.timer(Timer::Connect(self.key), at);
     }

@@ -15,6 +15,8 @@ use crate::time::Time;
 
 /// How long a Fast peer that choked us may take to answer what it owes.
 const CHOKE_ANSWERS: Duration = Duration::from_secs(2);
+/// How long the answer to a CANCEL (BEP 6) may hold a place in the window.
+const CANCEL_ANSWERS: Duration = Duration::from_secs(60);
 
 /// When a connection next needs a look. An answer that is too early is
 /// harmless: the look finds nothing due and asks again.
@@ -75,6 +77,11 @@ impl Torrent {
             peer.window.on_timeout(now);
             self.rechoke_due = true;
             self.take_back_most(cx, key);
+        }
+        if let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) {
+            for block in peer.requests.expire_cancelled(now - CANCEL_ANSWERS) {
+                cx.shared.asked_bytes -= u64::from(self.layout.block_len(block));
+            }
         }
         let Some(conn) = cx.conns.get(key) else {
             return;
