@@ -9,7 +9,8 @@
 //! or received; *started* from then on until it is verified or all of it is
 //! given back; *wanted* unless its priority is `Skip`.
 //!
-//! Cost: a HAVE is O(1). Starting or finishing a piece is O(levels of
+//! Cost: a HAVE is O(1), but O(pieces) once when it makes its peer a seed, as is
+//! a BITFIELD that is not full. Starting or finishing a piece is O(levels of
 //! availability). Choosing a piece looks at no more than [`SCAN_MAX`] pieces in
 //! order of preference and then, for a peer that has none of them, at
 //! [`SAMPLE_MAX`] of the pieces it does have; it never walks all pieces but in
