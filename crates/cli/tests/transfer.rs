@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -342,4 +343,45 @@ fn a_terminal_gets_lines_that_are_redrawn_and_a_pipe_never_does() {
         .terminal()
         .run();
     assert_eq!(quiet.stderr, "");
+}
+
+#[test]
+fn a_tracker_that_answers_html_is_told_and_the_download_goes_on() {
+    let fixture = Fixture::new();
+    let (seeder, dir) = (Seeder::start(&fixture), fixture.empty("here"));
+    let tracker = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/announce", tracker.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in tracker.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(
+                b"HTTP/1.1 200 OK\r\nContent-Length: 15\r\nConnection: close\r\n\r\n<html>no</html>",
+            );
+        }
+    });
+    let addr = seeder.addr();
+    // Slow enough that the tracker has answered before the end.
+    let more = [
+        "--tracker",
+        &url,
+        "--peer",
+        &addr,
+        "--max-download-limit",
+        "200K",
+    ];
+    let output = superseed(download(&fixture, &dir, &more)).run();
+    assert_eq!(output.exit, Exit::Success, "{output:?}");
+    assert_eq!(output.stderr.matches(&url).count(), 1, "{output:?}");
+}
+
+#[test]
+fn a_directory_that_is_a_file_is_named() {
+    let fixture = Fixture::new();
+    let file = fixture.dir.path().join("file");
+    std::fs::write(&file, b"x").unwrap();
+    let output = superseed(download(&fixture, &file, &[])).run();
+    assert_eq!(output.exit, Exit::Io, "{output:?}");
+    assert!(output.stderr.contains(file.to_str().unwrap()), "{output:?}");
+    assert_eq!(output.stderr.lines().count(), 1, "{output:?}");
 }

@@ -1,27 +1,27 @@
 //! The loop of a call: torrents get their turn, run and end.
 //!
-//! Owns when a torrent is added, when it counts as done and when the whole
-//! call ends. Waits for three things at once: the session's events, the clock
-//! and the user.
+//! Owns when a torrent is added, how it ends and when the whole call ends.
+//! Waits for three things at once: the session's events ([`events`]), the
+//! clock ([`watch`]) and the user.
 
+mod events;
+mod watch;
+
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use superseed::{DiskErrorKind, Event, EventKind, Notice, Session, TorrentKey, TorrentState};
+use superseed::{Notice, Session, TorrentKey};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use super::TICK;
-use super::hook::{self, Completed};
 use super::item::{Item, Running, Stage};
 use super::order::Order;
 use crate::args::TransferArgs;
 use crate::env::Env;
 use crate::exit::{Exit, Failure};
-use crate::progress::{Progress, View};
-
-/// How long to wait for an incoming connection before a firewall is suspected.
-const FIREWALL_SUSPECTED_AFTER_S: u64 = 60;
+use crate::progress::Progress;
 
 /// Runs all torrents that wait to their end and stops the session.
 ///
@@ -46,6 +46,7 @@ pub(crate) async fn run(
         hooks: JoinSet::new(),
         started: Instant::now(),
         firewall_hinted: false,
+        tracker_errors: HashMap::new(),
     };
     runner.drive(env).await?;
     runner.finish(env).await
@@ -61,6 +62,8 @@ struct Runner<'a> {
     hooks: JoinSet<Option<String>>,
     started: Instant,
     firewall_hinted: bool,
+    /// What was last told of each tracker that fails.
+    tracker_errors: HashMap<String, String>,
 }
 
 impl Runner<'_> {
@@ -142,185 +145,6 @@ impl Runner<'_> {
                 self.end(at, Err(failure)).await;
             }
         }
-    }
-
-    async fn event(&mut self, event: Event) {
-        let Some(at) = self.position(event.torrent) else {
-            return;
-        };
-        match event.kind {
-            EventKind::State(_) => {
-                if let Some(view) = self.view(at).await {
-                    self.progress.state(&view);
-                }
-            }
-            EventKind::Piece(_) => self.piece(at).await,
-            EventKind::Complete => self.complete(at).await,
-            EventKind::GoalReached => self.end(at, Ok(())).await,
-            EventKind::Failed(error) => {
-                let failure = Failure::disk(self.items[at].name(), &error);
-                self.end(at, Err(failure)).await;
-            }
-            EventKind::DiskWaits(error) => {
-                let failure = Failure::disk(self.items[at].name(), &error);
-                // Space comes back, permissions rarely do: nothing to wait for.
-                if error.kind == DiskErrorKind::ReadOnly && self.items[at].is_downloading() {
-                    self.end(at, Err(failure)).await;
-                } else {
-                    self.progress.note(&format!("{failure}; will try again"));
-                }
-            }
-            EventKind::TrackerFailed { url, error } => {
-                self.note(at, &format!("tracker {url}: {error}"));
-            }
-            EventKind::TrackerOk {
-                url,
-                warning: Some(warning),
-                ..
-            } => {
-                self.note(at, &format!("tracker {url} warns: {warning}"));
-            }
-            EventKind::PieceFailed(piece) => {
-                self.note(
-                    at,
-                    &format!("piece {} hashed wrong and is fetched again", piece.0),
-                );
-            }
-            EventKind::PeerBanned { addr } => {
-                self.note(at, &format!("peer {addr} was banned for sending bad data"));
-            }
-            EventKind::Checked { .. }
-            | EventKind::FileComplete(_)
-            | EventKind::TrackerOk { warning: None, .. }
-            | EventKind::PeerFault { .. } => (),
-        }
-    }
-
-    async fn piece(&mut self, at: usize) {
-        let Some(running) = self.items[at].running() else {
-            return;
-        };
-        running.pieces += 1;
-        if self
-            .order
-            .max_pieces
-            .is_some_and(|max| running.pieces >= max)
-        {
-            self.end(at, Ok(())).await;
-        }
-    }
-
-    /// Every wanted piece of a torrent is there.
-    async fn complete(&mut self, at: usize) {
-        let Some(running) = self.items[at].running() else {
-            return;
-        };
-        if std::mem::replace(&mut running.complete, true) {
-            return;
-        }
-        let path = self.items[at].path();
-        let Some(view) = self.view(at).await else {
-            return;
-        };
-        self.progress.complete(&view, &path);
-        if let Some(command) = self.args.on_complete.clone() {
-            let completed = Completed {
-                name: view.name,
-                hash: view.hash,
-                path,
-                bytes: view.stats.wanted_bytes,
-            };
-            self.hooks.spawn(hook::run(command, completed));
-        }
-        if !self.order.seeds {
-            self.end(at, Ok(())).await;
-        }
-    }
-
-    async fn tick(&mut self) {
-        let mut views = Vec::new();
-        for at in 0..self.items.len() {
-            let Some(view) = self.view(at).await else {
-                continue;
-            };
-            // Seen here only if its event was lost.
-            match view.stats.state {
-                TorrentState::Seeding => self.complete(at).await,
-                TorrentState::Paused => self.end(at, Ok(())).await,
-                _ => (),
-            }
-            self.check_stall(at).await;
-            views.push(view);
-        }
-        self.hint_at_firewall(&views);
-        self.progress.update(&views);
-    }
-
-    /// The present figures of a running torrent.
-    async fn view(&mut self, at: usize) -> Option<View> {
-        let torrent = self.items[at].running()?.torrent.clone();
-        // A torrent that is gone has no figures; its event says why.
-        let stats = torrent.stats().await.ok()?;
-        let peers = if self.args.peers_table {
-            torrent.peers().await.unwrap_or_default()
-        } else {
-            Vec::new()
-        };
-        let item = &mut self.items[at];
-        item.stats = Some(stats.clone());
-        Some(View {
-            name: item.name().to_owned(),
-            hash: item.hash(),
-            stats,
-            peers,
-        })
-    }
-
-    /// `--stop-timeout`: gives up on a download that gets nothing.
-    async fn check_stall(&mut self, at: usize) {
-        let Some(timeout) = self.order.stop_timeout else {
-            return;
-        };
-        let Some(stats) = self.items[at].stats.clone() else {
-            return;
-        };
-        let Some(running) = self.items[at].running() else {
-            return;
-        };
-        let seen = (stats.session_downloaded_bytes, stats.have_bytes);
-        let busy = matches!(stats.state, TorrentState::Checking | TorrentState::Opening);
-        if seen != running.seen_bytes || busy || running.complete {
-            running.seen_bytes = seen;
-            running.seen_growing = Instant::now();
-        } else if running.seen_growing.elapsed() >= timeout {
-            let message = format!(
-                "{}: no data came for {} seconds",
-                self.items[at].name(),
-                timeout.as_secs_f64()
-            );
-            self.end(at, Err(Failure::new(Exit::Stalled, message)))
-                .await;
-        }
-    }
-
-    /// Says once that nobody could connect to us, where someone should have.
-    fn hint_at_firewall(&mut self, views: &[View]) {
-        let long = self.started.elapsed().as_secs() >= FIREWALL_SUSPECTED_AFTER_S;
-        let seen = views.iter().any(|view| view.stats.incoming_seen);
-        if self.firewall_hinted || !long || seen || views.is_empty() {
-            return;
-        }
-        self.firewall_hinted = true;
-        let ports: Vec<String> = self
-            .session
-            .listen_addrs()
-            .iter()
-            .map(|a| a.to_string())
-            .collect();
-        self.progress.note(&format!(
-            "no peer has connected to us so far; a firewall or router may block {}",
-            ports.join(" and ")
-        ));
     }
 
     fn interrupt(&mut self) {

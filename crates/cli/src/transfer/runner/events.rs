@@ -1,0 +1,105 @@
+//! What the session's events mean for the user and for the end of a torrent.
+
+use superseed::{DiskErrorKind, Event, EventKind};
+
+use super::Runner;
+use crate::exit::Failure;
+use crate::transfer::hook::{self, Completed};
+
+impl Runner<'_> {
+    /// Follows one event.
+    pub(super) async fn event(&mut self, event: Event) {
+        let Some(at) = self.position(event.torrent) else {
+            return;
+        };
+        match event.kind {
+            EventKind::State(_) => {
+                if let Some(view) = self.view(at).await {
+                    self.progress.state(&view);
+                }
+            }
+            EventKind::Piece(_) => self.piece(at).await,
+            EventKind::Complete => self.complete(at).await,
+            EventKind::GoalReached => self.end(at, Ok(())).await,
+            EventKind::Failed(error) => {
+                let failure = Failure::disk(self.items[at].name(), &error);
+                self.end(at, Err(failure)).await;
+            }
+            EventKind::DiskWaits(error) => {
+                let failure = Failure::disk(self.items[at].name(), &error);
+                // Space comes back, permissions rarely do: nothing to wait for.
+                if error.kind == DiskErrorKind::ReadOnly && self.items[at].is_downloading() {
+                    self.end(at, Err(failure)).await;
+                } else {
+                    self.progress.note(&format!("{failure}; will try again"));
+                }
+            }
+            EventKind::TrackerFailed { url, error } => {
+                // A dead tracker fails again and again; once is news.
+                let before = self.tracker_errors.insert(url.clone(), error.clone());
+                if before.as_ref() != Some(&error) {
+                    self.note(at, &format!("tracker {url}: {error}"));
+                }
+            }
+            EventKind::TrackerOk { url, warning, .. } => {
+                self.tracker_errors.remove(&url);
+                if let Some(warning) = warning {
+                    self.note(at, &format!("tracker {url} warns: {warning}"));
+                }
+            }
+            EventKind::PieceFailed(piece) => {
+                self.note(
+                    at,
+                    &format!("piece {} hashed wrong and is fetched again", piece.0),
+                );
+            }
+            EventKind::PeerBanned { addr } => {
+                self.note(at, &format!("peer {addr} was banned for sending bad data"));
+            }
+            EventKind::Checked { .. }
+            | EventKind::FileComplete(_)
+            | EventKind::PeerFault { .. } => (),
+        }
+    }
+
+    async fn piece(&mut self, at: usize) {
+        let Some(running) = self.items[at].running() else {
+            return;
+        };
+        running.pieces += 1;
+        if self
+            .order
+            .max_pieces
+            .is_some_and(|max| running.pieces >= max)
+        {
+            self.end(at, Ok(())).await;
+        }
+    }
+
+    /// Every wanted piece of a torrent is there.
+    pub(super) async fn complete(&mut self, at: usize) {
+        let Some(running) = self.items[at].running() else {
+            return;
+        };
+        if std::mem::replace(&mut running.complete, true) {
+            return;
+        }
+        let path = self.items[at].path();
+        let Some(view) = self.view(at).await else {
+            return;
+        };
+        self.progress.complete(&view, &path);
+        if let Some(command) = self.args.on_complete.clone() {
+            let completed = Completed {
+                name: view.name,
+                hash: view.hash,
+                path,
+                bytes: view.stats.wanted_bytes,
+            };
+            self.hooks.spawn(hook::run(command, completed));
+        }
+        if !self.order.seeds {
+            self.end(at, Ok(())).await;
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What is looked at every second: figures, stalls, and whether anybody ever
+//! connected to us.
+
+use std::time::Instant;
+
+use superseed::TorrentState;
+
+use super::Runner;
+use crate::exit::{Exit, Failure};
+use crate::progress::View;
+
+/// How long to wait for an incoming connection before a firewall is suspected.
+const FIREWALL_SUSPECTED_AFTER_S: u64 = 60;
+
+impl Runner<'_> {
+    /// Looks at every torrent and shows how far it is.
+    pub(super) async fn tick(&mut self) {
+        let mut views = Vec::new();
+        for at in 0..self.items.len() {
+            let Some(view) = self.view(at).await else {
+                continue;
+            };
+            // Seen here only if its event was lost.
+            match view.stats.state {
+                TorrentState::Seeding => self.complete(at).await,
+                TorrentState::Paused => self.end(at, Ok(())).await,
+                _ => (),
+            }
+            self.check_stall(at).await;
+            views.push(view);
+        }
+        self.hint_at_firewall(&views);
+        self.progress.update(&views);
+    }
+
+    /// The present figures of a running torrent.
+    pub(super) async fn view(&mut self, at: usize) -> Option<View> {
+        let torrent = self.items[at].running()?.torrent.clone();
+        // A torrent that is gone has no figures; its event says why.
+        let stats = torrent.stats().await.ok()?;
+        let peers = if self.args.peers_table {
+            torrent.peers().await.unwrap_or_default()
+        } else {
+            Vec::new()
+        };
+        let item = &mut self.items[at];
+        item.stats = Some(stats.clone());
+        Some(View {
+            name: item.name().to_owned(),
+            hash: item.hash(),
+            stats,
+            peers,
+        })
+    }
+
+    /// `--stop-timeout`: gives up on a download that gets nothing.
+    async fn check_stall(&mut self, at: usize) {
+        let Some(timeout) = self.order.stop_timeout else {
+            return;
+        };
+        let Some(stats) = self.items[at].stats.clone() else {
+            return;
+        };
+        let Some(running) = self.items[at].running() else {
+            return;
+        };
+        let seen = (stats.session_downloaded_bytes, stats.have_bytes);
+        let busy = matches!(stats.state, TorrentState::Checking | TorrentState::Opening);
+        if seen != running.seen_bytes || busy || running.complete {
+            running.seen_bytes = seen;
+            running.seen_growing = Instant::now();
+        } else if running.seen_growing.elapsed() >= timeout {
+            let message = format!(
+                "{}: no data came for {} seconds",
+                self.items[at].name(),
+                timeout.as_secs_f64()
+            );
+            self.end(at, Err(Failure::new(Exit::Stalled, message)))
+                .await;
+        }
+    }
+
+    /// Says once that nobody could connect to us, where someone should have.
+    fn hint_at_firewall(&mut self, views: &[View]) {
+        let long = self.started.elapsed().as_secs() >= FIREWALL_SUSPECTED_AFTER_S;
+        let seen = views.iter().any(|view| view.stats.incoming_seen);
+        if self.firewall_hinted || !long || seen || views.is_empty() {
+            return;
+        }
+        self.firewall_hinted = true;
+        let ports: Vec<String> = self
+            .session
+            .listen_addrs()
+            .iter()
+            .map(|a| a.to_string())
+            .collect();
+        self.progress.note(&format!(
+            "no peer has connected to us so far; a firewall or router may block {}",
+            ports.join(" and ")
+        ));
+    }
+}
