@@ -36,7 +36,7 @@ impl Interrupts {
         match &mut self.source {
             Source::Channel(channel) => {
                 if channel.recv().await.is_none() {
-                    std::future::pending().await
+                    std::future::pending::<()>().await;
                 }
             }
             Source::Process(signals) => {

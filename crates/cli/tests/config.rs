@@ -1,5 +1,7 @@
 //! Command line > environment > configuration > default.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::path::PathBuf;

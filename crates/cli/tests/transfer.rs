@@ -1,5 +1,7 @@
 //! `download` and `seed` against a real session over loopback.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::io::{Read, Write};

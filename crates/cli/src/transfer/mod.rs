@@ -73,7 +73,7 @@ async fn run(
             progress.error(item.name(), &item.hash(), failure);
         }
     }
-    if items.iter().any(|item| item.is_waiting()) {
+    if items.iter().any(Item::is_waiting) {
         let session = setup::session(&args)?;
         let peers = setup::resolve_peers(&args.peer).await?;
         runner::run(

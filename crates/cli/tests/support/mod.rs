@@ -1,6 +1,10 @@
 //! Runs the program in-process, in an environment of the test's making.
 
-#![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test program uses a part of it, and a test fails by panicking"
+)]
 
 use std::io::{self, Cursor, Read, Write};
 use std::path::{Path, PathBuf};

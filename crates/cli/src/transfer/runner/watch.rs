@@ -92,7 +92,7 @@ impl Runner<'_> {
             .session
             .listen_addrs()
             .iter()
-            .map(|a| a.to_string())
+            .map(ToString::to_string)
             .collect();
         self.progress.note(&format!(
             "no peer has connected to us so far; a firewall or router may block {}",
