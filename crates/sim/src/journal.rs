@@ -14,6 +14,9 @@ use superseed_engine::Time;
 /// How many bytes of each slice sent count.
 const BYTES_HASHED_MAX: usize = 64;
 
+/// How much of an input a trace shows.
+const TRACED_MAX: usize = 300;
+
 /// The digest of a run.
 pub(crate) struct Journal {
     digest: FoldHasher<'static>,
@@ -52,12 +55,10 @@ impl Journal {
     /// Shows an input in a trace; inputs follow from actions and are not hashed.
     pub(crate) fn input(&self, now: Time, host: usize, input: &impl fmt::Debug) {
         if self.trace {
-            let text = format!("{input:?}");
-            let end = text
-                .char_indices()
-                .nth(400)
-                .map_or(text.len(), |(at, _)| at);
-            eprintln!("{now:?} host {host} <- {}", &text[..end]);
+            let mut text = Beginning(String::new());
+            // An error only says that the text is long enough.
+            let _ = write!(text, "{input:?}");
+            eprintln!("{now:?} host {host} <- {}", text.0);
         }
     }
 
@@ -69,6 +70,20 @@ impl Journal {
     /// How many actions were noted.
     pub(crate) fn entries(&self) -> u64 {
         self.entries
+    }
+}
+
+/// The beginning of a text: inputs hold whole blocks.
+struct Beginning(String);
+
+impl fmt::Write for Beginning {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.push_str(text);
+        if self.0.len() < TRACED_MAX {
+            Ok(())
+        } else {
+            Err(fmt::Error)
+        }
     }
 }
 

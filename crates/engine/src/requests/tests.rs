@@ -167,7 +167,7 @@ fn data_ends_the_snub() {
 }
 
 #[test]
-fn a_fast_peer_is_overdue_after_two_seconds_and_snubbed_after_twenty() {
+fn a_fast_peer_is_overdue_after_eight_seconds_and_snubbed_after_twenty() {
     let mut window = RequestWindow::new(at(0));
     for ms in 1..100u64 {
         window.on_block(BLOCK_LEN, at(ms - 1), at(ms * 10));
@@ -175,16 +175,16 @@ fn a_fast_peer_is_overdue_after_two_seconds_and_snubbed_after_twenty() {
     let last = at(990);
     assert_eq!(window.timeout_at(at(900)), last + TIMEOUT);
     // The oldest request is younger than the last block: only it is owed.
-    assert_eq!(window.timeout_at(at(5_000)), at(7_000));
+    assert_eq!(window.timeout_at(at(5_000)), at(13_000));
     window.on_timeout(last + TIMEOUT);
     assert!(!window.is_snubbed());
-    assert_eq!(window.depth(at(3_000), 100), 1);
+    assert_eq!(window.depth(at(9_000), 100), 1);
     assert_eq!(window.timeout_at(at(900)), last + Duration::from_secs(20));
     window.on_timeout(last + Duration::from_secs(20));
     assert!(window.is_snubbed());
 }
 
-const TIMEOUT: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(8);
 
 #[test]
 fn a_slow_but_steady_peer_is_given_its_time() {
@@ -203,8 +203,8 @@ fn a_slow_but_steady_peer_is_given_its_time() {
 fn an_overdue_peer_that_chokes_owes_nothing() {
     let mut window = RequestWindow::new(at(0));
     window.on_block(BLOCK_LEN, at(0), at(10));
-    window.on_timeout(at(2_010));
+    window.on_timeout(at(8_010));
     window.on_choked();
-    assert_eq!(window.depth(at(2_020), 100), 8);
-    assert_eq!(window.timeout_at(at(60_000)), at(62_000));
+    assert_eq!(window.depth(at(8_020), 100), 8);
+    assert_eq!(window.timeout_at(at(60_000)), at(68_000));
 }

@@ -14,7 +14,7 @@ const SEGMENT_MAX: usize = 16 << 10;
 /// The shortest segment: what fits into an Ethernet frame.
 const SEGMENT_MIN: usize = 1_460;
 /// A segment holds a link for about this long at most.
-const TURN: Duration = Duration::from_millis(5);
+const TURN: Duration = Duration::from_millis(20);
 
 /// One direction of a machine's link.
 pub(super) struct Lane {

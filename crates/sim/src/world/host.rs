@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use foldhash::fast::FixedState;
 use slotmap::SecondaryMap;
 use superseed_engine::stats::{PeerStats, TorrentStats, TrackerStats};
 use superseed_engine::{
@@ -66,7 +67,7 @@ pub(super) struct Host {
     pub(super) run: u32,
     pub(super) outbox: Outbox,
     pub(super) conns: SecondaryMap<ConnKey, Conn>,
-    pub(super) by_end: HashMap<EndId, ConnKey>,
+    pub(super) by_end: HashMap<EndId, ConnKey, FixedState>,
     pub(super) waiting: HashMap<Ticket, EndId>,
     pub(super) announcing: HashSet<AnnounceKey>,
     pub(super) to_write: Vec<ConnKey>,
@@ -92,7 +93,7 @@ impl Host {
             run: 0,
             outbox: Outbox::new(),
             conns: SecondaryMap::new(),
-            by_end: HashMap::new(),
+            by_end: HashMap::default(),
             waiting: HashMap::new(),
             announcing: HashSet::new(),
             to_write: Vec::new(),

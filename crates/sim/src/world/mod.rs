@@ -90,7 +90,8 @@ pub struct World {
     queue: Queue<Happening>,
     rng: Rng,
     net: Net,
-    places: HashMap<NodeId, Place>,
+    /// Who runs on each node, by its number.
+    places: Vec<Place>,
     hosts: Vec<Host>,
     scripts: Vec<ScriptNode>,
     script_nodes: Vec<NodeId>,
@@ -116,7 +117,7 @@ impl World {
             now: Time::START,
             queue: Queue::new(),
             net: Net::new(rng.fork()),
-            places: HashMap::new(),
+            places: Vec::new(),
             hosts: Vec::new(),
             scripts: Vec::new(),
             script_nodes: Vec::new(),
@@ -165,7 +166,7 @@ impl World {
     fn add_node(&mut self, link: LinkSpec, place: Place) -> NodeId {
         let ip = self.next_ip();
         let node = self.net.add_node(ip, PORT, link);
-        self.places.insert(node, place);
+        self.places.push(place);
         node
     }
 
@@ -248,7 +249,7 @@ impl World {
                 | Notice::Writable(node, _)
                 | Notice::Reset(node, _) => node,
             };
-            match self.places[&node] {
+            match self.places[node.0 as usize] {
                 Place::Host(host) => self.notify_host(host, notice),
                 Place::Script(script) => self.notify_script(script, notice),
             }
