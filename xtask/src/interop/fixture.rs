@@ -157,7 +157,11 @@ impl Set {
 fn path(i: u64) -> String {
     let word = |n: u64| WORDS[usize::try_from(n).unwrap_or_default() % WORDS.len()];
     // A name that ends in a dot or a semicolon is legal here, not on every system.
-    let name = format!("{} {i}{}", word(i), if i.is_multiple_of(3) { ".txt" } else { "" });
+    let name = format!(
+        "{} {i}{}",
+        word(i),
+        if i.is_multiple_of(3) { ".txt" } else { "" }
+    );
     match i % 4 {
         0 => name,
         1 => format!("{}/{name}", word(i / 10)),

@@ -177,7 +177,7 @@ impl Transfer {
             upload_limit: None,
         };
         let mut seeder = self.from.seed(stage, &job)?;
-        tracker.wait_for_seed()?;
+        tracker.wait_for_peer()?;
         let start = Instant::now();
         let job = Job {
             dir: &leech_dir,

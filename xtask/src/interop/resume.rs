@@ -1,5 +1,8 @@
 //! Killed in mid-transfer and started again.
 
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -81,7 +84,7 @@ fn killed_leecher(stage: &Stage, kills: u32, set: Set, rate: u64) -> Result<Stri
         upload_limit: Some(rate),
     };
     let seeder = Client::Libtorrent.seed(stage, &job)?;
-    tracker.wait_for_seed()?;
+    tracker.wait_for_peer()?;
     let peers = [(host(2), PORT).into()];
     let job = Job {
         dir: &leech_dir,
@@ -94,6 +97,7 @@ fn killed_leecher(stage: &Stage, kills: u32, set: Set, rate: u64) -> Result<Stri
     // Moments between a start that has barely begun and most of a share of the whole.
     let share_ms = fixture.total_len * 1000 / rate / u64::from(kills);
     let mut noise = Noise::new(b"moments of death");
+    let mut on_disk = Vec::new();
     for kill in 0..kills {
         let mut leecher = Client::Superseed.download(stage, &job)?;
         thread::sleep(Duration::from_millis(100 + noise.next() % share_ms));
@@ -103,6 +107,8 @@ fn killed_leecher(stage: &Stage, kills: u32, set: Set, rate: u64) -> Result<Stri
             kill + 1
         );
         leecher.process.kill()?;
+        drop(leecher);
+        on_disk.push(whole_pieces(&fixture, &leech_dir)? / MIB);
     }
     let before_last = reported(&seeder.process)?;
     let mut leecher = Client::Superseed.download(stage, &job)?;
@@ -110,14 +116,16 @@ fn killed_leecher(stage: &Stage, kills: u32, set: Set, rate: u64) -> Result<Stri
     drop(leecher);
     let sent = reported(&seeder.process)?;
     compare::same_tree(&fixture.content, &leech_dir, true)?;
+    let lost_in_flight = before_last.saturating_sub(on_disk.last().unwrap_or(&0) * MIB);
     let excess = sent.saturating_sub(fixture.total_len);
     let figures = format!(
         "identical after {kills} kills; the seeder sent {} MiB for {} MiB, {} MiB of it after the last: \
-         {:.2} MiB lost per kill",
+         {:.2} MiB lost per kill, {:.2} MiB of it not on disk; MiB on disk after each: {on_disk:?}",
         sent / MIB,
         fixture.total_len / MIB,
         (sent - before_last) / MIB,
         excess as f64 / f64::from(kills) / MIB as f64,
+        lost_in_flight as f64 / f64::from(kills) / MIB as f64,
     );
     let excess_max = u64::from(kills) * (LOSS_PER_KILL_MAX + IN_FLIGHT_MAX);
     ensure!(excess <= excess_max, "too much was sent again: {figures}");
@@ -140,7 +148,7 @@ fn killed_seeder(stage: &Stage) -> Result<String> {
         upload_limit: Some(48 * MIB),
     };
     let mut seeder = Client::Superseed.seed(stage, &seed)?;
-    tracker.wait_for_seed()?;
+    tracker.wait_for_peer()?;
     let leech = Job {
         dir: &leech_dir,
         ip: host(3),
@@ -170,7 +178,32 @@ fn killed_seeder(stage: &Stage) -> Result<String> {
     ))
 }
 
-fn seed_dirs(stage: &Stage, fixture: &Fixture) -> Result<(std::path::PathBuf, std::path::PathBuf)> {
+/// How much of a single file is there in whole pieces, bytes.
+fn whole_pieces(fixture: &Fixture, dir: &Path) -> Result<u64> {
+    let name = fixture.content.file_name().unwrap_or_default();
+    let Ok(mut found) = File::open(dir.join(name)) else {
+        return Ok(0);
+    };
+    let mut expected = File::open(&fixture.content)?;
+    let mut whole = 0;
+    loop {
+        let (mut right, mut there) = (Vec::new(), Vec::new());
+        (&mut expected)
+            .take(fixture.piece_len)
+            .read_to_end(&mut right)?;
+        (&mut found)
+            .take(fixture.piece_len)
+            .read_to_end(&mut there)?;
+        if right.is_empty() {
+            return Ok(whole);
+        }
+        if right == there {
+            whole += fixture.piece_len;
+        }
+    }
+}
+
+fn seed_dirs(stage: &Stage, fixture: &Fixture) -> Result<(PathBuf, PathBuf)> {
     let (seed, leech) = (stage.data("seed")?, stage.data("leech")?);
     let name = fixture.content.file_name().unwrap_or_default();
     link_tree(&fixture.content, &seed.join(name))?;

@@ -106,15 +106,16 @@ pub(super) struct Tracker {
 }
 
 impl Tracker {
-    /// Waits until a complete peer has announced itself: a leecher that asks
-    /// earlier would get no peer and come again much later.
-    pub(super) fn wait_for_seed(&mut self) -> Result<()> {
+    /// Waits until a peer has announced itself: a leecher that asks earlier
+    /// would get no peer and come again much later.
+    ///
+    /// A seeder that is still checking its data counts: it may announce itself
+    /// as incomplete.
+    pub(super) fn wait_for_peer(&mut self) -> Result<()> {
         wait_until(PATIENCE, "the seeder's announce", || {
             self.process.ensure_runs()?;
             let scrape = self.scrape().unwrap_or_default();
-            let digits = scrape.split("8:completei").nth(1);
-            let count = digits.and_then(|rest| rest.split('e').next());
-            Ok(count.is_some_and(|count| count.parse().is_ok_and(|count: u32| count > 0)))
+            Ok(figure(&scrape, "8:completei") + figure(&scrape, "10:incompletei") > 0)
         })
     }
 
@@ -144,4 +145,15 @@ impl Tracker {
         );
         Ok(answer)
     }
+}
+
+/// The bencoded number after `key`, or 0.
+fn figure(scrape: &str, key: &str) -> u32 {
+    let digits = scrape
+        .split(key)
+        .nth(1)
+        .and_then(|rest| rest.split('e').next());
+    digits
+        .and_then(|digits| digits.parse().ok())
+        .unwrap_or_default()
 }
