@@ -110,7 +110,10 @@ impl DiskPool {
         let Some(torrent) = state.torrents.get_mut(&job.torrent) else {
             drop(state);
             let result = work::refused(job.op, &work::not_open());
-            return self.shared.complete(job.job, result);
+            if self.shared.answer(job.job, result) {
+                (self.shared.wake)();
+            }
+            return;
         };
         if let Some(job) = torrent.offer(job) {
             let lane = torrent.lane;
@@ -161,11 +164,9 @@ impl Shared {
         state
     }
 
-    fn complete(&self, job: JobKey, result: DiskResult) {
-        // Nobody listens any more when the session is gone.
-        if self.done.send((job, result)).is_ok() {
-            (self.wake)();
-        }
+    /// Sends an answer; `false` if nobody listens any more.
+    fn answer(&self, job: JobKey, result: DiskResult) -> bool {
+        self.done.send((job, result)).is_ok()
     }
 
     /// The lane of a device, made if there is room for another.

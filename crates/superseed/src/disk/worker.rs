@@ -43,10 +43,14 @@ fn run(shared: &Arc<Shared>, lane: usize) {
             state.lanes[lane].queue.check_ended();
         }
         let released = conclude(shared, &mut state, &job, done.then);
+        // Under the lock, so that no job that waited for this one is answered
+        // before it. A storage is let go without it: that may touch the disk.
+        let answered = shared.answer(job.job, done.result);
         drop(state);
-        // A storage is let go only after the lock: that may touch the disk.
+        if answered {
+            (shared.wake)();
+        }
         drop(released);
-        shared.complete(job.job, done.result);
     }
     shared.lock().threads -= 1;
     shared.ended.notify_all();
