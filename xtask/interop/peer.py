@@ -1,7 +1,8 @@
 """A libtorrent peer of one torrent.
 
-`seed` serves until it is killed; `download` ends with 0 when complete. Once a
-second a line of JSON with the payload's totals goes to stdout, alerts to stderr.
+`seed` serves until it is killed; `download` ends with 0 when complete. Ten
+times a second a line of JSON with the payload's totals goes to stdout if they
+changed; alerts go to stderr.
 """
 
 import argparse
@@ -58,21 +59,21 @@ handle.resume()
 for peer in options.peer:
     handle.connect_peer(endpoint(peer))
 
-reported = 0.0
+reported = None
 while True:
-    session.wait_for_alert(100)
+    session.wait_for_alert(50)
     for alert in session.pop_alerts():
         print(f"{time.time():.3f} {type(alert).__name__}: {alert.message()}", file=sys.stderr, flush=True)
     status = handle.status()
     complete = options.role == "download" and status.is_seeding
-    if complete or time.time() - reported >= 1:
-        reported = time.time()
-        figures = {
-            "state": str(status.state),
-            "uploaded": status.total_payload_upload,
-            "downloaded": status.total_payload_download,
-            "peers": status.num_peers,
-        }
+    figures = {
+        "state": str(status.state),
+        "uploaded": status.total_payload_upload,
+        "downloaded": status.total_payload_download,
+        "peers": status.num_peers,
+    }
+    if figures != reported:
+        reported = figures
         print(json.dumps(figures), flush=True)
     if complete:
         break

@@ -94,13 +94,19 @@ fn killed_leecher(stage: &Stage, kills: u32, set: Set, rate: u64) -> Result<Stri
         ..job
     };
 
-    // Moments between a start that has barely begun and most of a share of the whole.
-    let share_ms = fixture.total_len * 1000 / rate / u64::from(kills);
+    // Each run dies after a random part of its share, the first moments included.
+    // libtorrent saves up quota while nobody asks, so time would be a poor measure.
+    let share = fixture.total_len / u64::from(kills);
     let mut noise = Noise::new(b"moments of death");
     let mut on_disk = Vec::new();
     for kill in 0..kills {
+        let sent_before = uploaded(&seeder.process).unwrap_or_default();
+        let until = sent_before + noise.next() % (share * 3 / 4);
         let mut leecher = Client::Superseed.download(stage, &job)?;
-        thread::sleep(Duration::from_millis(100 + noise.next() % share_ms));
+        thread::sleep(Duration::from_millis(noise.next() % 300));
+        wait_until(Duration::from_secs(30), "progress before a kill", || {
+            Ok(uploaded(&seeder.process).unwrap_or_default() >= until)
+        })?;
         ensure!(
             leecher.process.ended()?.is_none(),
             "it ended before kill {} of {kills}; see superseed.err",
@@ -210,9 +216,9 @@ fn seed_dirs(stage: &Stage, fixture: &Fixture) -> Result<(PathBuf, PathBuf)> {
     Ok((seed, leech))
 }
 
-/// What libtorrent has sent, once it has had a second to say so.
+/// What libtorrent has sent, once it has had the time to say so.
 fn reported(seeder: &super::stage::Process) -> Result<u64> {
-    thread::sleep(Duration::from_millis(1500));
+    thread::sleep(Duration::from_millis(500));
     let mut sent = 0;
     wait_until(Duration::from_secs(5), "libtorrent's figures", || {
         sent = uploaded(seeder).unwrap_or_default();

@@ -38,7 +38,7 @@ pub(super) fn download(stage: &Stage, job: &Job<'_>, as_shipped: bool) -> Result
     start(stage, job, "download", as_shipped)
 }
 
-/// Payload that a libtorrent process has sent by now, bytes. It says so once a second.
+/// Payload that a libtorrent process has sent by now, bytes. It says so ten times a second.
 pub(crate) fn uploaded(process: &Process) -> Result<u64> {
     let output = process.output()?;
     let complete = output.rsplit_once('\n').map_or("", |(lines, _)| lines);
