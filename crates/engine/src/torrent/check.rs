@@ -66,6 +66,11 @@ impl Torrent {
         }
         self.check.suspicious = report.record.is_none() && !self.options.allow_overwrite;
         self.durable.opened(self.picker.have());
+        if report.record.is_none() && self.check.is_done() && !self.picker.is_complete() {
+            // Claims the files before anything is in them: without a record, a
+            // piece half written would be foreign data at the next start.
+            self.sync_now(cx);
+        }
         if !report.unchecked.iter().any(|_| true) && !recheck {
             cx.event(
                 self.key,
@@ -159,7 +164,12 @@ impl Torrent {
         );
         self.note_found_complete(cx);
         self.interest_changed(cx);
-        self.save_soon(cx);
+        if self.check.suspicious {
+            // Nothing was foreign: the files are ours from now on.
+            self.sync_now(cx);
+        } else {
+            self.save_soon(cx);
+        }
         self.say_state(cx);
     }
 
