@@ -74,6 +74,8 @@ pub enum EventKind {
 /// What a torrent is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TorrentState {
+    /// Only its info-hashes are known.
+    AwaitingMetadata,
     /// Its files are being opened.
     Opening,
     /// Existing data is being hashed; a transfer may already run beside it.

@@ -3,6 +3,7 @@
 use core::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use superseed_proto::hash::InfoHashes;
 use superseed_proto::layout::FileIndex;
 use superseed_proto::metainfo::Metainfo;
 
@@ -103,6 +104,9 @@ pub enum Input<'a> {
 pub enum Command {
     /// Add a torrent; answered by `Added` or `AddRefused` with the same ticket.
     Add(Box<AddTorrent>),
+    /// The metadata of a torrent that was added by its info-hashes. Ignored
+    /// if it is another torrent's.
+    ProvideMetadata(TorrentKey, Arc<Metainfo>),
     /// Forget a torrent after telling its trackers; answered by `Removed`.
     Remove(TorrentKey),
     /// Stop all traffic of a torrent.
@@ -134,10 +138,29 @@ pub enum Command {
 pub struct AddTorrent {
     /// Matches the answer.
     pub ticket: Ticket,
-    /// What it is. Shared, since it never changes.
-    pub metainfo: Arc<Metainfo>,
+    /// What it is.
+    pub source: TorrentSource,
     /// How it is to be treated.
     pub options: TorrentOptions,
+}
+
+/// What is known of a torrent when it is added.
+#[derive(Clone, Debug)]
+pub enum TorrentSource {
+    /// Everything. Shared, since it never changes.
+    Metainfo(Arc<Metainfo>),
+    /// Its names: it awaits its metadata, see [`Command::ProvideMetadata`].
+    InfoHashes(InfoHashes),
+}
+
+impl TorrentSource {
+    /// The torrent's names.
+    pub fn info_hashes(&self) -> InfoHashes {
+        match self {
+            Self::Metainfo(metainfo) => metainfo.info_hashes,
+            Self::InfoHashes(info_hashes) => *info_hashes,
+        }
+    }
 }
 
 /// Why an outgoing stream could not be made.

@@ -36,5 +36,7 @@ pub use engine::{Engine, Reason};
 pub use event::{Event, EventKind, TorrentState};
 pub use fault::PeerFault;
 pub use ids::{AnnounceKey, ConnKey, JobKey, ListenerId, ResolveKey, Ticket, TorrentKey};
-pub use input::{AddTorrent, Command, ConnectError, Input, StreamEnd, TransferError};
+pub use input::{
+    AddTorrent, Command, ConnectError, Input, StreamEnd, TorrentSource, TransferError,
+};
 pub use time::Time;

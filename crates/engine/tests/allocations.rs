@@ -10,7 +10,7 @@ use std::sync::Arc;
 use superseed_engine::disk::{OpenReport, PieceVerdict};
 use superseed_engine::{
     Action, AddTorrent, Command, ConnKey, DiskJob, DiskOp, DiskResult, Engine, Input, ListenerId,
-    Outbox, Settings, Ticket, Time, TorrentOptions,
+    Outbox, Settings, Ticket, Time, TorrentOptions, TorrentSource,
 };
 use superseed_proto::metainfo::{Metainfo, TorrentBuilder};
 use superseed_proto::wire::{Capability, Handshake, Message, Reserved, encode_piece_header};
@@ -184,7 +184,7 @@ fn scene() -> Scene {
     };
     let add = AddTorrent {
         ticket: Ticket(1),
-        metainfo: Arc::new(metainfo),
+        source: TorrentSource::Metainfo(Arc::new(metainfo)),
         options,
     };
     scene.handle(Input::Command(Command::Add(Box::new(add))));

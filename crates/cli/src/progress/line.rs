@@ -62,6 +62,7 @@ pub(super) fn done_bytes(stats: &TorrentStats) -> u64 {
 /// The word for a state.
 pub(super) fn word(state: TorrentState) -> &'static str {
     match state {
+        TorrentState::AwaitingMetadata => "waiting for metadata",
         TorrentState::Opening => "opening",
         TorrentState::Checking => "checking",
         TorrentState::Downloading => "downloading",

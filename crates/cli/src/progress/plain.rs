@@ -42,7 +42,7 @@ impl Progress for Plain {
     fn state(&mut self, view: &View) {
         // Completion and failure have lines of their own.
         match view.stats.state {
-            TorrentState::Opening | TorrentState::Failed => (),
+            TorrentState::AwaitingMetadata | TorrentState::Opening | TorrentState::Failed => (),
             state => self.say_name(view, line::word(state)),
         }
     }

@@ -1,12 +1,18 @@
 //! What the user asks for.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use superseed_proto::metainfo::Metainfo;
 
 use super::Engine;
 use super::timers::Timer;
+use super::torrents::{Awaiting, Slot};
 use crate::action::{Action, AddRefusal, Outbox};
 use crate::config::Settings;
-use crate::input::{AddTorrent, Command};
+use crate::event::{Event, EventKind, TorrentState};
+use crate::ids::TorrentKey;
+use crate::input::{AddTorrent, Command, TorrentSource};
 use crate::stats::PeerSource;
 use crate::time::Time;
 use crate::torrent::Torrent;
@@ -18,7 +24,8 @@ impl Engine {
     pub(super) fn command(&mut self, command: Command, now: Time, out: &mut Outbox) {
         match command {
             Command::Add(add) => self.add(*add, now, out),
-            Command::Remove(key) => self.with_torrent(key, now, out, Torrent::leave),
+            Command::ProvideMetadata(key, metainfo) => self.activate(key, metainfo, now, out),
+            Command::Remove(key) => self.leave(key, now, out),
             Command::Pause(key) => self.with_torrent(key, now, out, Torrent::pause),
             Command::Resume(key) => self.with_torrent(key, now, out, Torrent::resume),
             Command::Recheck(key) => self.with_torrent(key, now, out, Torrent::recheck),
@@ -59,11 +66,11 @@ impl Engine {
     fn add(&mut self, add: AddTorrent, now: Time, out: &mut Outbox) {
         let AddTorrent {
             ticket,
-            metainfo,
+            source,
             options,
         } = add;
-        let twin = metainfo
-            .info_hashes
+        let info_hashes = source.info_hashes();
+        let twin = info_hashes
             .swarm_keys()
             .find_map(|swarm| self.by_swarm.get(&swarm));
         let refusal = match twin {
@@ -74,17 +81,57 @@ impl Engine {
         if let Some(reason) = refusal {
             return out.push(Action::AddRefused { ticket, reason });
         }
-        let swarms = metainfo.info_hashes.swarm_keys();
-        let shared = &mut self.shared;
+        let awaiting = Awaiting {
+            info_hashes,
+            options,
+        };
         let key = self
             .torrents
-            .insert_with_key(|key| Torrent::new(key, metainfo, options, shared, now));
-        self.by_swarm.extend(swarms.map(|swarm| (swarm, key)));
+            .insert_with_key(|_| Slot::AwaitingMetadata(Box::new(awaiting)));
+        self.by_swarm
+            .extend(info_hashes.swarm_keys().map(|swarm| (swarm, key)));
         out.push(Action::Added {
             ticket,
             torrent: key,
         });
+        match source {
+            TorrentSource::Metainfo(metainfo) => self.activate(key, metainfo, now, out),
+            TorrentSource::InfoHashes(_) => {
+                let kind = EventKind::State(TorrentState::AwaitingMetadata);
+                out.push(Action::Event(Event { torrent: key, kind }));
+            }
+        }
+    }
+
+    /// The metadata of a torrent is there: its storage is opened next. What
+    /// belongs to another torrent, or comes a second time, changes nothing.
+    fn activate(&mut self, key: TorrentKey, metainfo: Arc<Metainfo>, now: Time, out: &mut Outbox) {
+        let Some(awaiting) = self.torrents.awaiting(key) else {
+            return;
+        };
+        let swarms: Vec<_> = metainfo.info_hashes.swarm_keys().collect();
+        if !awaiting
+            .info_hashes
+            .swarm_keys()
+            .all(|swarm| swarms.contains(&swarm))
+        {
+            return;
+        }
+        let options = awaiting.options.clone();
+        let torrent = Torrent::new(key, metainfo, options, &mut self.shared, now);
+        self.torrents.activate(key, torrent);
+        // A hybrid that was known by one of its names has the other one too now.
+        self.by_swarm
+            .extend(swarms.into_iter().map(|swarm| (swarm, key)));
         self.with_torrent(key, now, out, Torrent::open);
+    }
+
+    /// Begins a torrent's end; one that awaits its metadata has nothing to end.
+    fn leave(&mut self, key: TorrentKey, now: Time, out: &mut Outbox) {
+        if self.torrents.awaiting(key).is_some() {
+            return self.remove(key, out);
+        }
+        self.with_torrent(key, now, out, Torrent::leave);
     }
 
     fn configure(&mut self, settings: Settings, now: Time, out: &mut Outbox) {
@@ -101,7 +148,7 @@ impl Engine {
             .set_half_open_max(settings.half_open_max);
         self.wake_uploads(out);
         self.wake_downloads(out);
-        for key in self.torrents.keys().collect::<Vec<_>>() {
+        for key in self.torrents.keys() {
             self.with_torrent(key, now, out, |torrent, cx| {
                 torrent.reconfigured(cx, before.choker != settings.choker);
             });
@@ -118,8 +165,8 @@ impl Engine {
         for key in strangers.map(|(key, _)| key).collect::<Vec<_>>() {
             self.refuse_stranger(key, out);
         }
-        for key in self.torrents.keys().collect::<Vec<_>>() {
-            self.with_torrent(key, now, out, Torrent::leave);
+        for key in self.torrents.keys() {
+            self.leave(key, now, out);
         }
         self.end_if_done(out);
     }

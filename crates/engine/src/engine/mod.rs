@@ -10,16 +10,17 @@ pub(crate) mod read_cache;
 pub(crate) mod shared;
 mod streams;
 pub(crate) mod timers;
+mod torrents;
 pub(crate) mod udp;
 
 use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
-use slotmap::SlotMap;
 use superseed_proto::hash::SwarmKey;
 
 use self::jobs::JobKind;
 use self::shared::{Conns, Cx, Shared};
+use self::torrents::Torrents;
 use crate::action::{Action, Outbox};
 use crate::config::Settings;
 use crate::disk::DiskResult;
@@ -59,7 +60,7 @@ pub enum Reason {
 
 /// A BitTorrent client without a world: see the crate's documentation.
 pub struct Engine {
-    torrents: SlotMap<TorrentKey, Torrent>,
+    torrents: Torrents,
     by_swarm: HashMap<SwarmKey, TorrentKey, FixedState>,
     conns: Conns,
     shared: Shared,
@@ -74,7 +75,7 @@ impl Engine {
         let mut shared = Shared::new(settings, seed);
         let state = FixedState::with_seed(rand_core::Rng::next_u64(&mut shared.secret));
         Self {
-            torrents: SlotMap::with_key(),
+            torrents: Torrents::default(),
             by_swarm: HashMap::with_hasher(state),
             conns: Conns::with_key(),
             shared,
@@ -149,10 +150,10 @@ impl Engine {
     }
 
     fn remove(&mut self, key: TorrentKey, out: &mut Outbox) {
-        let Some(torrent) = self.torrents.remove(key) else {
+        let Some(info_hashes) = self.torrents.remove(key) else {
             return;
         };
-        for swarm in torrent.info_hashes().swarm_keys() {
+        for swarm in info_hashes.swarm_keys() {
             self.by_swarm.remove(&swarm);
         }
         self.shared.timers.clear_torrent(key);

@@ -18,11 +18,14 @@ impl Engine {
 
     /// All torrents.
     pub fn torrents(&self) -> Vec<TorrentKey> {
-        self.torrents.keys().collect()
+        self.torrents.keys()
     }
 
     /// A torrent at a glance.
     pub fn torrent_stats(&self, torrent: TorrentKey, now: Time) -> Option<TorrentStats> {
+        if let Some(awaiting) = self.torrents.awaiting(torrent) {
+            return Some(awaiting.stats(torrent));
+        }
         Some(self.torrents.get(torrent)?.torrent_stats(&self.conns, now))
     }
 

@@ -28,7 +28,7 @@ impl Engine {
     ) {
         self.shared.listeners.retain(|(id, _)| *id != listener);
         self.shared.listeners.push((listener, addr));
-        for key in self.torrents.keys().collect::<Vec<_>>() {
+        for key in self.torrents.keys() {
             self.with_torrent(key, now, out, |torrent, cx| torrent.listeners_changed(cx));
         }
     }
@@ -164,7 +164,7 @@ impl Engine {
                         self.refuse_stranger(key, out);
                         return false;
                     };
-                    if !self.welcome(key, torrent, now, out) {
+                    if !self.welcome(key, torrent) {
                         self.refuse_stranger(key, out);
                         return false;
                     }
@@ -184,8 +184,7 @@ impl Engine {
     }
 
     /// Makes an incoming connection one of a torrent's, if the torrent takes it.
-    fn welcome(&mut self, key: ConnKey, torrent: TorrentKey, now: Time, out: &mut Outbox) -> bool {
-        let _ = (now, out);
+    fn welcome(&mut self, key: ConnKey, torrent: TorrentKey) -> bool {
         let Some(place) = self.torrents.get_mut(torrent) else {
             return false;
         };

@@ -10,7 +10,7 @@ use slotmap::SecondaryMap;
 use superseed_engine::stats::{PeerStats, TorrentStats, TrackerStats};
 use superseed_engine::{
     AddTorrent, AnnounceKey, Command, ConnKey, DiskErrorKind, Engine, Event, EventKind, Input,
-    ListenerId, Outbox, Settings, Ticket, Time, TorrentKey, TorrentOptions,
+    ListenerId, Outbox, Settings, Ticket, Time, TorrentKey, TorrentOptions, TorrentSource,
 };
 use superseed_proto::layout::PieceIndex;
 
@@ -168,10 +168,10 @@ impl World {
             progress: Progress::default(),
             ticket,
         });
-        let metainfo = Arc::clone(content.metainfo());
+        let source = TorrentSource::Metainfo(Arc::clone(content.metainfo()));
         let add = AddTorrent {
             ticket,
-            metainfo,
+            source,
             options,
         };
         self.command(id, Command::Add(Box::new(add)));

@@ -5,7 +5,7 @@ use std::io;
 use std::time::Instant;
 
 use superseed_engine::disk::DiskResult;
-use superseed_engine::{AddTorrent, Command, Input, StreamEnd, Ticket};
+use superseed_engine::{AddTorrent, Command, Input, StreamEnd, Ticket, TorrentSource};
 use tokio::sync::mpsc::error::TryRecvError;
 
 use super::connect;
@@ -46,11 +46,12 @@ impl Host {
     fn take_request(&mut self, request: Request) {
         match request {
             Request::Add(request) => {
-                let (metainfo, options) = (request.metainfo.clone(), request.options.clone());
+                let source = TorrentSource::Metainfo(request.metainfo.clone());
+                let options = request.options.clone();
                 let ticket = self.torrents.ask(*request);
                 let add = AddTorrent {
                     ticket,
-                    metainfo,
+                    source,
                     options,
                 };
                 self.handle(Input::Command(Command::Add(Box::new(add))));

@@ -1,0 +1,119 @@
+//! All torrents: those whose metadata is known, and those that await it.
+//!
+//! A torrent has its key and its swarms from the start. Its metadata may come
+//! later (BEP 9, or from the user); until then it has no pieces, no storage and
+//! no traffic, and everything that needs those finds it absent.
+
+use slotmap::SlotMap;
+use superseed_proto::hash::InfoHashes;
+
+use crate::config::TorrentOptions;
+use crate::event::TorrentState;
+use crate::ids::TorrentKey;
+use crate::stats::TorrentStats;
+use crate::torrent::Torrent;
+
+/// A torrent of which only the info-hashes are known.
+pub(crate) struct Awaiting {
+    pub(crate) info_hashes: InfoHashes,
+    /// How it is to be treated once its metadata is there.
+    pub(crate) options: TorrentOptions,
+}
+
+/// A torrent in one of its two forms.
+pub(crate) enum Slot {
+    AwaitingMetadata(Box<Awaiting>),
+    Active(Box<Torrent>),
+}
+
+/// The torrents of an engine.
+#[derive(Default)]
+pub(crate) struct Torrents {
+    slots: SlotMap<TorrentKey, Slot>,
+}
+
+impl Torrents {
+    pub(crate) fn insert_with_key(&mut self, slot: impl FnOnce(TorrentKey) -> Slot) -> TorrentKey {
+        self.slots.insert_with_key(slot)
+    }
+
+    /// The torrent, if its metadata is known.
+    pub(crate) fn get(&self, key: TorrentKey) -> Option<&Torrent> {
+        match self.slots.get(key)? {
+            Slot::Active(torrent) => Some(torrent),
+            Slot::AwaitingMetadata(_) => None,
+        }
+    }
+
+    /// The torrent, if its metadata is known.
+    pub(crate) fn get_mut(&mut self, key: TorrentKey) -> Option<&mut Torrent> {
+        match self.slots.get_mut(key)? {
+            Slot::Active(torrent) => Some(torrent),
+            Slot::AwaitingMetadata(_) => None,
+        }
+    }
+
+    /// What is known of a torrent that awaits its metadata.
+    pub(crate) fn awaiting(&self, key: TorrentKey) -> Option<&Awaiting> {
+        match self.slots.get(key)? {
+            Slot::AwaitingMetadata(awaiting) => Some(awaiting),
+            Slot::Active(_) => None,
+        }
+    }
+
+    /// The metadata of a torrent is known now.
+    pub(crate) fn activate(&mut self, key: TorrentKey, torrent: Torrent) {
+        if let Some(slot) = self.slots.get_mut(key) {
+            *slot = Slot::Active(Box::new(torrent));
+        }
+    }
+
+    /// Forgets a torrent and returns what named it.
+    pub(crate) fn remove(&mut self, key: TorrentKey) -> Option<InfoHashes> {
+        Some(match self.slots.remove(key)? {
+            Slot::Active(torrent) => torrent.info_hashes(),
+            Slot::AwaitingMetadata(awaiting) => awaiting.info_hashes,
+        })
+    }
+
+    /// All torrents, in either form.
+    pub(crate) fn keys(&self) -> Vec<TorrentKey> {
+        self.slots.keys().collect()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+}
+
+impl Awaiting {
+    /// What users see of a torrent without metadata: its names.
+    pub(crate) fn stats(&self, torrent: TorrentKey) -> TorrentStats {
+        TorrentStats {
+            torrent,
+            info_hashes: self.info_hashes,
+            state: TorrentState::AwaitingMetadata,
+            total_bytes: 0,
+            wanted_bytes: 0,
+            have_bytes: 0,
+            left_bytes: 0,
+            pieces: 0,
+            pieces_have: 0,
+            pieces_unchecked: 0,
+            downloaded_bytes: 0,
+            uploaded_bytes: 0,
+            session_downloaded_bytes: 0,
+            session_uploaded_bytes: 0,
+            wasted_bytes: 0,
+            download_bytes_per_s: 0,
+            upload_bytes_per_s: 0,
+            peers: 0,
+            seeds: 0,
+            candidates: 0,
+            eta: None,
+            incoming_seen: false,
+            error: None,
+            seeding: std::time::Duration::ZERO,
+        }
+    }
+}

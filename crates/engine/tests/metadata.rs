@@ -1,0 +1,90 @@
+//! A torrent that is known by its info-hash only, until its metadata comes.
+
+use std::sync::Arc;
+
+use superseed_engine::{
+    Action, AddRefusal, AddTorrent, Command, DiskOp, Engine, Input, Outbox, Settings, Ticket, Time,
+    TorrentKey, TorrentOptions, TorrentSource, TorrentState,
+};
+use superseed_proto::metainfo::{Metainfo, TorrentBuilder};
+
+fn metainfo(name: &str) -> Arc<Metainfo> {
+    let torrent = TorrentBuilder::new(name, 16_384).single_file(20_000);
+    Arc::new(Metainfo::parse(&torrent.hash_content(&[1; 20_000]).build()).unwrap())
+}
+
+fn command(engine: &mut Engine, command: Command) -> Vec<Action> {
+    let mut out = Outbox::new();
+    engine.handle(Input::Command(command), Time::START, &mut out);
+    std::iter::from_fn(|| out.pop()).collect()
+}
+
+fn add(engine: &mut Engine, source: TorrentSource) -> Vec<Action> {
+    let options = TorrentOptions::default();
+    command(
+        engine,
+        Command::Add(Box::new(AddTorrent {
+            ticket: Ticket(7),
+            source,
+            options,
+        })),
+    )
+}
+
+fn added(actions: &[Action]) -> TorrentKey {
+    let Some(Action::Added {
+        ticket: Ticket(7),
+        torrent,
+    }) = actions.first()
+    else {
+        panic!("not added: {actions:?}");
+    };
+    *torrent
+}
+
+fn opens_storage(actions: &[Action]) -> bool {
+    actions
+        .iter()
+        .any(|action| matches!(action, Action::Disk(job) if matches!(job.op, DiskOp::Open)))
+}
+
+#[test]
+fn it_awaits_its_metadata_and_opens_its_storage_when_it_comes() {
+    let mut engine = Engine::new(Settings::default(), [3; 32]);
+    let (right, wrong) = (metainfo("right"), metainfo("wrong"));
+    let actions = add(&mut engine, TorrentSource::InfoHashes(right.info_hashes));
+    let torrent = added(&actions);
+    assert!(!opens_storage(&actions));
+    let stats = engine.torrent_stats(torrent, Time::START).unwrap();
+    assert_eq!(
+        (stats.state, stats.info_hashes),
+        (TorrentState::AwaitingMetadata, right.info_hashes)
+    );
+
+    let twin = add(&mut engine, TorrentSource::Metainfo(Arc::clone(&right)));
+    assert!(matches!(
+        twin.as_slice(),
+        [Action::AddRefused { reason: AddRefusal::Duplicate(known), .. }] if *known == torrent
+    ));
+    assert!(command(&mut engine, Command::ProvideMetadata(torrent, wrong)).is_empty());
+    let actions = command(
+        &mut engine,
+        Command::ProvideMetadata(torrent, Arc::clone(&right)),
+    );
+    assert!(opens_storage(&actions));
+    assert_eq!(
+        engine.torrent_stats(torrent, Time::START).unwrap().state,
+        TorrentState::Opening
+    );
+    assert!(command(&mut engine, Command::ProvideMetadata(torrent, right)).is_empty());
+}
+
+#[test]
+fn it_can_be_removed_while_it_waits() {
+    let mut engine = Engine::new(Settings::default(), [3; 32]);
+    let hashes = metainfo("gone").info_hashes;
+    let torrent = added(&add(&mut engine, TorrentSource::InfoHashes(hashes)));
+    let actions = command(&mut engine, Command::Remove(torrent));
+    assert!(matches!(actions.as_slice(), [Action::Removed { torrent: gone }] if *gone == torrent));
+    added(&add(&mut engine, TorrentSource::InfoHashes(hashes)));
+}
