@@ -231,7 +231,11 @@ impl Progress {
         let run = self.run_len(first, |slot| matches!(slot, Slot::Buffered(_)));
         let last = first + run == count;
         let long_enough = count > RUN_BLOCKS_MAX && run >= RUN_BLOCKS_MIN;
-        if run == 0 || !(last || long_enough || spill) {
+        // A run up to a block that was spilled cannot grow, and what is behind
+        // that block waits for it.
+        let next = self.slots.get((first + run) as usize);
+        let bounded = next.is_some_and(|slot| matches!(slot, Slot::OnDisk));
+        if run == 0 || !(last || long_enough || bounded || spill) {
             return None;
         }
         let hasher = Some(self.take_hasher());
@@ -318,6 +322,55 @@ mod tests {
             store.put(&layout, block(1), pool.take()).is_some(),
             "a duplicate comes back"
         );
+    }
+
+    #[test]
+    fn a_whole_piece_with_a_spilled_block_is_hashed_when_memory_is_long_again() {
+        let (mut store, mut pool, layout) =
+            (PieceStore::default(), BlockPool::default(), layout(4));
+        put(&mut store, &mut pool, &layout, 2);
+        let Some(StoreJob::Write {
+            first: 2,
+            hasher: None,
+            ..
+        }) = store.next_job(PieceIndex(0), true)
+        else {
+            panic!("a spilled block");
+        };
+        for index in [0, 1, 3] {
+            put(&mut store, &mut pool, &layout, index);
+        }
+        store.written(PieceIndex(0), 2, 1, None);
+        let Some(StoreJob::Write {
+            first: 0,
+            blocks,
+            hasher: Some(hasher),
+            last: false,
+        }) = store.next_job(PieceIndex(0), false)
+        else {
+            panic!("what is before the spilled block");
+        };
+        assert_eq!(blocks.len(), 2);
+        store.written(PieceIndex(0), 0, 2, Some(hasher));
+        let Some(StoreJob::HashBack {
+            first: 2,
+            count: 1,
+            hasher,
+            last: false,
+        }) = store.next_job(PieceIndex(0), false)
+        else {
+            panic!("the spilled block");
+        };
+        store.hashed_back(PieceIndex(0), 2, 1, Some(hasher));
+        let last = store.next_job(PieceIndex(0), false);
+        assert!(matches!(
+            last,
+            Some(StoreJob::Write {
+                first: 3,
+                last: true,
+                ..
+            })
+        ));
     }
 
     #[test]
