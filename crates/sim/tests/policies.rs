@@ -16,7 +16,7 @@ fn median(name: &str, figure: &str, seeds: u64) -> f64 {
 
 #[test]
 fn the_choker_serves_those_who_give_before_those_who_do_not() {
-    let bar = 1.25;
+    let bar = 1.12;
     let with = median("free-riders", "riders_to_givers", 5);
     let without = median("free-riders-unchoke-all", "riders_to_givers", 5);
     assert!(
@@ -27,7 +27,7 @@ fn the_choker_serves_those_who_give_before_those_who_do_not() {
 
 #[test]
 fn rarest_first_keeps_a_flash_crowd_trading() {
-    let bar = 1.5;
+    let bar = 2.0;
     let with = median("flash-crowd", "last_to_limit", 5);
     let without = median("flash-crowd-in-order", "last_to_limit", 5);
     assert!(
@@ -38,7 +38,7 @@ fn rarest_first_keeps_a_flash_crowd_trading() {
 
 #[test]
 fn endgame_does_not_wait_for_the_slowest_peer() {
-    let bar = 15.0;
+    let bar = 5.0;
     let with = median("slow-last-block", "time_s", 5);
     let without = median("slow-last-block-no-endgame", "time_s", 5);
     assert!(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use superseed_engine::TorrentOptions;
+use superseed_engine::{Settings, TorrentOptions};
 
 use super::{Outcome, Run, Scenario};
 use crate::content::ContentSpec;
@@ -55,7 +55,15 @@ fn stumble(run: &Run, faults: &[fn(&mut FakeSeed)]) -> Outcome {
         world.script_addr(script)
     });
     let peers = peers.collect();
-    let host = world.add_host(HostSpec::default());
+    // The end of a download asks twice on purpose; here that would hide a fault.
+    let settings = Settings {
+        endgame: false,
+        ..Settings::default()
+    };
+    let host = world.add_host(HostSpec {
+        settings,
+        ..HostSpec::default()
+    });
     world.add_torrent(
         host,
         &content,

@@ -4,17 +4,19 @@
 //! module replaced by a no-op. The tests ask that the policy reaches the bar
 //! and the no-op does not, so a policy that stops working is noticed.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use superseed_engine::config::{ChokerKind, PickerKind};
-use superseed_engine::{Settings, TorrentOptions};
+use superseed_engine::{Settings, Time, TorrentOptions};
 
 use super::swarms::{Swarm, fluid_limit_s};
 use super::{Outcome, Run, Scenario};
 use crate::content::ContentSpec;
 use crate::net::LinkSpec;
-use crate::wire::FakeSeed;
-use crate::world::HostSpec;
+use crate::tracker::TrackerSpec;
+use crate::wire::{FakeSeed, Rider, RiderConn};
+use crate::world::{HostSpec, World};
 
 /// Scenarios of this group.
 pub const SCENARIOS: &[Scenario] = &[
@@ -58,27 +60,68 @@ fn link(up: u64, down: u64) -> LinkSpec {
     }
 }
 
-/// A slow seed, ten that give 400 KB/s and ten that give next to nothing.
+/// A slow seed, ten engines that give 400 KB/s, and ten that give nothing and
+/// that the seed does not know: who gives decides who gets.
 fn free_riders(run: &Run, choker: ChokerKind) -> Outcome {
     let mut world = run.world();
-    let host = |up: u64| HostSpec {
-        settings: Settings {
-            choker,
-            ..Settings::default()
-        },
-        link: link(up, 2_000_000),
+    let (_, url) = world.add_tracker(TrackerSpec::default());
+    let content = ContentSpec::new(24 << 20, 256 << 10)
+        .tracker(url)
+        .make(run.seed);
+    // Fewer slots than givers: who is served is a choice.
+    let settings = Settings {
+        choker,
+        upload_slots: Some(4),
+        ..Settings::default()
+    };
+    let host = || HostSpec {
+        settings: settings.clone(),
+        link: link(400_000, 2_000_000),
         ..HostSpec::default()
     };
-    let specs = (0..20)
-        .map(|at| host(if at < 10 { 400_000 } else { 4_000 }))
-        .collect();
-    let spec = ContentSpec::new(24 << 20, 256 << 10);
-    let swarm = Swarm::start(&mut world, spec, host(400_000), specs);
-    let times = swarm.finish(&mut world, Duration::from_secs(7_200));
-    let mean = |times: &[Duration]| {
-        times.iter().map(Duration::as_secs_f64).sum::<f64>() / times.len() as f64
+    let seed = world.add_host(host());
+    let givers: Vec<_> = (0..10).map(|_| world.add_host(host())).collect();
+    let riders: Vec<_> = (0..10).map(|number| Rider::new(&content, number)).collect();
+    let peers = riders.iter().map(|rider| {
+        let rider = Rc::clone(rider);
+        let script = world.add_actor(link(400_000, 2_000_000), move || {
+            Box::new(RiderConn::new(&rider))
+        });
+        world.script_addr(script)
+    });
+    let peers: Vec<_> = peers.collect();
+    let options = TorrentOptions {
+        peers,
+        ..TorrentOptions::default()
     };
-    let (givers, riders) = (mean(&times[..10]), mean(&times[10..]));
+    world.add_seed(seed, &content, TorrentOptions::default());
+    world.run_for(Duration::from_secs(1));
+    for giver in &givers {
+        world.add_torrent(*giver, &content, options.clone());
+    }
+    let all = |world: &World| {
+        givers.iter().all(|host| world.finished(*host, &content))
+            && riders
+                .iter()
+                .all(|rider| rider.borrow().finished().is_some())
+    };
+    if !world.run_until(Duration::from_secs(7_200), all) {
+        world.fail("not everyone finished");
+    }
+    let mean = |times: Vec<Option<Time>>| {
+        let seconds = times.iter().flatten().map(|at| at.as_micros() as f64 / 1e6);
+        seconds.sum::<f64>() / times.len() as f64
+    };
+    let given = (givers.iter()).map(|host| world.progress(*host, &content).finished);
+    let (givers, riders) = (
+        mean(given.collect()),
+        mean(
+            riders
+                .iter()
+                .map(|rider| rider.borrow().finished())
+                .collect(),
+        ),
+    );
     let figures = vec![
         ("riders_to_givers", riders / givers),
         ("givers_s", givers),
@@ -116,7 +159,7 @@ fn flash_crowd(run: &Run, picker: PickerKind) -> Outcome {
 
 /// The slow seed sends a block in twenty seconds and keeps what it was asked.
 fn slow_last_block(run: &Run, endgame: bool) -> Outcome {
-    const LEN: usize = 8 << 20;
+    const LEN: usize = 2 << 20;
     let mut world = run.world();
     let content = ContentSpec::new(LEN, 128 << 10).make(run.seed);
     let fast = world.add_fake_seed(link(1 << 20, 1 << 20), FakeSeed::new(&content, 0));

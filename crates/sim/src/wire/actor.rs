@@ -21,6 +21,8 @@ pub trait Actor {
     fn woken(&mut self, io: &mut ActorIo) {
         let _ = io;
     }
+    /// The connection is over.
+    fn ended(&mut self) {}
 }
 
 /// What an actor can do to its connection.

@@ -7,8 +7,10 @@
 
 mod actor;
 mod frame;
+mod rider;
 mod script;
 
 pub use actor::{Actor, ActorIo, FakeSeed};
 pub use frame::Frame;
+pub use rider::{Rider, RiderConn};
 pub(crate) use script::{ScriptConn, ScriptNode, Then, Wishes};

@@ -99,6 +99,14 @@ impl ScriptConn {
         self.act(now, |actor, io| actor.woken(io))
     }
 
+    /// The connection is over.
+    pub(crate) fn end(&mut self, end: StreamEnd) {
+        self.ended = Some(end);
+        if let Some(actor) = &mut self.actor {
+            actor.ended();
+        }
+    }
+
     /// Takes bytes; the messages in them go to the actor, or wait for the test.
     pub(crate) fn received(&mut self, bytes: &[u8], now: Time) -> Vec<Wishes> {
         self.buf.extend_from_slice(bytes);

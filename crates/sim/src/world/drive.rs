@@ -4,7 +4,6 @@
 //! it writes only after `WantWrite`, reads only what `read_allowance` gives,
 //! and ticks only when a deadline has come.
 
-use bytes::Bytes;
 use superseed_engine::{
     Action, ConnKey, ConnectError, Engine, EventKind, Input, ListenerId, StreamEnd, Time,
     TorrentKey,
@@ -17,6 +16,8 @@ use crate::net::{ConnectEnd, EndId, Notice};
 
 /// The most that one read gives the engine.
 const READ_MAX: usize = 64 << 10;
+/// What is allocated at a time for bytes on their way.
+const ARENA_BYTES: usize = 1 << 20;
 
 impl World {
     /// Gives an engine an input and does everything that follows at once.
@@ -181,21 +182,23 @@ impl World {
             self.net.want_room(end);
             return 0;
         }
-        let mut taken = Vec::new();
         let mut slices = Vec::new();
         self.hosts[id.0]
             .engine()
             .outgoing(conn, self.now, &mut slices);
+        let offered: usize = slices.iter().map(|slice| slice.len()).sum();
+        if self.arena.capacity() < offered.min(room) {
+            self.arena.reserve(ARENA_BYTES);
+        }
         for slice in slices {
-            let take = slice.len().min(room - taken.len());
-            taken.extend_from_slice(&slice[..take]);
+            let take = slice.len().min(room - self.arena.len());
+            self.arena.extend_from_slice(&slice[..take]);
         }
-        if !taken.is_empty() {
-            self.journal.sent(id.0, &taken);
-        }
+        let taken = self.arena.split().freeze();
         let len = taken.len();
         if len > 0 {
-            self.net.write(end, Bytes::from(taken), self.now);
+            self.journal.sent(id.0, &taken);
+            self.net.write(end, taken, self.now);
         }
         len
     }

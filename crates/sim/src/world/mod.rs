@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use superseed_engine::{DiskJob, Settings, Time};
 
 use crate::disk::{Disk, DiskSpec};
@@ -98,6 +99,8 @@ pub struct World {
     trackers: Vec<Tracker>,
     tracker_names: HashMap<String, TrackerId>,
     journal: Journal,
+    /// Memory for bytes that engines send.
+    arena: BytesMut,
     watch: Watch,
     /// What a failure says to run again.
     replay: String,
@@ -124,6 +127,7 @@ impl World {
             trackers: Vec::new(),
             tracker_names: HashMap::new(),
             journal: Journal::new(trace),
+            arena: BytesMut::new(),
             watch: Watch::default(),
             replay: replay.into(),
             next_ip: 1,

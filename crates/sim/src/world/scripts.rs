@@ -108,7 +108,7 @@ impl World {
                 self.grant(id, at, wishes);
             }
             Notice::ConnectFailed(..) | Notice::Reset(..) => {
-                node.conns[at].ended = Some(StreamEnd::Reset);
+                node.conns[at].end(StreamEnd::Reset);
             }
             Notice::Readable(..) => self.read_script(id, at),
             _ => self.flush_script(id, at),
@@ -123,7 +123,7 @@ impl World {
             }
             let end = conn.end;
             if self.net.at_eof(end) {
-                conn.ended = Some(StreamEnd::Eof);
+                conn.end(StreamEnd::Eof);
                 self.net.close(end, self.now);
                 return;
             }
@@ -152,7 +152,7 @@ impl World {
 
     fn reset_script(&mut self, id: ScriptId, at: usize) {
         let conn = &mut self.scripts[id.0].conns[at];
-        conn.ended = Some(StreamEnd::Reset);
+        conn.end(StreamEnd::Reset);
         conn.outgoing.clear();
         self.net.reset(conn.end, self.now);
     }
@@ -192,7 +192,7 @@ impl World {
             Then::Stay => {}
             Then::HalfClose => self.net.finish_sending(end, self.now),
             Then::Close => {
-                conn.ended = Some(StreamEnd::Eof);
+                conn.end(StreamEnd::Eof);
                 self.net.close(end, self.now);
             }
         }
