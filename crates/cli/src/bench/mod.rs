@@ -172,11 +172,17 @@ async fn complete(torrent: &Torrent) -> Result<(), Failure> {
         match tokio::time::timeout(LOOK_INTERVAL, torrent.wait_complete()).await {
             Ok(result) => return Ok(result?),
             Err(_) => {
-                let have = torrent.stats().await.map_or(0, |stats| stats.have_bytes);
-                if have != seen {
-                    (seen, seen_at) = (have, Instant::now());
+                let Ok(stats) = torrent.stats().await else {
+                    continue;
+                };
+                if stats.have_bytes != seen {
+                    (seen, seen_at) = (stats.have_bytes, Instant::now());
                 } else if seen_at.elapsed() > STALLED_AFTER {
-                    return Err(stalled("a leecher stopped getting data"));
+                    let done = figures::percent(seen, stats.total_bytes);
+                    let peers = stats.peers;
+                    return Err(stalled(&format!(
+                        "a leecher with {peers} peers got no data beyond {done:.1} %"
+                    )));
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! `superseed config`: the options in force and where they come from.
 
 use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches};
+use clap::{Arg, ArgAction, ArgMatches};
 
 use super::file;
 use super::layers::{Layers, Origin};
@@ -92,6 +92,9 @@ fn rows(global: &GlobalArgs, env: &Env) -> Result<Vec<Row>, Failure> {
 }
 
 fn defaults(arg: &Arg) -> Vec<String> {
+    if matches!(arg.get_action(), ArgAction::Count) {
+        return vec!["0".to_owned()];
+    }
     let values = arg.get_default_values().iter();
     values.map(|v| v.to_string_lossy().into_owned()).collect()
 }

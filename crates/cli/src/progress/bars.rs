@@ -20,6 +20,7 @@ const REDRAWS_PER_S: u8 = 5;
 
 /// Redrawn lines.
 pub(super) struct Bars {
+    stderr: Stream,
     all: MultiProgress,
     torrents: HashMap<String, ProgressBar>,
     total: ProgressBar,
@@ -28,13 +29,14 @@ pub(super) struct Bars {
 
 impl Bars {
     pub(super) fn new(stderr: Stream, peers_table: bool) -> Self {
-        let terminal = Box::new(Terminal(stderr));
+        let terminal = Box::new(Terminal(stderr.clone()));
         let target = ProgressDrawTarget::term_like_with_hz(terminal, REDRAWS_PER_S);
         let all = MultiProgress::with_draw_target(target);
         let text = || ProgressBar::new(1).with_style(style("{msg}"));
         let total = all.add(text());
         let table = peers_table.then(|| all.add(text()));
         Self {
+            stderr,
             all,
             torrents: HashMap::new(),
             total,
@@ -92,7 +94,11 @@ impl Progress for Bars {
             self.total.set_message(total(views));
         }
         if let Some(table) = &self.table {
-            let lines: Vec<String> = views.iter().flat_map(peers::table).collect();
+            // A line that wraps is a line too many to go up when redrawing.
+            let width = usize::from(self.stderr.width());
+            let fitting = |line: String| line.chars().take(width).collect();
+            let lines = views.iter().flat_map(peers::table).map(fitting);
+            let lines: Vec<String> = lines.collect();
             table.set_message(lines.join("\n"));
         }
     }

@@ -8,9 +8,11 @@ use crate::text::figures;
 /// Peers shown at most; a terminal has not more lines to spare.
 const SHOWN_MAX: usize = 30;
 
-const LEGEND: &str = "flags: D we download, U we upload, I it connected to us, O optimistic, \
-S snubbed; known from: u user, t tracker, r resume, d DHT, x PEX, l LSD; \
-we, it: C chokes, I is interested";
+/// Lines of at most 80 columns, as the narrowest of terminals has.
+const LEGEND: [&str; 2] = [
+    "  D we download, U we upload, I it connected, O optimistic, S snubbed; C chokes,",
+    "  I interested; known from: u user, t tracker, r resume, d DHT, x PEX, l LSD",
+];
 
 /// The lines of the table, the fastest peer first; none where there is no peer.
 pub(super) fn table(view: &View) -> Vec<String> {
@@ -31,7 +33,7 @@ pub(super) fn table(view: &View) -> Vec<String> {
     if peers.len() > SHOWN_MAX {
         lines.push(format!("  … and {} more", peers.len() - SHOWN_MAX));
     }
-    lines.push(format!("  {LEGEND}"));
+    lines.extend(LEGEND.map(str::to_owned));
     lines
 }
 
@@ -114,7 +116,7 @@ mod tests {
         let mut view = super::super::line::tests::view();
         view.peers = vec![peer(1), peer(2)];
         let table = table(&view);
-        assert_eq!(table.len(), 4);
+        assert_eq!(table.len(), 5);
         let fastest = table[1].split_whitespace().collect::<Vec<_>>().join(" ");
         assert_eq!(
             fastest,

@@ -13,8 +13,10 @@ impl Runner<'_> {
             return;
         };
         match event.kind {
-            EventKind::State(_) => {
-                if let Some(view) = self.view(at).await {
+            EventKind::State(state) => {
+                if let Some(mut view) = self.view(at).await {
+                    // The figures are newer than the event and may tell of the next state.
+                    view.stats.state = state;
                     self.progress.state(&view);
                 }
             }
