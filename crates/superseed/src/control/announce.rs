@@ -64,6 +64,3 @@ fn refused(error: reqwest::Error) -> TransferError {
     }
     TransferError::Other(root_cause(&error))
 }
-
-#[cfg(test)]
-mod tests;

@@ -10,6 +10,9 @@ use reqwest::Client;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use superseed_engine::ListenerId;
+use tokio::sync::Semaphore;
+
+use super::ANNOUNCES_MAX;
 
 /// Redirects followed before an answer is given up (trackers use one at most).
 const REDIRECTS_MAX: usize = 5;
@@ -22,6 +25,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 pub(super) struct Clients {
     listeners: HashMap<ListenerId, SocketAddr>,
     user_agent: String,
+    /// Held by announces on their way.
+    pub(super) permits: Semaphore,
     made: Mutex<HashMap<IpAddr, Client>>,
 }
 
@@ -30,6 +35,7 @@ impl Clients {
         Self {
             listeners,
             user_agent,
+            permits: Semaphore::new(ANNOUNCES_MAX),
             made: Mutex::default(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::Url;
+use reqwest::{Client, Url};
 use tokio::sync::oneshot;
 
 use super::body::{BodyError, read_capped, root_cause};
@@ -41,7 +41,14 @@ pub async fn fetch_torrent(url: &str) -> Result<Vec<u8>, FetchError> {
     std::thread::Builder::new()
         .name("superseed-fetch".to_owned())
         .spawn(move || {
-            let exchange = tokio::time::timeout(FETCH_TIMEOUT, fetch(parsed, &given));
+            let exchange = tokio::time::timeout(FETCH_TIMEOUT, async {
+                let agent = concat!("superseed/", env!("CARGO_PKG_VERSION"));
+                let client = client::build(None, agent).map_err(|error| FetchError::Failed {
+                    url: given.clone(),
+                    error,
+                })?;
+                fetch(&client, parsed, &given).await
+            });
             let result = runtime.block_on(exchange).unwrap_or_else(|_| {
                 Err(FetchError::Failed {
                     url: given.clone(),
@@ -58,13 +65,11 @@ pub async fn fetch_torrent(url: &str) -> Result<Vec<u8>, FetchError> {
         .unwrap_or_else(|_| Err(failed("the exchange was abandoned".to_owned())))
 }
 
-async fn fetch(url: Url, given: &str) -> Result<Vec<u8>, FetchError> {
+pub(super) async fn fetch(client: &Client, url: Url, given: &str) -> Result<Vec<u8>, FetchError> {
     let failed = |error: String| FetchError::Failed {
         url: given.to_owned(),
         error,
     };
-    let agent = concat!("superseed/", env!("CARGO_PKG_VERSION"));
-    let client = client::build(None, agent).map_err(failed)?;
     let response = client
         .get(url)
         .send()

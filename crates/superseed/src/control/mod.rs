@@ -21,8 +21,18 @@ use tokio::sync::mpsc;
 
 use client::Clients;
 
-/// How many jobs wait for the control thread before new ones fail at once.
-const JOBS_MAX: usize = 1_024;
+#[cfg(test)]
+mod tests;
+
+/// How many jobs wait for the control thread before new ones fail at once: as
+/// many as thousands of torrents have announces when a session starts.
+const JOBS_MAX: usize = 16_384;
+/// How many announces are on their way at the same time; others wait, so that
+/// trackers leave descriptors to peers.
+const ANNOUNCES_MAX: usize = 256;
+/// How many look-ups are in the system's resolver at the same time, each on a
+/// thread of its own.
+const LOOKUPS_MAX: usize = 32;
 /// How many answers wait for the engine thread before the tasks do.
 const ANSWERS_MAX: usize = 256;
 /// How long a name look-up may take; the system's resolver may try for longer.
@@ -87,6 +97,7 @@ impl Control {
         let (answer_queue, answers) = mpsc::channel(ANSWERS_MAX);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
+            .max_blocking_threads(LOOKUPS_MAX)
             .build()?;
         let thread = std::thread::Builder::new()
             .name("superseed-control".into())
@@ -157,6 +168,8 @@ async fn perform(job: Job, clients: &Clients) -> Answer {
                 from,
                 timeout,
             } = *job;
+            // The semaphore is never closed, so that there is always a permit.
+            let _permit = clients.permits.acquire().await;
             let exchange = announce::announce(clients, &url, from);
             let result = tokio::time::timeout(timeout, exchange)
                 .await

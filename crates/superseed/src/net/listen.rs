@@ -239,4 +239,19 @@ mod tests {
                 .all(|listener| listener.addr.port() == first[0].addr.port())
         );
     }
+
+    #[test]
+    fn accepting_rests_when_no_descriptor_is_left() {
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let mut listener = Listener::bind_all(&config(&[any])).unwrap().remove(0);
+        let now = Instant::now();
+        assert!(!listener.may_accept(now), "nobody knocked");
+        listener.tcp_ready = true;
+        listener.rest(now);
+        assert!(!listener.may_accept(now));
+        assert!(
+            listener.may_accept(now + ACCEPT_REST),
+            "the peer that knocked is not forgotten"
+        );
+    }
 }

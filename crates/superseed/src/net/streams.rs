@@ -263,3 +263,123 @@ pub(super) enum WriteEnd {
     /// There is more, but others want their turn.
     More,
 }
+
+#[cfg(test)]
+mod tests {
+    use mio::Poll;
+    use slotmap::SlotMap;
+
+    use super::*;
+
+    struct World {
+        poll: Poll,
+        keys: SlotMap<ConnKey, ()>,
+        streams: Streams,
+        listener: std::net::TcpListener,
+    }
+
+    impl World {
+        fn new() -> Self {
+            Self {
+                poll: Poll::new().unwrap(),
+                keys: SlotMap::with_key(),
+                streams: Streams::default(),
+                listener: std::net::TcpListener::bind("127.0.0.1:0").unwrap(),
+            }
+        }
+
+        fn add(&mut self, connecting: bool) -> ConnKey {
+            let addr = self.listener.local_addr().unwrap();
+            let tcp = std::net::TcpStream::connect(addr).unwrap();
+            tcp.set_nonblocking(true).unwrap();
+            let (key, tcp) = (self.keys.insert(()), TcpStream::from_std(tcp));
+            self.streams
+                .insert(self.poll.registry(), key, tcp, connecting)
+                .unwrap();
+            key
+        }
+    }
+
+    #[test]
+    fn readiness_is_remembered_until_the_socket_is_empty() {
+        let mut world = World::new();
+        let key = world.add(false);
+        let streams = &mut world.streams;
+        assert_eq!(streams.next_reader(), None);
+        streams.became_readable(key, false);
+        streams.became_readable(key, false);
+        assert_eq!((streams.readers(), streams.next_reader()), (1, Some(key)));
+        streams.read_done(key, ReadEnd::More);
+        assert_eq!(streams.next_reader(), Some(key));
+        streams.read_done(key, ReadEnd::Empty);
+        assert_eq!(streams.next_reader(), None);
+    }
+
+    #[test]
+    fn a_short_read_ends_reading_unless_the_peer_has_closed() {
+        let mut world = World::new();
+        let key = world.add(false);
+        let streams = &mut world.streams;
+        streams.became_readable(key, false);
+        streams.next_reader();
+        streams.read_done(key, ReadEnd::Short);
+        assert_eq!(streams.readers(), usize::from(!SHORT_READ_MEANS_EMPTY));
+        streams.became_readable(key, true);
+        streams.next_reader();
+        streams.read_done(key, ReadEnd::Short);
+        assert_eq!(
+            streams.next_reader(),
+            Some(key),
+            "the end is still to be read"
+        );
+    }
+
+    #[test]
+    fn a_stream_without_quota_is_not_read_until_the_engine_says_so() {
+        let mut world = World::new();
+        let key = world.add(false);
+        let streams = &mut world.streams;
+        streams.became_readable(key, false);
+        streams.next_reader();
+        streams.read_done(key, ReadEnd::Parked);
+        streams.became_readable(key, false);
+        assert_eq!(streams.next_reader(), None);
+        streams.want_read(key);
+        assert_eq!(streams.next_reader(), Some(key));
+    }
+
+    #[test]
+    fn writing_waits_for_the_socket_and_for_the_engine() {
+        let mut world = World::new();
+        let key = world.add(true);
+        let streams = &mut world.streams;
+        streams.want_write(key);
+        streams.became_writable(key);
+        assert_eq!(streams.next_writer(), None, "it is not up yet");
+        streams.is_up(key);
+        assert_eq!(streams.next_writer(), Some(key));
+        streams.write_done(key, WriteEnd::Blocked);
+        streams.want_write(key);
+        assert_eq!(streams.next_writer(), None);
+        streams.became_writable(key);
+        assert_eq!(streams.next_writer(), Some(key));
+        streams.write_done(key, WriteEnd::Nothing);
+        streams.became_writable(key);
+        assert_eq!(streams.next_writer(), None, "the engine has nothing");
+    }
+
+    #[test]
+    fn a_token_never_means_a_stream_that_is_gone() {
+        let mut world = World::new();
+        let first = world.add(false);
+        let token = Token(FIRST_TOKEN);
+        assert_eq!(world.streams.key_of(token), Some(first));
+        world.streams.became_readable(first, false);
+        world.streams.remove(world.poll.registry(), first);
+        assert_eq!(world.streams.key_of(token), None);
+        assert_eq!(world.streams.next_reader(), None);
+        let second = world.add(false);
+        assert_eq!(world.streams.key_of(token), Some(second));
+        assert_eq!(world.streams.key_of(Token(3)), None);
+    }
+}

@@ -10,8 +10,10 @@ use super::host::Host;
 use super::streams::{ReadEnd, WriteEnd};
 
 /// Bytes read per peer and turn; also the size of the scratch buffer, which
-/// should stay in the processor's cache.
-pub(super) const READ_BYTES_PER_PEER: usize = 64 * 1024;
+/// should stay in the processor's cache. A seed and a leecher on one machine
+/// spent a fifth less time in the kernel with 128 KiB than with 64 KiB, and no
+/// less with 256 KiB.
+pub(super) const READ_BYTES_PER_PEER: usize = 128 * 1024;
 /// Peers read per turn; the others come first in the next.
 const READ_PEERS_PER_TURN: usize = 128;
 /// Bytes written per peer and turn.

@@ -91,3 +91,21 @@ fn streams_end_with_the_session() {
         let _ = stream.read_to_end(&mut Vec::new());
     });
 }
+
+#[test]
+fn a_session_on_a_specific_address_connects_from_it() {
+    run(async {
+        let content = Content::single("from.bin", 20_000, 16 * 1024);
+        let dir = tempfile::tempdir().unwrap();
+        let session = session_on("127.0.0.2");
+        let peer = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let torrent = content.add(&session, dir.path()).await;
+        torrent.add_peer(peer.local_addr().unwrap()).await.unwrap();
+        let (mut stream, from) = peer.accept().unwrap();
+        assert_eq!(from.ip().to_string(), "127.0.0.2");
+        let mut greeting = [0; 48];
+        stream.read_exact(&mut greeting).unwrap();
+        assert_eq!(&greeting[28..], torrent.info_hashes().v1().unwrap().0);
+        session.stop().await;
+    });
+}

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use superseed::{AddOptions, FileIndex, Priority, RateLimits, TorrentOptions};
+use superseed::{
+    AddOptions, Config, FileIndex, Priority, RateLimits, Session, Settings, TorrentOptions,
+};
 
 use crate::world::{Content, run, session, session_on};
 
@@ -120,6 +122,40 @@ fn only_selected_files_are_made() {
         leecher.stop().await;
         seeder.stop().await;
         content.assert_in(there.path());
+    });
+}
+
+#[test]
+fn a_download_with_little_memory_arrives() {
+    run(async {
+        let content = Content::single("spilled.bin", 8_000_000, 256 * 1024);
+        let dirs = [(); 4].map(|()| tempfile::tempdir().unwrap());
+        let settings = Settings {
+            piece_budget_bytes: 128 * 1024,
+            ..Settings::default()
+        };
+        let leecher = Session::start(Config {
+            settings,
+            listen: vec![([127, 0, 0, 1], 0).into()],
+            ..Config::default()
+        })
+        .unwrap();
+        let torrent = content.add(&leecher, dirs[0].path()).await;
+        let mut seeders = Vec::new();
+        for dir in &dirs[1..] {
+            let seeder = session();
+            content.seed(&seeder, dir.path()).await;
+            seeders.push(seeder);
+        }
+        for seeder in &seeders {
+            torrent.add_peer(seeder.listen_addrs()[0]).await.unwrap();
+        }
+        torrent.wait_complete().await.unwrap();
+        leecher.stop().await;
+        for seeder in seeders {
+            seeder.stop().await;
+        }
+        content.assert_in(dirs[0].path());
     });
 }
 

@@ -1,4 +1,4 @@
-//! Announces against a server that says what a test scripts.
+//! Announces and fetches against a server that says what a test scripts.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -7,16 +7,19 @@ use std::thread::JoinHandle;
 
 use superseed_engine::{ListenerId, TransferError};
 
-use super::announce;
-use crate::control::client::Clients;
+use super::announce::announce;
+use super::client::{self, Clients};
+use super::fetch::{FETCH_BYTES_MAX, fetch, fetch_torrent};
+use crate::FetchError;
 
-/// Answers one connection per response, in order; returns the requests' heads.
+/// Answers one connection per response, in order; returns the requests' heads,
+/// each with the address it came from in front.
 fn serve(responses: Vec<Vec<u8>>) -> (SocketAddr, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
     let thread = std::thread::spawn(move || {
         let answer = |response: Vec<u8>| {
-            let (mut stream, _) = listener.accept().unwrap();
+            let (mut stream, from) = listener.accept().unwrap();
             let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
             let head: Vec<_> = lines
                 .by_ref()
@@ -25,7 +28,7 @@ fn serve(responses: Vec<Vec<u8>>) -> (SocketAddr, JoinHandle<Vec<String>>) {
                 .collect();
             // The client may have seen enough before all is written.
             let _ = stream.write_all(&response);
-            head.join("\n")
+            format!("{} {}", from.ip(), head.join("\n"))
         };
         responses.into_iter().map(answer).collect()
     });
@@ -54,14 +57,17 @@ fn ask(url: &str) -> Result<Vec<u8>, TransferError> {
 }
 
 #[test]
-fn an_answer_arrives_as_it_was_sent_and_the_agent_is_named() {
+fn an_announce_leaves_from_its_listener_and_names_the_program() {
     let (addr, server) = serve(vec![response("200 OK", "", b"d5:peers0:e")]);
     assert_eq!(
         ask(&format!("http://{addr}/announce?x=%00")),
         Ok(b"d5:peers0:e".to_vec())
     );
     let head = server.join().unwrap().remove(0);
-    assert!(head.starts_with("GET /announce?x=%00 HTTP/1.1"), "{head}");
+    assert!(
+        head.starts_with("127.0.0.2 GET /announce?x=%00 HTTP/1.1"),
+        "{head}"
+    );
     assert!(
         head.to_lowercase().contains("user-agent: tester/1"),
         "{head}"
@@ -75,7 +81,7 @@ fn a_redirect_is_followed() {
     let (first, first_server) = serve(vec![response("302 Found", &to, b"")]);
     assert_eq!(ask(&format!("http://{first}/")), Ok(b"de".to_vec()));
     first_server.join().unwrap();
-    assert!(last_server.join().unwrap()[0].starts_with("GET /there"));
+    assert!(last_server.join().unwrap()[0].starts_with("127.0.0.2 GET /there"));
 }
 
 #[test]
@@ -141,4 +147,60 @@ fn the_family_of_the_listener_is_kept() {
         Err(TransferError::NoAddress)
     );
     assert!(matches!(ask("no url"), Err(TransferError::Other(_))));
+}
+
+#[test]
+fn a_server_without_tls_is_an_error_and_no_answer() {
+    let (addr, server) = serve(vec![b"this is no handshake".to_vec()]);
+    let result = ask(&format!("https://{addr}/"));
+    assert!(matches!(result, Err(TransferError::Other(_))), "{result:?}");
+    drop(server);
+}
+
+fn get(url: &str) -> Result<Vec<u8>, FetchError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    // A client with a local address asks no proxy of the environment.
+    let client = client::build(Some([127, 0, 0, 1].into()), "tester/1").unwrap();
+    runtime.block_on(fetch(&client, url.parse().unwrap(), url))
+}
+
+#[test]
+fn a_torrent_file_is_fetched() {
+    let (addr, server) = serve(vec![response("200 OK", "", b"d4:infodee")]);
+    assert_eq!(
+        get(&format!("http://{addr}/x.torrent")),
+        Ok(b"d4:infodee".to_vec())
+    );
+    server.join().unwrap();
+}
+
+#[test]
+fn what_cannot_be_fetched_is_named_with_its_url() {
+    let (addr, server) = serve(vec![response("404 Not Found", "", b"<html>")]);
+    let url = format!("http://{addr}/gone.torrent");
+    let error = get(&url).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("{url} answered with HTTP status 404")
+    );
+    server.join().unwrap();
+
+    let (addr, server) = serve(vec![response("200 OK", "", &vec![0; FETCH_BYTES_MAX + 1])]);
+    let error = get(&format!("http://{addr}/")).unwrap_err();
+    assert!(matches!(error, FetchError::TooLarge { .. }), "{error:?}");
+    server.join().unwrap();
+
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    for url in ["ftp://127.0.0.1/x.torrent", "x.torrent", "http://"] {
+        let error = runtime.block_on(fetch_torrent(url)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("{url} is not an http or https URL")
+        );
+    }
 }
