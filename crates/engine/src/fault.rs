@@ -26,7 +26,7 @@ pub enum PeerFault {
     /// Nothing arrived for too long.
     #[error("silent for too long")]
     Idle,
-    /// A BITFIELD, HAVE ALL or HAVE NONE that was not the first message.
+    /// A HAVE ALL or HAVE NONE that was not the first message (BEP 6).
     #[error("bitfield after other messages")]
     LateBitfield,
     /// A bitfield with spare bits set, or of the wrong length.

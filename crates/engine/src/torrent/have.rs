@@ -50,7 +50,7 @@ impl Torrent {
             .collect()
     }
 
-    /// HAVE to everyone who lacks the piece; interest in others may end.
+    /// HAVE to everyone who lacks something; interest in others may end.
     fn tell_have(&mut self, cx: &mut Cx<'_>, piece: PieceIndex) {
         for at in 0..self.peers.len() {
             let key = self.peers[at];
@@ -58,11 +58,15 @@ impl Torrent {
                 continue;
             };
             let Some(peer) = conn.peer() else { continue };
-            if peer.have.has(piece) {
-                self.update_interest(cx, key);
-            } else {
+            let (has, seed) = (peer.have.has(piece), peer.is_seed());
+            // A peer that has the piece is told all the same: it must see when
+            // we are complete. Only to a seed it means nothing.
+            if !seed {
                 conn.send(&Message::Have(piece.0));
                 cx.want_write(key);
+            }
+            if has {
+                self.update_interest(cx, key);
             }
         }
     }

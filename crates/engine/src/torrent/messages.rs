@@ -95,7 +95,16 @@ impl Torrent {
             }
             Message::Bitfield(bits) => {
                 let bits = Bitfield::from_wire(bits, self.layout.piece_count());
-                self.peer_bitfield(cx, key, first, bits.ok_or(PeerFault::BadBitfield)?)?;
+                let bits = bits.ok_or(PeerFault::BadBitfield)?;
+                if first {
+                    self.peer_bitfield(cx, key, first, bits)?;
+                } else {
+                    // BEP 3 has it first or never, but aria2 sends it again in
+                    // place of many HAVEs; pieces that it no longer names stay.
+                    for piece in bits.iter() {
+                        self.peer_has(cx, key, piece);
+                    }
+                }
             }
             Message::HaveAll => {
                 need_fast()?;

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use superseed_proto::hash::PieceHasher;
-use superseed_proto::layout::{Block, Layout, PieceIndex};
+use superseed_proto::layout::{BLOCK_LEN, Block, Layout, PieceIndex};
 
 use crate::block::{BlockBuf, BlockPool};
 
@@ -67,6 +67,8 @@ pub(crate) enum StoreJob {
 pub(crate) struct PieceStore {
     pieces: BTreeMap<u32, Progress>,
     attempts: u64,
+    /// Blocks in memory that no job has.
+    waiting: usize,
 }
 
 impl PieceStore {
@@ -92,6 +94,7 @@ impl PieceStore {
         let slot = &mut progress.slots[block.index as usize];
         if matches!(slot, Slot::Missing) {
             *slot = Slot::Buffered(buf);
+            self.waiting += 1;
             None
         } else {
             Some(buf)
@@ -111,6 +114,9 @@ impl PieceStore {
             .or_else(|| progress.hash_back_job());
         let job = job.or_else(|| if spill { progress.spill_job() } else { None })?;
         progress.busy = true;
+        if let StoreJob::Write { blocks, .. } = &job {
+            self.waiting -= blocks.len();
+        }
         Some(job)
     }
 
@@ -167,6 +173,7 @@ impl PieceStore {
         progress.busy = false;
         for (slot, buf) in progress.slots[first as usize..].iter_mut().zip(blocks) {
             *slot = Slot::Buffered(buf);
+            self.waiting += 1;
         }
         if progress.hashed > 0 && progress.hasher.is_none() {
             progress.hasher = progress.checkpoint.take();
@@ -178,10 +185,16 @@ impl PieceStore {
         if let Some(progress) = self.pieces.remove(&piece.0) {
             for slot in progress.slots {
                 if let Slot::Buffered(buf) = slot {
+                    self.waiting -= 1;
                     pool.give(buf);
                 }
             }
         }
+    }
+
+    /// Bytes of blocks that wait in memory for others of their piece.
+    pub(crate) fn waiting_bytes(&self) -> u64 {
+        self.waiting as u64 * u64::from(BLOCK_LEN)
     }
 
     /// Forgets everything.

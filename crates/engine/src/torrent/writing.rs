@@ -38,8 +38,10 @@ impl Torrent {
         }
     }
 
+    /// Whether blocks that wait for others take too much. Those that are on
+    /// their way to the disk do not count: to write more would not free them.
     fn memory_is_short(&self, cx: &Cx<'_>) -> bool {
-        cx.shared.pool.bytes_out() > cx.shared.settings.piece_budget_bytes / 4 * 3
+        self.store.waiting_bytes() > cx.shared.settings.piece_budget_bytes / 2
     }
 
     /// Gives every started piece the chance to write.
