@@ -30,6 +30,21 @@ fn an_engine_is_interested_asks_for_blocks_and_announces_the_piece() {
 }
 
 #[test]
+fn a_late_bitfield_counts_as_haves() {
+    let mut scene = Scene::leeching("a_late_bitfield_counts_as_haves");
+    scene.connect(PLAIN);
+    let (first, late) = (scene.bitfield([]), scene.bitfield([3]));
+    let mut wire = scene.wire();
+    wire.send(first).send(late.clone());
+    wire.expect(Frame::Interested).send(Frame::Unchoke);
+    let asked = requests(&mut wire);
+    assert!(asked.iter().all(|(piece, _, _)| *piece == 3), "{asked:?}");
+    // The same once more changes nothing.
+    wire.send(late);
+    assert!(requests(&mut wire).is_empty());
+}
+
+#[test]
 fn a_peer_with_nothing_new_is_told_of_each_piece() {
     let mut scene = Scene::leeching("a_peer_with_nothing_new");
     let other = scene.world.add_script(LinkSpec::default());
