@@ -7,12 +7,26 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-/// Fails unless `dir` holds `content` (a file or a directory) byte for byte
-/// and, with `nothing_else`, no other file. Gives the number of files.
-pub(super) fn same_tree(content: &Path, dir: &Path, nothing_else: bool) -> Result<usize> {
+/// How exact a client's result must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Strictness {
+    /// Every file, and no other.
+    Exact,
+    /// Files that the torrent does not name may be there.
+    Extras,
+    /// As before, and empty files may be missing.
+    NoEmptyFiles,
+}
+
+/// Fails unless `dir` holds `content` (a file or a directory) byte for byte.
+/// Gives the number of files compared.
+pub(super) fn same_tree(content: &Path, dir: &Path, strictness: Strictness) -> Result<usize> {
     let parent = content.parent().context("the content has no parent")?;
     let name = content.file_name().context("the content has no name")?;
-    let expected = files_below(parent, Path::new(name))?;
+    let mut expected = files_below(parent, Path::new(name))?;
+    if strictness == Strictness::NoEmptyFiles {
+        expected.retain(|path| fs::metadata(parent.join(path)).is_ok_and(|file| file.len() > 0));
+    }
     let mut found = files_below(dir, Path::new(""))?;
     // Where superseed keeps its records of the downloads beside them.
     found.retain(|path| !path.starts_with(".superseed"));
@@ -20,7 +34,9 @@ pub(super) fn same_tree(content: &Path, dir: &Path, nothing_else: bool) -> Resul
         ensure!(found.contains(path), "{} did not arrive", path.display());
         same_file(&parent.join(path), &dir.join(path))?;
     }
-    if nothing_else && let Some(extra) = found.difference(&expected).next() {
+    if strictness == Strictness::Exact
+        && let Some(extra) = found.difference(&expected).next()
+    {
         anyhow::bail!(
             "{} is there, but the torrent has no such file",
             extra.display()

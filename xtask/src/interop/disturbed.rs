@@ -11,7 +11,7 @@ use anyhow::{Result, ensure};
 
 use super::case::{Case, Group};
 use super::clients::{Client, Job};
-use super::compare;
+use super::compare::{self, Strictness};
 use super::fixture::Set;
 use super::install::Tool;
 use super::namespace::host;
@@ -111,7 +111,7 @@ fn run(stage: &Stage, client: Client, sin: Sin, fast: bool, has_companion: bool)
     let start = std::time::Instant::now();
     client.download(stage, &job)?.wait_complete(LIMIT)?;
     let seconds = start.elapsed().as_secs_f64();
-    compare::same_tree(&fixture.content, &dir, true)?;
+    compare::same_tree(&fixture.content, &dir, Strictness::Exact)?;
 
     let deliveries = log.deliveries();
     let again: usize = deliveries.values().map(|count| count - 1).sum();

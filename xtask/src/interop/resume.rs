@@ -10,7 +10,7 @@ use anyhow::{Result, ensure};
 
 use super::case::{Case, Group};
 use super::clients::{Client, Job, PORT, uploaded};
-use super::compare;
+use super::compare::{self, Strictness};
 use super::fixture::{Fixture, Noise, Set};
 use super::install::Tool;
 use super::metainfo::with_trackers;
@@ -121,7 +121,7 @@ fn killed_leecher(stage: &Stage, kills: u32, set: Set, rate: u64) -> Result<Stri
     leecher.wait_complete(LIMIT)?;
     drop(leecher);
     let sent = reported(&seeder.process)?;
-    compare::same_tree(&fixture.content, &leech_dir, true)?;
+    compare::same_tree(&fixture.content, &leech_dir, Strictness::Exact)?;
     let lost_in_flight = before_last.saturating_sub(on_disk.last().unwrap_or(&0) * MIB);
     let excess = sent.saturating_sub(fixture.total_len);
     let figures = format!(
@@ -177,7 +177,7 @@ fn killed_seeder(stage: &Stage) -> Result<String> {
     leecher.wait_complete(LIMIT)?;
     seeder.process.ensure_runs()?;
     drop((leecher, seeder));
-    compare::same_tree(&fixture.content, &leech_dir, false)?;
+    compare::same_tree(&fixture.content, &leech_dir, Strictness::Extras)?;
     Ok(format!(
         "{} MiB identical though the seeder was killed",
         fixture.total_len / MIB

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
+use super::compare::Strictness;
 use super::install::Tool;
 use super::stage::{Process, Stage, wait_until};
 
@@ -87,6 +88,15 @@ impl Client {
             Self::Aria2 => Some(Tool::Aria2),
             Self::Transmission => Some(Tool::Transmission),
             Self::Libtorrent | Self::LibtorrentAsShipped => Some(Tool::Libtorrent),
+        }
+    }
+
+    /// How exact its downloads are.
+    pub(super) fn strictness(self) -> Strictness {
+        match self {
+            Self::Superseed => Strictness::Exact,
+            Self::Transmission => Strictness::NoEmptyFiles,
+            _ => Strictness::Extras,
         }
     }
 
