@@ -1,4 +1,5 @@
 //! `superseed bench`, small.
+#![allow(clippy::unwrap_used, reason = "in a test, a panic is the verdict")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! `superseed show` and what it says of bad input.
+#![allow(clippy::unwrap_used, reason = "in a test, a panic is the verdict")]
 
 mod support;
 

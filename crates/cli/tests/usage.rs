@@ -1,4 +1,5 @@
 //! Help, versions, completions, man pages and wrong command lines.
+#![allow(clippy::unwrap_used, reason = "in a test, a panic is the verdict")]
 
 mod support;
 

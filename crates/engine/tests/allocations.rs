@@ -3,6 +3,7 @@
 //! One engine downloads from one scripted seed. Reads, the disk and its answers
 //! are made here and allocate nothing in the counted stretch themselves, but
 //! for the one buffer list per run that the disk job owns.
+#![allow(clippy::unwrap_used, reason = "in a test, a panic is the verdict")]
 
 use std::collections::VecDeque;
 use std::sync::Arc;

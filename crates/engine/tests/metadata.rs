@@ -1,4 +1,5 @@
 //! A torrent that is known by its info-hash only, until its metadata comes.
+#![allow(clippy::unwrap_used, reason = "in a test, a panic is the verdict")]
 
 use std::sync::Arc;
 
@@ -10,7 +11,9 @@ use superseed_proto::metainfo::{Metainfo, TorrentBuilder};
 
 fn metainfo(name: &str) -> Arc<Metainfo> {
     let torrent = TorrentBuilder::new(name, 16_384).single_file(20_000);
-    Arc::new(Metainfo::parse(&torrent.hash_content(&[1; 20_000]).build()).unwrap())
+    Arc::new(
+        Metainfo::parse(&torrent.hash_content(&[1; 20_000]).build()).expect("a torrent of our own"),
+    )
 }
 
 fn command(engine: &mut Engine, command: Command) -> Vec<Action> {

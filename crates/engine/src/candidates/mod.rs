@@ -185,6 +185,17 @@ impl Candidates {
         self.retire(addr, now, |backoff, _| backoff.after_failure(error, others));
     }
 
+    /// We gave an attempt up: it says nothing about the address, which may be
+    /// tried again soon.
+    pub fn abandoned(&mut self, addr: SocketAddr, now: Time) {
+        let addr = address::canonical(addr);
+        let attempt = self.known.get(&addr).filter(|c| c.state == State::Connecting);
+        if let Some(candidate) = attempt {
+            let earliest = candidate.last_try + backoff::RETRY_MIN;
+            self.enqueue(addr, State::Waiting(earliest.max(now)));
+        }
+    }
+
     /// A connection ended.
     pub fn closed(&mut self, addr: SocketAddr, now: Time, why: CloseKind) {
         self.retire(addr, now, |backoff, lasted| {

@@ -51,11 +51,11 @@ impl Engine {
             Command::SetPriorities(key, changes) => {
                 self.with_torrent(key, now, out, |torrent, cx| {
                     torrent.set_priorities(cx, &changes);
-                })
+                });
             }
             Command::SetSequential(key, sequential) => {
                 self.with_torrent(key, now, out, |torrent, cx| {
-                    torrent.set_sequential(cx, sequential)
+                    torrent.set_sequential(cx, sequential);
                 });
             }
             Command::Configure(settings) => self.configure(*settings, now, out),

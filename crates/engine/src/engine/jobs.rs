@@ -20,7 +20,8 @@ pub(crate) enum JobKind {
     /// A run of a piece in progress.
     Write(Run),
     HashBack(Run),
-    Check,
+    /// Of this check of the torrent.
+    Check(u64),
     Read(RunKey),
     /// Makes these pieces durable.
     Sync(Vec<PieceIndex>),

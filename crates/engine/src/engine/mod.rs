@@ -184,12 +184,14 @@ impl Engine {
                 (JobKind::HashBack(run), DiskResult::HashedBack { hasher, outcome }) => {
                     torrent.hashed_back(cx, run, hasher, outcome);
                 }
-                (JobKind::Check, DiskResult::Checked(verdicts)) => torrent.checked(cx, verdicts),
+                (JobKind::Check(check), DiskResult::Checked(verdicts)) => {
+                    torrent.checked(cx, check, verdicts);
+                }
                 (JobKind::Read(run), DiskResult::Read(result)) => {
-                    torrent.read_done(cx, run, result)
+                    torrent.read_done(cx, run, result);
                 }
                 (JobKind::Sync(pieces), DiskResult::Synced(result)) => {
-                    torrent.synced(cx, pieces, result)
+                    torrent.synced(cx, pieces, result);
                 }
                 (JobKind::Save, DiskResult::Saved(result)) => torrent.saved(cx, result),
                 (JobKind::SetWanted, DiskResult::WantedSet(result)) => {

@@ -29,7 +29,12 @@ impl Engine {
         self.shared.listeners.retain(|(id, _)| *id != listener);
         self.shared.listeners.push((listener, addr));
         for key in self.torrents.keys() {
-            self.with_torrent(key, now, out, |torrent, cx| torrent.listeners_changed(cx));
+            self.with_torrent(
+                key,
+                now,
+                out,
+                super::super::torrent::Torrent::listeners_changed,
+            );
         }
     }
 
@@ -137,7 +142,7 @@ impl Engine {
             return;
         };
         self.with_torrent(torrent, now, out, |torrent, cx| {
-            torrent.read(cx, key, input)
+            torrent.read(cx, key, input);
         });
     }
 

@@ -147,7 +147,7 @@ impl Torrent {
                 );
             }
             Err(error) => {
-                self.announce_failed(cx, slot, FailureKind::Unanswered, error.to_string())
+                self.announce_failed(cx, slot, FailureKind::Unanswered, error.to_string());
             }
         }
     }

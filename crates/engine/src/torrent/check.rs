@@ -23,6 +23,8 @@ const JOB_BYTES: u32 = 4 << 20;
 /// The check of a torrent.
 #[derive(Debug, Default)]
 pub(crate) struct Check {
+    /// Tells the answers to this check's jobs from those to an earlier one's.
+    number: u64,
     waiting: VecDeque<PieceIndex>,
     jobs: usize,
     /// Pieces whose verdict is still out, in jobs or waiting.
@@ -41,6 +43,7 @@ impl Check {
     /// Forgets what waits; answers of jobs that are out no longer count.
     pub(crate) fn clear(&mut self) {
         *self = Self {
+            number: self.number + 1,
             jobs: self.jobs,
             ..Self::default()
         };
@@ -87,6 +90,7 @@ impl Torrent {
             return;
         }
         self.disconnect_all(cx);
+        self.count_seeding_time(cx);
         self.store.clear(&mut cx.shared.pool);
         cx.shared.cache.forget_torrent(self.key);
         let all = Bitfield::full(self.layout.piece_count());
@@ -96,7 +100,6 @@ impl Torrent {
             record: Some(self.earlier),
         };
         self.take_found(cx, &report);
-        self.complete_since = None;
         self.say_state(cx);
         self.check_more(cx);
     }
@@ -119,16 +122,21 @@ impl Torrent {
             self.check.jobs += 1;
             let job = Job {
                 torrent: self.key,
-                kind: JobKind::Check,
+                kind: JobKind::Check(self.check.number),
             };
             cx.disk(self.key, job, DiskOp::Check { pieces });
         }
     }
 
-    pub(crate) fn checked(&mut self, cx: &mut Cx<'_>, verdicts: Vec<(PieceIndex, CheckVerdict)>) {
+    pub(crate) fn checked(
+        &mut self,
+        cx: &mut Cx<'_>,
+        check: u64,
+        verdicts: Vec<(PieceIndex, CheckVerdict)>,
+    ) {
         self.check.jobs -= 1;
-        if matches!(self.life, Life::Failed(_) | Life::Leaving(_)) || self.check.is_done() {
-            return;
+        if check != self.check.number {
+            return self.check_more(cx);
         }
         for (piece, verdict) in verdicts {
             self.check.left -= 1;

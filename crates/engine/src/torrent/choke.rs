@@ -62,6 +62,8 @@ impl Torrent {
         peer.am_choking = !decision.unchoke;
         if decision.unchoke {
             peer.unchoked_at = Some(now);
+            // Each choke is overtaken by some requests; only one choke's count.
+            peer.choked_requests = 0;
             peer.uploaded_since_unchoke = 0;
             peer.downloaded_since_unchoke = 0;
             conn.send(&Message::Unchoke);

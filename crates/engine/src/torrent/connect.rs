@@ -95,7 +95,9 @@ impl Torrent {
         conn.phase = Phase::Handshaking(Box::default());
         conn.since = cx.now;
         conn.last_received = cx.now;
-        self.rearm(cx, key);
+        // Not `rearm`: the time-out of the attempt would cut the handshake short.
+        let at = super::time_outs::next(conn);
+        cx.timer(Timer::Conn(key), at);
     }
 
     /// Queues our handshake.
@@ -245,6 +247,7 @@ impl Torrent {
         self.peers.retain(|other| *other != key);
         if conn.is_half_open() {
             cx.shared.connect.ended();
+            self.candidates.abandoned(conn.remote, cx.now);
         } else if !conn.incoming || conn.peer().is_some() {
             self.candidates.closed(conn.remote, cx.now, why);
         }

@@ -41,7 +41,11 @@ impl Torrent {
             Ok(report) => report,
             Err(error) => return self.fail(cx, error),
         };
-        self.earlier = report.record.unwrap_or_default();
+        if !self.opened_before {
+            // Later records hold what was counted since, too.
+            self.opened_before = true;
+            self.earlier = report.record.unwrap_or_default();
+        }
         self.take_found(cx, &report);
         if self.earlier.completed_told {
             self.complete_told = true;
@@ -67,18 +71,26 @@ impl Torrent {
             // A download that ended in an earlier run: `completed` was said then.
             self.complete_told = true;
             self.complete_since.get_or_insert(cx.now);
-            self.watch_goal(cx);
         }
         self.trackers.start(cx.now);
         self.candidates.wake(cx.now);
         self.check_more(cx);
         self.say_state(cx);
+        // A goal that was reached before ends it at once, before trackers hear.
+        self.watch_goal(cx);
+        if !self.is_running() {
+            return;
+        }
+        // What a full disk refused before a pause has nothing else to wait for.
+        self.write_all(cx);
+        self.refill_due = true;
         self.announce(cx);
         self.connect_more(cx);
     }
 
     /// Stops all traffic; the storage stays open.
     pub(crate) fn pause(&mut self, cx: &mut Cx<'_>) {
+        self.options.paused = true;
         if self.life != Life::Running {
             return;
         }
@@ -87,6 +99,9 @@ impl Torrent {
         self.disconnect_all(cx);
         self.trackers.stop(cx.now);
         self.announce(cx);
+        // What waits in memory for the rest of its piece would wait long, and
+        // the memory is everybody's.
+        self.write_all(cx);
         cx.timer(Timer::Connect(self.key), crate::Time::NEVER);
         self.save_soon(cx);
         self.say_state(cx);
@@ -94,6 +109,7 @@ impl Torrent {
 
     /// Goes on after a pause or an error.
     pub(crate) fn resume(&mut self, cx: &mut Cx<'_>) {
+        self.options.paused = false;
         match self.life {
             Life::Paused => self.start(cx),
             Life::Failed(_) => self.open(cx),
@@ -107,6 +123,7 @@ impl Torrent {
             return;
         }
         let was_running = self.is_running();
+        self.count_seeding_time(cx);
         self.life = Life::Failed(error.clone());
         self.disconnect_all(cx);
         self.store.clear(&mut cx.shared.pool);
@@ -131,7 +148,7 @@ impl Torrent {
                 self.say_state(cx);
             }
             DiskErrorKind::Foreign | DiskErrorKind::Locked | DiskErrorKind::Io => {
-                self.fail(cx, error)
+                self.fail(cx, error);
             }
         }
     }

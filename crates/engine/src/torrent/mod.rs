@@ -109,6 +109,8 @@ pub(crate) struct Torrent {
     up: Ewma,
     totals: Totals,
     earlier: RecordTotals,
+    /// `earlier` was taken from the record.
+    opened_before: bool,
     incoming_seen: bool,
     /// When it became complete in this run.
     complete_since: Option<Time>,
@@ -171,6 +173,7 @@ impl Torrent {
             up: Ewma::new(RATE_TAU, now),
             totals: Totals::default(),
             earlier: RecordTotals::default(),
+            opened_before: false,
             incoming_seen: false,
             complete_since: None,
             complete_told: false,

@@ -92,7 +92,8 @@ impl Torrent {
 
     /// Syncs what waits, or saves the record if nothing does.
     pub(crate) fn sync_now(&mut self, cx: &mut Cx<'_>) {
-        if self.durable.sync_out || self.durable.save_out {
+        let busy = self.durable.sync_out || self.durable.save_out;
+        if busy || matches!(self.life, Life::Failed(_)) {
             return;
         }
         if self.durable.waiting.is_empty() {
@@ -158,7 +159,7 @@ impl Torrent {
                 }
                 self.close_when_saved(cx);
             }
-            Ok(()) if !self.durable.waiting.is_empty() => {
+            Ok(()) if !self.durable.waiting.is_empty() || self.durable.stale => {
                 cx.shared
                     .timers
                     .set_no_later(Timer::Sync(self.key), cx.now + SYNC_INTERVAL);
@@ -175,6 +176,8 @@ impl Torrent {
             self.close_when_saved(cx);
         } else {
             self.durable.stale = true;
+            let at = cx.now + SYNC_INTERVAL;
+            cx.shared.timers.set_no_later(Timer::Sync(self.key), at);
             self.disk_failed(cx, error);
         }
     }

@@ -1,4 +1,5 @@
 //! One engine and scripted peers: tests that read like a transcript of the wire.
+#![allow(clippy::unwrap_used, reason = "in a test, a panic is the verdict")]
 
 mod connection;
 mod download;
