@@ -15,7 +15,11 @@ pub struct Bitfield {
 impl Bitfield {
     /// An empty set over `len` pieces.
     pub fn new(len: u32) -> Self {
-        Self { words: vec![0; len.div_ceil(64) as usize], len, ones: 0 }
+        Self {
+            words: vec![0; len.div_ceil(64) as usize],
+            len,
+            ones: 0,
+        }
     }
 
     /// The set of all `len` pieces.
@@ -27,7 +31,11 @@ impl Bitfield {
         {
             *last = u64::MAX << (64 - spare);
         }
-        Self { words, len, ones: len }
+        Self {
+            words,
+            len,
+            ones: len,
+        }
     }
 
     /// Reads a BITFIELD payload. `None` if its length is not exactly
@@ -43,7 +51,11 @@ impl Bitfield {
             *word = u64::from_be_bytes(buf);
         }
         let spare = len % 64;
-        if spare != 0 && words.last().is_some_and(|last| last & (u64::MAX >> spare) != 0) {
+        if spare != 0
+            && words
+                .last()
+                .is_some_and(|last| last & (u64::MAX >> spare) != 0)
+        {
             return None;
         }
         let ones = words.iter().map(|word| word.count_ones()).sum();
@@ -133,7 +145,8 @@ impl Bitfield {
         let len = self.words.len().min(other.words.len());
         let first = ((start.0 / 64) as usize).min(len);
         (first..len).chain(0..first).flat_map(|at| {
-            ones_of(self.words[at] & other.words[at]).map(move |bit| PieceIndex(at as u32 * 64 + bit))
+            ones_of(self.words[at] & other.words[at])
+                .map(move |bit| PieceIndex(at as u32 * 64 + bit))
         })
     }
 
@@ -149,7 +162,10 @@ impl Bitfield {
 
     /// Whether some piece of `self` is not in `other`.
     pub fn has_more_than(&self, other: &Self) -> bool {
-        self.words.iter().zip(&other.words).any(|(a, b)| a & !b != 0)
+        self.words
+            .iter()
+            .zip(&other.words)
+            .any(|(a, b)| a & !b != 0)
     }
 }
 

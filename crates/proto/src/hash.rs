@@ -177,7 +177,10 @@ pub struct PieceHasher {
 impl PieceHasher {
     /// A state that has seen no byte.
     pub fn new() -> Self {
-        Self { sha1: Sha1::new(), fed: 0 }
+        Self {
+            sha1: Sha1::new(),
+            fed: 0,
+        }
     }
 
     /// Feeds the next bytes of the piece.
@@ -219,7 +222,10 @@ mod tests {
         right.update(b"a");
         right.update(b"bc");
         assert_eq!(right.fed(), 3);
-        assert_eq!(right.finish(PieceIndex(7), &expected).map(|p| p.piece()), Some(PieceIndex(7)));
+        assert_eq!(
+            right.finish(PieceIndex(7), &expected).map(|p| p.piece()),
+            Some(PieceIndex(7))
+        );
         let mut wrong = PieceHasher::new();
         wrong.update(b"abd");
         assert_eq!(wrong.finish(PieceIndex(7), &expected), None);

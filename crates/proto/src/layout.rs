@@ -51,7 +51,11 @@ impl Layout {
             return None;
         }
         let piece_count = u32::try_from(total_len.div_ceil(u64::from(piece_len))).ok()?;
-        Some(Self { total_len, piece_len, piece_count })
+        Some(Self {
+            total_len,
+            piece_len,
+            piece_count,
+        })
     }
 
     /// All bytes of the torrent.
@@ -110,7 +114,10 @@ impl Layout {
         if !begin.is_multiple_of(BLOCK_LEN) || begin >= self.piece_len(piece) {
             return None;
         }
-        let block = Block { piece, index: begin / BLOCK_LEN };
+        let block = Block {
+            piece,
+            index: begin / BLOCK_LEN,
+        };
         (self.block_len(block) == len).then_some(block)
     }
 
@@ -141,7 +148,10 @@ mod tests {
         assert_eq!(layout.piece_len(PieceIndex(0)), 65_536);
         assert_eq!(layout.piece_len(PieceIndex(1)), 34_464);
         assert_eq!(layout.block_count(PieceIndex(1)), 3);
-        let last = Block { piece: PieceIndex(1), index: 2 };
+        let last = Block {
+            piece: PieceIndex(1),
+            index: 2,
+        };
         assert_eq!(layout.block_len(last), 34_464 - 32_768);
         assert_eq!(layout.block_at(1, 32_768, 1_696), Some(last));
         assert_eq!(layout.block_at(1, 32_768, 1_697), None);

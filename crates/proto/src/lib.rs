@@ -17,5 +17,5 @@ pub mod wire;
 
 pub use bitfield::Bitfield;
 pub use hash::{InfoHashV1, InfoHashV2, InfoHashes, SwarmKey};
-pub use layout::{Block, FileIndex, Layout, PieceIndex, BLOCK_LEN};
+pub use layout::{BLOCK_LEN, Block, FileIndex, Layout, PieceIndex};
 pub use peer_id::PeerId;

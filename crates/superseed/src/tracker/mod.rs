@@ -2,12 +2,12 @@
 //! and UDP (BEP 15), for tests and for swarms of one's own.
 //!
 //! Here are its handle and its thread. Which peers a swarm has and who is
-//! told of whom is decided in [`swarms`], which knows no socket and no clock;
+//! told of whom is decided in `swarms`, which knows no socket and no clock;
 //! the codecs are those of `superseed-proto`. It never asks anybody anything:
 //! all that it knows, clients have told it.
 //!
 //! A client is entered under the address that its packets come from. What it
-//! claims in `ip=` counts in a private network only: see [`address`].
+//! claims in `ip=` counts in a private network only: see `address`.
 
 mod address;
 mod connection_id;
