@@ -11,9 +11,9 @@
 //!
 //! Cost: a HAVE is O(1), but O(pieces) once when it makes its peer a seed, as is
 //! a BITFIELD that is not full. Starting or finishing a piece is O(levels of
-//! availability). Choosing a piece looks at no more than [`SCAN_MAX`] pieces in
+//! availability). Choosing a piece looks at no more than `SCAN_MAX` pieces in
 //! order of preference and then, for a peer that has none of them, at
-//! [`SAMPLE_MAX`] of the pieces it does have; it never walks all pieces but in
+//! `SAMPLE_MAX` of the pieces it does have; it never walks all pieces but in
 //! steps of 64 bits. Memory: 12 bytes per piece and 12 per block of a started
 //! piece.
 

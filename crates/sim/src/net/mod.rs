@@ -2,7 +2,7 @@
 //!
 //! Knows bytes, time and addresses; never what the bytes mean or who owns an
 //! end. Every call leaves its consequences in two lists that the world
-//! drains: events to come ([`Net::due`]) and notices for the owners of ends.
+//! drains: events to come (`Net::due`) and notices for the owners of ends.
 //!
 //! Divergence from real TCP: no loss and no congestion control (a link is
 //! shared by turns, a segment each, so flows are fair), and credit for
