@@ -32,13 +32,15 @@ impl fmt::Display for Group {
 }
 
 /// What a case does; gives the figures for its line.
-pub(super) type Run = Box<dyn Fn(&Stage) -> Result<String>>;
+pub(super) type Run = Box<dyn Fn(&Stage) -> Result<String> + Send + Sync>;
 
 /// One case.
 pub(super) struct Case {
     /// Unique; also the name of its directory.
     pub(super) name: String,
     pub(super) group: Group,
+    /// Whether it may run beside others; what measures runs alone.
+    pub(super) shares: bool,
     /// What must be installed.
     pub(super) needs: Vec<Tool>,
     /// What must be made first.

@@ -89,3 +89,38 @@ fn same_file(expected: &Path, found: &Path) -> Result<()> {
         at += len;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(root: &Path, files: &[(&str, &str)]) -> Result<()> {
+        for (path, text) in files {
+            let path = root.join(path);
+            fs::create_dir_all(path.parent().context("a file at the root")?)?;
+            fs::write(path, text)?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_wrong_a_missing_and_a_foreign_file_are_told() -> Result<()> {
+        let dir = tempfile::tempdir()?;
+        let (sent, came) = (dir.path().join("sent"), dir.path().join("came"));
+        written(&sent, &[("t/a", "one"), ("t/b/c", "two"), ("t/empty", "")])?;
+        let compare = |strictness| same_tree(&sent.join("t"), &came, strictness);
+
+        written(&came, &[("t/a", "one"), ("t/b/c", "two")])?;
+        assert!(compare(Strictness::Extras).is_err());
+        assert_eq!(compare(Strictness::NoEmptyFiles)?, 2);
+        written(&came, &[("t/empty", ""), (".superseed/record", "x")])?;
+        assert_eq!(compare(Strictness::Exact)?, 3);
+        written(&came, &[("t/foreign", "")])?;
+        assert_eq!(compare(Strictness::Extras)?, 3);
+        assert!(compare(Strictness::Exact).is_err());
+        written(&came, &[("t/b/c", "twO")])?;
+        let error = compare(Strictness::Extras).expect_err("a byte differs");
+        assert!(error.to_string().ends_with("from byte 2 on"), "{error}");
+        Ok(())
+    }
+}

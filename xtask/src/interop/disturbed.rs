@@ -71,6 +71,7 @@ pub(super) fn cases() -> Vec<Case> {
         .map(|(name, group, client, sin, fast, has_companion)| Case {
             name: name.to_owned(),
             group,
+            shares: false,
             needs: vec![Tool::Iproute, Tool::Libtorrent],
             sets: vec![Set::Single],
             limit: LIMIT + Duration::from_secs(10),

@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 
@@ -153,6 +154,19 @@ impl Set {
     }
 }
 
+/// Makes the data of some sets if it is not there: what is slow and shared by
+/// many cases happens before their clocks run.
+pub(super) fn make(sets: &[Set]) -> Result<()> {
+    // Cases side by side want the same sets.
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    for set in sets {
+        set.fixture()
+            .with_context(|| format!("cannot make the data of {}", set.name()))?;
+    }
+    Ok(())
+}
+
 /// The path of file `i`: some at the top, some in directories of up to three levels.
 fn path(i: u64) -> String {
     let word = |n: u64| WORDS[usize::try_from(n).unwrap_or_default() % WORDS.len()];
@@ -233,5 +247,31 @@ impl Noise {
         for word in buf.chunks_exact_mut(8) {
             word.copy_from_slice(&self.next().to_le_bytes());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn paths_are_unique_and_no_name_is_one_that_a_client_changes() {
+        for set in [Set::Scripts, Set::Tree, Set::LargePieces] {
+            let files = set.files();
+            let paths: BTreeSet<_> = files.iter().map(|(path, _)| path).collect();
+            assert_eq!(paths.len(), files.len(), "{}", set.name());
+            assert!(files.iter().any(|(_, len)| *len == 0));
+            let mut names = paths.iter().flat_map(|path| path.split('/'));
+            assert!(names.all(|name| !name.ends_with(['.', ' '])));
+        }
+    }
+
+    #[test]
+    fn noise_depends_on_its_seed_alone() {
+        let (mut a, mut again, mut b) = (Noise::new(b"a"), Noise::new(b"a"), Noise::new(b"b"));
+        assert_eq!(a.next(), again.next());
+        assert_ne!(a.next(), b.next());
     }
 }

@@ -156,6 +156,7 @@ impl Transfer {
         Case {
             name: format!("{}-to-{}-{}{family}", from.name(), to.name(), set.name()),
             group,
+            shares: true,
             needs,
             sets: vec![set],
             limit: LIMIT + Duration::from_secs(30),

@@ -23,12 +23,18 @@ mod tally;
 mod tracker;
 
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
 
 use case::{Case, Group};
 use stage::Stage;
 use tally::{Outcome, Tally};
+
+/// How many cases run at a time where they share the machine. Transmission
+/// waits for its next round most of the time.
+const SIDE_BY_SIDE: usize = 3;
 
 const USAGE: &str = "cargo xtask interop [--install] [--list] [--all] [FILTER]";
 
@@ -75,17 +81,24 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
     run_cases(&cases)
 }
 
+/// Runs the cases that share the machine side by side, then each other alone.
 fn run_cases(cases: &[Case]) -> Result<()> {
-    let mut tally = Tally::default();
-    for case in cases {
-        let outcome = match install::missing(&case.needs) {
-            Some(tool) => Outcome::Skipped(format!("{tool} is not installed; --install does it")),
-            None => prepare(case)
-                .and_then(|()| namespace::run(case))
-                .unwrap_or_else(|error| Outcome::Failed(format!("{error:#}"))),
-        };
-        tally.count(&case.name, &outcome);
+    let (sharing, alone): (Vec<&Case>, Vec<&Case>) = cases.iter().partition(|case| case.shares);
+    let tally = Mutex::new(Tally::default());
+    let queue = Mutex::new(sharing.into_iter());
+    thread::scope(|scope| {
+        for _ in 0..SIDE_BY_SIDE {
+            scope.spawn(|| {
+                while let Some(case) = next(&queue) {
+                    run_case(case, &tally);
+                }
+            });
+        }
+    });
+    for case in alone {
+        run_case(case, &tally);
     }
+    let tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
     println!("{tally}");
     ensure!(
         tally.failed == 0,
@@ -95,13 +108,21 @@ fn run_cases(cases: &[Case]) -> Result<()> {
     Ok(())
 }
 
-/// What is slow and shared by many cases happens outside, before the clock runs.
-fn prepare(case: &Case) -> Result<()> {
-    for set in &case.sets {
-        set.fixture()
-            .with_context(|| format!("cannot make the data of {}", set.name()))?;
-    }
-    Ok(())
+fn next<'c>(queue: &Mutex<impl Iterator<Item = &'c Case>>) -> Option<&'c Case> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner).next()
+}
+
+fn run_case(case: &Case, tally: &Mutex<Tally>) {
+    let outcome = match install::missing(&case.needs) {
+        Some(tool) => Outcome::Skipped(format!("{tool} is not installed; --install does it")),
+        None => fixture::make(&case.sets)
+            .and_then(|()| namespace::run(case))
+            .unwrap_or_else(|error| Outcome::Failed(format!("{error:#}"))),
+    };
+    tally
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .count(&case.name, &outcome);
 }
 
 /// Runs one case in the namespaces that `namespace::run` has made.

@@ -36,6 +36,7 @@ pub(super) fn cases() -> Vec<Case> {
     let case = |name: &str, group, set, limit_s, run| Case {
         name: name.to_owned(),
         group,
+        shares: group == Group::Default,
         needs: vec![Tool::Iproute, Tool::Libtorrent],
         sets: vec![set],
         limit: Duration::from_secs(limit_s),

@@ -62,3 +62,21 @@ impl Content {
         self.bytes.get(start..end)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_counted_and_found_in_whole_and_repeated_content() {
+        let block = 1 << 14;
+        let whole = Content::of(vec![1; 5 * block + 1], 2 * block);
+        assert_eq!((whole.piece_count(), whole.block_count()), (3, 6));
+        assert!(whole.block(2, 1 << 14, 1).is_some());
+        assert!(whole.block(2, 1 << 14, 2).is_none());
+        let repeated = Content::repeated(vec![2; 2 * block], 4);
+        assert_eq!((repeated.piece_count(), repeated.block_count()), (4, 8));
+        assert!(repeated.block(3, 1 << 14, 1 << 14).is_some());
+        assert!(repeated.block(4, 0, 1).is_none());
+    }
+}
