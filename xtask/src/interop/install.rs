@@ -54,7 +54,10 @@ impl Tool {
 /// The first of `tools` that is not installed.
 pub(super) fn missing(tools: &[Tool]) -> Option<&'static str> {
     let tool = tools.iter().find(|tool| !tool.is_there())?;
-    Some(tool.packages()[0].0)
+    Some(match tool {
+        Tool::Libtorrent => "libtorrent",
+        _ => tool.packages()[0].0,
+    })
 }
 
 /// Installs what is missing. Wants to be root if a Debian package is missing.
