@@ -146,8 +146,8 @@ impl Engine {
         self.shared
             .connect
             .set_half_open_max(settings.half_open_max);
-        self.wake_uploads(out);
-        self.wake_downloads(out);
+        self.wake_uploads(now, out);
+        self.wake_downloads(now, out);
         for key in self.torrents.keys() {
             self.with_torrent(key, now, out, |torrent, cx| {
                 torrent.reconfigured(cx, before.choker != settings.choker);

@@ -29,8 +29,8 @@ impl Engine {
                     self.with_torrent(key, now, out, |torrent, _| torrent.farewell_over());
                 }
                 Timer::UdpTrackers => self.drive_udp(now, out),
-                Timer::UploadQuota => self.wake_uploads(out),
-                Timer::DownloadQuota => self.wake_downloads(out),
+                Timer::UploadQuota => self.wake_uploads(now, out),
+                Timer::DownloadQuota => self.wake_downloads(now, out),
                 Timer::Shutdown => out.push(Action::ShutdownDone),
             }
         }

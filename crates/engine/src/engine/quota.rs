@@ -3,12 +3,14 @@
 //! A stream that may not send or read is put in a queue and told again when
 //! there is quota, one after the other, so that all get their share.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Engine;
 use super::timers::Timer;
 use crate::action::{Action, Outbox};
-use crate::ids::ConnKey;
+use crate::ids::{ConnKey, TorrentKey};
+use crate::rate::TokenBucket;
 use crate::time::Time;
 
 /// What one stream may send or read at a time under a limit: a share small
@@ -18,8 +20,22 @@ const QUANTUM: u64 = 16 * 1024;
 const SLICES_MAX: usize = 64;
 /// The most bytes offered at a time without a limit.
 const OFFER_MAX: usize = 1 << 20;
+/// What is worth waiting for under a limit: what it lets pass in this part of a
+/// second, within bounds. Less would wake everyone for a few bytes.
+const GRAIN_PARTS: u64 = 50;
 /// The least that is worth waiting for under a limit.
-const GRAIN: u64 = 512;
+const GRAIN_MIN: u64 = 512;
+
+/// How many bytes those who wait under a limit wait for.
+fn grain(bucket: &TokenBucket) -> u64 {
+    let rate = bucket.rate().unwrap_or(0);
+    (rate / GRAIN_PARTS).clamp(GRAIN_MIN, QUANTUM)
+}
+
+/// When a limit lets those who wait go on.
+fn ready_at(bucket: &TokenBucket, now: Time) -> Time {
+    bucket.ready_at(grain(bucket), now)
+}
 
 impl Engine {
     /// Offers the bytes that the stream should take next, front first, at most
@@ -62,8 +78,8 @@ impl Engine {
     fn plan_upload(&mut self, key: ConnKey, now: Time) {
         let torrent = self.conns.get(key).and_then(|conn| conn.torrent);
         let torrent = torrent.and_then(|torrent| self.torrents.get(torrent));
-        let of_torrent = torrent.map_or(now, |torrent| torrent.upload.ready_at(GRAIN, now));
-        let at = of_torrent.max(self.shared.upload.ready_at(GRAIN, now));
+        let of_torrent = torrent.map_or(now, |torrent| ready_at(&torrent.upload, now));
+        let at = of_torrent.max(ready_at(&self.shared.upload, now));
         self.shared
             .timers
             .set_no_later(Timer::UploadQuota, at.max(now + Duration::from_millis(1)));
@@ -115,8 +131,8 @@ impl Engine {
     fn plan_download(&mut self, key: ConnKey, now: Time) {
         let torrent = self.conns.get(key).and_then(|conn| conn.torrent);
         let torrent = torrent.and_then(|torrent| self.torrents.get(torrent));
-        let of_torrent = torrent.map_or(now, |torrent| torrent.download.ready_at(GRAIN, now));
-        let at = of_torrent.max(self.shared.download.ready_at(GRAIN, now));
+        let of_torrent = torrent.map_or(now, |torrent| ready_at(&torrent.download, now));
+        let at = of_torrent.max(ready_at(&self.shared.download, now));
         self.shared
             .timers
             .set_no_later(Timer::DownloadQuota, at.max(now + Duration::from_millis(1)));
@@ -135,28 +151,92 @@ impl Engine {
         }
     }
 
-    /// Lets those who wait for upload quota try again, in their order.
-    pub(super) fn wake_uploads(&mut self, out: &mut Outbox) {
+    /// Lets as many of those who wait for upload quota try again as there is
+    /// quota for, in their order. The others keep their places: were they told
+    /// too, the first would take all each time.
+    pub(super) fn wake_uploads(&mut self, now: Time, out: &mut Outbox) {
+        let mut shares = Shares::new(&self.shared.upload, now);
         for conn in std::mem::take(&mut self.shared.upload_waiters) {
             let Some(state) = self.conns.get_mut(conn) else {
                 continue;
             };
+            let of = state.torrent.and_then(|key| self.torrents.get(key));
+            let bucket = of.map(|torrent| (torrent.key, &torrent.upload));
+            if !shares.grant(bucket, state.outgoing.len() as u64) {
+                self.shared.upload_waiters.push_back(conn);
+                continue;
+            }
             state.waits_for_upload = false;
             if !state.outgoing.is_empty() && !state.write_announced {
                 state.write_announced = true;
                 out.push(Action::WantWrite { conn });
             }
         }
+        let timers = &mut self.shared.timers;
+        timers.set_no_later(Timer::UploadQuota, shares.next);
     }
 
-    /// Lets those who wait for download quota try again, in their order.
-    pub(super) fn wake_downloads(&mut self, out: &mut Outbox) {
+    /// The same for those who wait for download quota.
+    pub(super) fn wake_downloads(&mut self, now: Time, out: &mut Outbox) {
+        let mut shares = Shares::new(&self.shared.download, now);
         for conn in std::mem::take(&mut self.shared.download_waiters) {
             let Some(state) = self.conns.get_mut(conn) else {
                 continue;
             };
+            let of = state.torrent.and_then(|key| self.torrents.get(key));
+            let bucket = of.map(|torrent| (torrent.key, &torrent.download));
+            if !shares.grant(bucket, QUANTUM) {
+                self.shared.download_waiters.push_back(conn);
+                continue;
+            }
             state.waits_for_download = false;
             out.push(Action::WantRead { conn });
         }
+        let timers = &mut self.shared.timers;
+        timers.set_no_later(Timer::DownloadQuota, shares.next);
+    }
+}
+
+/// Quota as it is handed out to those who wait, before any of it is spent.
+struct Shares<'a> {
+    now: Time,
+    session: &'a TokenBucket,
+    left: u64,
+    of_torrents: BTreeMap<TorrentKey, u64>,
+    /// When there is quota for the first of those who got none.
+    next: Time,
+}
+
+impl<'a> Shares<'a> {
+    fn new(session: &'a TokenBucket, now: Time) -> Self {
+        Self {
+            now,
+            session,
+            left: session.available(now),
+            of_torrents: BTreeMap::new(),
+            next: Time::NEVER,
+        }
+    }
+
+    /// Whether there is quota left for a stream that wants so many bytes.
+    fn grant(&mut self, torrent: Option<(TorrentKey, &TokenBucket)>, want: u64) -> bool {
+        let (now, mut unlimited) = (self.now, u64::MAX);
+        let of_torrent = torrent.map_or(&mut unlimited, |(key, bucket)| {
+            let left = self.of_torrents.entry(key);
+            left.or_insert_with(|| bucket.available(now))
+        });
+        if self.left > 0 && *of_torrent > 0 {
+            let share = want.min(QUANTUM);
+            for left in [&mut self.left, of_torrent] {
+                if *left != u64::MAX {
+                    *left = left.saturating_sub(share);
+                }
+            }
+            return true;
+        }
+        let ready = torrent.map_or(now, |(_, bucket)| ready_at(bucket, now));
+        let ready = ready.max(ready_at(self.session, now));
+        self.next = self.next.min(ready.max(now + Duration::from_millis(1)));
+        false
     }
 }

@@ -46,6 +46,11 @@ impl Outgoing {
         self.len == 0
     }
 
+    /// Bytes that wait.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
     /// Bytes of blocks that wait.
     pub(crate) fn block_bytes(&self) -> usize {
         self.block_bytes
