@@ -70,6 +70,8 @@ pub(crate) struct ReadCache {
     by_use: BTreeMap<u64, RunKey>,
     clock: u64,
     bytes: u64,
+    /// Reads that are out.
+    loading: u64,
 }
 
 impl ReadCache {
@@ -79,6 +81,7 @@ impl ReadCache {
             by_use: BTreeMap::new(),
             clock: 0,
             bytes: 0,
+            loading: 0,
         }
     }
 
@@ -99,11 +102,19 @@ impl ReadCache {
                 Lookup::Loading
             }
             None => {
+                self.loading += 1;
                 self.runs
                     .insert(key, Run::Loading(SmallVec::from_slice(&[conn])));
                 Lookup::Miss
             }
         }
+    }
+
+    /// Whether a run may be read before it is needed. What is on its way may
+    /// take half of the cache: more would push out what was read ahead before
+    /// it is sent, and memory would grow with the number of peers.
+    pub(crate) fn may_read_ahead(&self, budget_bytes: u64) -> bool {
+        (self.loading + 1) * u64::from(RUN_LEN) <= budget_bytes / 2
     }
 
     /// A read ended well. Evicts what no longer fits and returns who waited.
@@ -133,7 +144,10 @@ impl ReadCache {
     /// A read failed: forgets the run and returns who waited.
     pub(crate) fn failed(&mut self, key: RunKey) -> Waiters {
         match self.runs.remove(&key) {
-            Some(Run::Loading(waiters)) => waiters,
+            Some(Run::Loading(waiters)) => {
+                self.loading -= 1;
+                waiters
+            }
             Some(Run::Ready { data, used }) => {
                 self.bytes -= data.len() as u64;
                 self.by_use.remove(&used);

@@ -114,7 +114,11 @@ impl Torrent {
             ahead.map(|request| RunKey::of(self.key, PieceIndex(request.piece), request.begin));
         let mut runs: smallvec::SmallVec<[RunKey; READ_AHEAD_REQUESTS]> = runs.collect();
         runs.dedup();
+        let budget = cx.shared.settings.read_cache_bytes;
         for run in runs {
+            if !cx.shared.cache.may_read_ahead(budget) {
+                return;
+            }
             self.run(cx, key, run);
         }
     }
