@@ -147,6 +147,23 @@ impl Engine {
         if torrent.is_gone() {
             self.remove(key, out);
         }
+        self.feed_starved(now, out);
+    }
+
+    /// Lets torrents ask for blocks that had no memory for them. Nothing else
+    /// might ever wake them: their peers owe them nothing.
+    fn feed_starved(&mut self, now: Time, out: &mut Outbox) {
+        let budget = self.shared.settings.piece_budget_bytes;
+        if self.shared.starved.is_empty() || self.shared.block_bytes_committed() >= budget {
+            return;
+        }
+        for key in std::mem::take(&mut self.shared.starved) {
+            if self.shared.block_bytes_committed() < budget {
+                self.with_torrent(key, now, out, Torrent::fill_all);
+            } else if !self.shared.starved.contains(&key) {
+                self.shared.starved.push(key);
+            }
+        }
     }
 
     fn remove(&mut self, key: TorrentKey, out: &mut Outbox) {

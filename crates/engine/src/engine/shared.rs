@@ -60,6 +60,9 @@ pub(crate) struct Shared {
     pub(crate) connect: ConnectBudget,
     /// Bytes asked of peers and not received.
     pub(crate) asked_bytes: u64,
+    /// Torrents with a peer that was asked for nothing because the memory for
+    /// blocks was used up; they go first when there is some again.
+    pub(crate) starved: Vec<TorrentKey>,
     pub(crate) stopping: bool,
 }
 
@@ -94,6 +97,7 @@ impl Shared {
             udp: UdpTrackers::new(),
             connect: ConnectBudget::new(settings.half_open_max),
             asked_bytes: 0,
+            starved: Vec::new(),
             stopping: false,
             settings,
             secret,

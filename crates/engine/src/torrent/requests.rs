@@ -44,7 +44,12 @@ impl Torrent {
             .window
             .depth(cx.now, reqq)
             .min(REQUESTS_OUTSTANDING_MAX);
-        let in_budget = budget.saturating_sub(committed) / u64::from(BLOCK_LEN);
+        let others_starve = cx.shared.starved.iter().any(|other| *other != self.key);
+        let in_budget = if others_starve {
+            0
+        } else {
+            budget.saturating_sub(committed) / u64::from(BLOCK_LEN)
+        };
         // A peer without a request keeps one even over the budget: what is in
         // memory may wait for just the block that it has.
         let floor = usize::from(peer.requests.is_empty());
@@ -70,7 +75,7 @@ impl Torrent {
             fast: fast_bytes >= u64::from(self.layout.piece_len_nominal()),
             snubbed: peer.window.is_snubbed(),
         };
-        let may_start = committed < budget;
+        let may_start = committed < budget && !others_starve;
         self.picker
             .pick(&pick_peer, free, may_start, &mut cx.shared.rng, &mut blocks);
         let idle = peer.requests.is_empty() && blocks.is_empty();
@@ -89,6 +94,9 @@ impl Torrent {
                 }
                 .encode(buf);
             });
+        }
+        if peer.requests.is_empty() && !may_start && !cx.shared.starved.contains(&self.key) {
+            cx.shared.starved.push(self.key);
         }
         let asked = !blocks.is_empty();
         self.picked = blocks;
