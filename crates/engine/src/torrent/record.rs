@@ -92,8 +92,7 @@ impl Torrent {
 
     /// Syncs what waits, or saves the record if nothing does.
     pub(crate) fn sync_now(&mut self, cx: &mut Cx<'_>) {
-        let busy = self.durable.sync_out || self.durable.save_out;
-        if busy || matches!(self.life, Life::Failed(_)) {
+        if self.durable.sync_out || self.durable.save_out {
             return;
         }
         if self.durable.waiting.is_empty() {
@@ -176,9 +175,11 @@ impl Torrent {
             self.close_when_saved(cx);
         } else {
             self.durable.stale = true;
-            let at = cx.now + SYNC_INTERVAL;
-            cx.shared.timers.set_no_later(Timer::Sync(self.key), at);
             self.disk_failed(cx, error);
+            if !matches!(self.life, Life::Failed(_)) {
+                let at = cx.now + SYNC_INTERVAL;
+                cx.shared.timers.set_no_later(Timer::Sync(self.key), at);
+            }
         }
     }
 

@@ -3,8 +3,8 @@
 use superseed_proto::hash::{PieceHasher, PieceProof, Sha1Hash};
 use superseed_proto::layout::{BLOCK_LEN, Block, PieceIndex};
 
-use super::Torrent;
 use super::store::StoreJob;
+use super::{Life, Torrent};
 use crate::block::BlockBuf;
 use crate::disk::{DiskError, DiskOp, PieceVerdict};
 use crate::engine::jobs::{Job, JobKind};
@@ -40,7 +40,12 @@ impl Torrent {
 
     /// Whether blocks that wait for others take too much. Those that are on
     /// their way to the disk do not count: to write more would not free them.
+    ///
+    /// While the torrent is paused the others do not come, and any is too much.
     fn memory_is_short(&self, cx: &Cx<'_>) -> bool {
+        if self.life == Life::Paused {
+            return true;
+        }
         self.store.waiting_bytes() > cx.shared.settings.piece_budget_bytes / 2
     }
 
