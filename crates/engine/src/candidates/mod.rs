@@ -189,7 +189,10 @@ impl Candidates {
     /// tried again soon.
     pub fn abandoned(&mut self, addr: SocketAddr, now: Time) {
         let addr = address::canonical(addr);
-        let attempt = self.known.get(&addr).filter(|c| c.state == State::Connecting);
+        let attempt = self
+            .known
+            .get(&addr)
+            .filter(|c| c.state == State::Connecting);
         if let Some(candidate) = attempt {
             let earliest = candidate.last_try + backoff::RETRY_MIN;
             self.enqueue(addr, State::Waiting(earliest.max(now)));

@@ -77,12 +77,12 @@ impl Torrent {
             return;
         }
         self.complete_since = Some(cx.now);
-        if !self.complete_told {
+        // Wanted files alone are no completed download (BEP 3): the rest may
+        // be wanted later.
+        if !self.complete_told && self.picker.have().is_full() {
             self.complete_told = true;
-            if self.picker.have().is_full() {
-                self.trackers.complete(cx.now);
-                self.announce(cx);
-            }
+            self.trackers.complete(cx.now);
+            self.announce(cx);
         }
         self.sync_now(cx);
         cx.event(self.key, EventKind::Complete);
@@ -94,7 +94,7 @@ impl Torrent {
 
     /// The check ended and nothing is missing: there was no download to speak of.
     pub(crate) fn note_found_complete(&mut self, cx: &mut Cx<'_>) {
-        if self.totals.downloaded == 0 && self.is_complete() {
+        if self.totals.downloaded == 0 && self.picker.have().is_full() {
             self.complete_told = true;
         }
         self.note_completion(cx);

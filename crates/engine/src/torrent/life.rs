@@ -69,7 +69,7 @@ impl Torrent {
         self.candidates.set_self(&own_addrs(cx));
         if self.picker.is_complete() && self.check.is_done() {
             // A download that ended in an earlier run: `completed` was said then.
-            self.complete_told = true;
+            self.complete_told |= self.picker.have().is_full();
             self.complete_since.get_or_insert(cx.now);
         }
         self.trackers.start(cx.now);

@@ -312,6 +312,10 @@ impl Torrent {
         let wanted = block.filter(|block| {
             may_download && (known || in_budget) && self.picker.is_block_missing(*block)
         });
+        if let (Some(block), None, true) = (block, wanted, known) {
+            // It may be wanted again, and then of anybody.
+            self.picker.released(key, block);
+        }
         peer.receiving = Some(match wanted {
             Some(block) => ReceivingBlock::Wanted {
                 block,

@@ -114,7 +114,7 @@ pub(crate) struct Torrent {
     incoming_seen: bool,
     /// When it became complete in this run.
     complete_since: Option<Time>,
-    /// `Complete` was told.
+    /// Trackers heard of the completion, or never need to.
     complete_told: bool,
     /// Some blocks became free for others than who lost them.
     refill_due: bool,

@@ -1,0 +1,160 @@
+//! Disks that are full, slow to answer, or busy with what no longer matters.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use superseed_engine::disk::CheckVerdict;
+use superseed_engine::{
+    Command, DiskErrorKind, DiskJob, DiskOp, DiskResult, Settings, TorrentOptions, TorrentState,
+};
+use superseed_proto::Bitfield;
+use superseed_proto::wire::Message;
+
+use crate::scene::{Scene, error, nothing, torrent};
+
+fn is_write(op: &DiskOp) -> bool {
+    matches!(op, DiskOp::Write { .. })
+}
+
+#[test]
+fn a_piece_that_a_full_disk_refused_is_written_after_a_pause() {
+    let mut scene = Scene::new(Settings::default());
+    let metainfo = torrent("a", 32_768, 1);
+    let key = scene.add_open(&metainfo, TorrentOptions::default(), nothing(1));
+    scene.jobs.clear();
+    let seed = scene.peer(&metainfo);
+    scene.say(seed, &Message::HaveAll);
+    scene.say(seed, &Message::Unchoke);
+    for block in scene.take_asked(seed) {
+        scene.bring(seed, block);
+    }
+    let DiskJob {
+        job,
+        op: DiskOp::Write { blocks, .. },
+        ..
+    } = scene.take_job(is_write)
+    else {
+        unreachable!("the job was chosen by its kind");
+    };
+    let outcome = Err(error(DiskErrorKind::Full));
+    scene.done(
+        job,
+        DiskResult::Written {
+            blocks,
+            hasher: None,
+            outcome,
+        },
+    );
+    scene.command(Command::Pause(key));
+    scene.pass(Duration::from_secs(40));
+    scene.command(Command::Resume(key));
+    scene.pass(Duration::from_secs(40));
+    assert!(scene.has_job(is_write));
+}
+
+#[test]
+fn a_sync_that_a_full_disk_refused_is_tried_again() {
+    let mut scene = Scene::new(Settings::default());
+    let metainfo = torrent("a", 32_768, 1);
+    scene.add_open(&metainfo, TorrentOptions::default(), nothing(1));
+    scene.serve_disk();
+    let seed = scene.peer(&metainfo);
+    scene.say(seed, &Message::HaveAll);
+    scene.say(seed, &Message::Unchoke);
+    for block in scene.take_asked(seed) {
+        scene.bring(seed, block);
+    }
+    scene.serve_one();
+    for _ in 0..3 {
+        let job = scene.take_job(|op| matches!(op, DiskOp::Sync)).job;
+        scene.done(job, DiskResult::Synced(Err(error(DiskErrorKind::Full))));
+        scene.pass(Duration::from_secs(90));
+    }
+    assert!(scene.has_job(|op| matches!(op, DiskOp::Sync)));
+}
+
+#[test]
+fn checks_of_an_earlier_life_do_not_count_in_the_next() {
+    let mut scene = Scene::new(Settings::default());
+    let metainfo = torrent("a", 4 << 20, 6);
+    let mut unchecked = nothing(6);
+    unchecked.unchecked = Bitfield::full(6);
+    let key = scene.add_open(&metainfo, TorrentOptions::default(), unchecked);
+    let mut stale = take_checks(&mut scene);
+    assert_eq!(stale.len(), 4);
+    let (job, pieces) = stale.remove(0);
+    let failed = CheckVerdict::Failed(error(DiskErrorKind::Io));
+    scene.done(job, DiskResult::Checked(vec![(pieces[0], failed)]));
+    scene.command(Command::Resume(key));
+    let mut unchecked = nothing(6);
+    unchecked.unchecked = Bitfield::full(6);
+    scene.answer_open(unchecked);
+    let mut checked = BTreeSet::new();
+    let mut fresh = take_checks(&mut scene);
+    for (job, pieces) in stale {
+        let verdicts = pieces.iter().map(|piece| (*piece, CheckVerdict::Absent));
+        scene.done(job, DiskResult::Checked(verdicts.collect()));
+        fresh.append(&mut take_checks(&mut scene));
+    }
+    let state = |scene: &Scene| scene.engine.torrent_stats(key, scene.now).unwrap().state;
+    while let Some((job, pieces)) = fresh.pop() {
+        assert_eq!(state(&scene), TorrentState::Checking);
+        checked.extend(pieces.iter().copied());
+        let verdicts = pieces.iter().map(|piece| (*piece, CheckVerdict::Absent));
+        scene.done(job, DiskResult::Checked(verdicts.collect()));
+        fresh.append(&mut take_checks(&mut scene));
+    }
+    assert_eq!(checked.len(), 6);
+    assert_eq!(state(&scene), TorrentState::Downloading);
+}
+
+type CheckJob = (
+    superseed_engine::JobKey,
+    Vec<superseed_proto::layout::PieceIndex>,
+);
+
+fn take_checks(scene: &mut Scene) -> Vec<CheckJob> {
+    let mut checks = Vec::new();
+    while scene.has_job(|op| matches!(op, DiskOp::Check { .. })) {
+        let DiskJob {
+            job,
+            op: DiskOp::Check { pieces },
+            ..
+        } = scene.take_job(|op| matches!(op, DiskOp::Check { .. }))
+        else {
+            unreachable!("the job was chosen by its kind");
+        };
+        checks.push((job, pieces.into_iter().map(|(piece, _)| piece).collect()));
+    }
+    checks
+}
+
+#[test]
+fn a_paused_torrent_gives_its_memory_back() {
+    let mut scene = Scene::new(Settings::default());
+    let metainfo = torrent("a", 65_536, 2);
+    let key = scene.add_open(&metainfo, TorrentOptions::default(), nothing(2));
+    scene.serve_disk();
+    let seed = scene.peer(&metainfo);
+    scene.say(seed, &Message::HaveAll);
+    scene.say(seed, &Message::Unchoke);
+    let asked = scene.take_asked(seed);
+    scene.bring(seed, asked[0]);
+    scene.bring(seed, asked[2]);
+    assert!(scene.engine.buffered_bytes() > 0);
+    scene.command(Command::Pause(key));
+    scene.serve_disk();
+    assert_eq!(scene.engine.buffered_bytes(), 0);
+    scene.command(Command::Resume(key));
+    let seed = scene.peer(&metainfo);
+    scene.say(seed, &Message::HaveAll);
+    scene.say(seed, &Message::Unchoke);
+    for block in scene.take_asked(seed) {
+        scene.bring(seed, block);
+    }
+    while scene.has_job(is_write) || scene.has_job(|op| matches!(op, DiskOp::HashBack { .. })) {
+        scene.serve_one();
+    }
+    let stats = scene.engine.torrent_stats(key, scene.now).unwrap();
+    assert_eq!(stats.state, TorrentState::Seeding);
+}

@@ -1,0 +1,88 @@
+//! Rate limits and memory that many peers share.
+
+use std::time::Duration;
+
+use superseed_engine::{DiskOp, RateLimits, Settings, TorrentOptions};
+use superseed_proto::wire::Message;
+
+use crate::scene::{Scene, everything, torrent};
+
+fn ask(scene: &mut Scene, conn: superseed_engine::ConnKey, pieces: impl Iterator<Item = u32>) {
+    for piece in pieces {
+        let request = Message::Request {
+            piece,
+            begin: 0,
+            len: 16_384,
+        };
+        scene.say(conn, &request);
+    }
+}
+
+#[test]
+fn a_tight_upload_limit_is_shared_evenly_and_wakes_seldom() {
+    let rate = 100_000;
+    let settings = Settings {
+        limits: RateLimits {
+            upload_bytes_per_s: Some(rate),
+            ..RateLimits::default()
+        },
+        upload_slots: Some(8),
+        ..Settings::default()
+    };
+    let mut scene = Scene::new(settings);
+    let metainfo = torrent("a", 16_384, 512);
+    scene.add_open(&metainfo, TorrentOptions::default(), everything(512));
+    let leeches: Vec<_> = (0..5).map(|_| scene.peer(&metainfo)).collect();
+    for &leech in &leeches {
+        scene.say(leech, &Message::HaveNone);
+        scene.say(leech, &Message::Interested);
+    }
+    scene.pass(Duration::from_secs(2));
+    for &leech in &leeches {
+        ask(&mut scene, leech, 0..512);
+    }
+    scene.serve_disk();
+    scene.taken.clear();
+    let mut wakes = 0;
+    for _ in 0..300 {
+        wakes += scene.pass(Duration::from_millis(100));
+        scene.serve_disk();
+    }
+    let shares: Vec<usize> = leeches.iter().map(|leech| scene.taken[leech]).collect();
+    let total: usize = shares.iter().sum();
+    let error = total as f64 / (30.0 * rate as f64) - 1.0;
+    assert!(error.abs() < 0.03, "{total} bytes in 30 s");
+    for share in &shares {
+        let part = *share as f64 * 5.0 / total as f64;
+        assert!((0.8..1.2).contains(&part), "{shares:?}");
+    }
+    assert!(wakes < 30 * 110, "{wakes} wake-ups in 30 s");
+}
+
+#[test]
+fn reading_ahead_for_many_peers_stays_within_the_cache() {
+    let settings = Settings {
+        read_cache_bytes: 4 << 20,
+        upload_slots: Some(50),
+        ..Settings::default()
+    };
+    let mut scene = Scene::new(settings);
+    let metainfo = torrent("a", 256 << 10, 64);
+    scene.add_open(&metainfo, TorrentOptions::default(), everything(64));
+    scene.jobs.clear();
+    let leeches: Vec<_> = (0..4).map(|_| scene.peer(&metainfo)).collect();
+    for &leech in &leeches {
+        scene.say(leech, &Message::HaveNone);
+        scene.say(leech, &Message::Interested);
+    }
+    scene.pass(Duration::from_secs(2));
+    for &leech in &leeches {
+        ask(&mut scene, leech, 0..64);
+    }
+    let reads = scene.jobs.iter().map(|job| match job.op {
+        DiskOp::Read { len, .. } => u64::from(len),
+        _ => 0,
+    });
+    let bytes: u64 = reads.sum();
+    assert!(bytes > 0 && bytes <= 4 << 20, "{bytes}");
+}

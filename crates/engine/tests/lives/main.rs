@@ -1,0 +1,8 @@
+//! Lives of torrents in which something comes at the wrong moment.
+#![allow(clippy::unwrap_used, reason = "in a test, a panic is the verdict")]
+
+mod asking;
+mod disk;
+mod limits;
+mod scene;
+mod stops;
