@@ -21,6 +21,8 @@ pub struct ContentSpec {
     pub tiers: Vec<Vec<String>>,
     /// Peers come from the trackers only (BEP 27).
     pub private: bool,
+    /// Lengths of the files, in bytes; a single file if there are none.
+    pub files: Vec<u64>,
 }
 
 impl ContentSpec {
@@ -31,6 +33,7 @@ impl ContentSpec {
             piece_len,
             tiers: Vec::new(),
             private: false,
+            files: Vec::new(),
         }
     }
 
@@ -53,9 +56,14 @@ impl ContentSpec {
         let mut data = vec![0; self.len];
         Rng::new(seed).fill(&mut data);
         let mut builder = TorrentBuilder::new(format!("content-{seed}"), self.piece_len)
-            .single_file(self.len as u64)
             .hash_content(&data)
             .private(self.private);
+        if self.files.is_empty() {
+            builder = builder.single_file(self.len as u64);
+        }
+        for (at, len) in self.files.into_iter().enumerate() {
+            builder = builder.file([format!("file-{at}")], len);
+        }
         for tier in self.tiers {
             builder = builder.tier(tier);
         }

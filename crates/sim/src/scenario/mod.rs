@@ -3,6 +3,7 @@
 //! A scenario is a function of its seed. It builds a world, lets it run, fails
 //! by a panic that says how to see it again, and returns what it measured.
 
+pub mod chaos;
 pub mod crash;
 pub mod disks;
 pub mod peers;
@@ -122,6 +123,7 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         policies::SCENARIOS,
         disks::SCENARIOS,
         crash::SCENARIOS,
+        chaos::SCENARIOS,
     ];
     groups.into_iter().flatten().copied()
 }

@@ -10,7 +10,8 @@ use slotmap::SecondaryMap;
 use superseed_engine::stats::{PeerStats, TorrentStats, TrackerStats};
 use superseed_engine::{
     AddTorrent, AnnounceKey, Command, ConnKey, DiskErrorKind, Engine, Event, EventKind, Input,
-    ListenerId, Outbox, Settings, Ticket, Time, TorrentKey, TorrentOptions, TorrentSource,
+    ListenerId, Outbox, Settings, StreamEnd, Ticket, Time, TorrentKey, TorrentOptions,
+    TorrentSource,
 };
 use superseed_proto::layout::PieceIndex;
 
@@ -329,6 +330,29 @@ impl World {
         }
         if let Err(why) = self.hosts[id.0].disk.crash(loss) {
             self.fail(&why);
+        }
+        self.settle_net();
+    }
+
+    /// Breaks every connection of a host, as a line does that goes down.
+    pub fn cut(&mut self, id: HostId) {
+        let conns: Vec<_> = self.hosts[id.0]
+            .conns
+            .iter()
+            .map(|(key, conn)| (key, conn.end))
+            .collect();
+        for (conn, end) in conns {
+            if self.hosts[id.0].conns.remove(conn).is_some() {
+                self.hosts[id.0].by_end.remove(&end);
+                self.net.reset(end, self.now);
+                self.feed(
+                    id,
+                    Input::Closed {
+                        conn,
+                        end: StreamEnd::Reset,
+                    },
+                );
+            }
         }
         self.settle_net();
     }
