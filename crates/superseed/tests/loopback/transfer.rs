@@ -30,7 +30,7 @@ fn a_single_file_in_small_pieces_arrives() {
             &Content::single("small.bin", 5_000_001, 16 * 1024),
             "127.0.0.1",
         )
-        .await
+        .await;
     });
 }
 
@@ -41,7 +41,7 @@ fn a_single_file_in_large_pieces_arrives() {
             &Content::single("large.bin", 20_000_003, 1 << 20),
             "127.0.0.1",
         )
-        .await
+        .await;
     });
 }
 
