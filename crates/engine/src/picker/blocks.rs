@@ -23,6 +23,12 @@ impl Picker {
             Status::Open => self.start(block.piece),
             Status::Started => {}
         }
+        let refused = self
+            .started_piece(block.piece)
+            .is_some_and(|started| !started.admits(conn) && !started.is_received(block.index));
+        if refused {
+            return Receipt::Unwanted;
+        }
         let (taken, piece_complete) = self.change(block.piece, |started| {
             let taken = started.receive(conn, block.index);
             (taken, started.is_complete())

@@ -24,6 +24,8 @@ mod pick;
 mod pieces;
 mod started;
 
+use std::collections::BTreeSet;
+
 use smallvec::SmallVec;
 use superseed_proto::bitfield::Bitfield;
 use superseed_proto::layout::{Block, Layout, PieceIndex};
@@ -73,7 +75,8 @@ pub enum Receipt {
     },
     /// The block is here already, or its piece is verified.
     Duplicate,
-    /// The piece is not wanted, or not checked yet.
+    /// The piece is not wanted, not checked yet, or another peer's alone because
+    /// it hashed wrong.
     Unwanted,
 }
 
@@ -111,6 +114,8 @@ pub struct Picker {
     unasked: u64,
     /// Wanted pieces that are not checked yet.
     unchecked: u32,
+    /// Pieces that hashed wrong and were not right since.
+    failed: BTreeSet<PieceIndex>,
 }
 
 impl Picker {
@@ -132,6 +137,7 @@ impl Picker {
             have_bytes: 0,
             unasked: 0,
             unchecked: 0,
+            failed: BTreeSet::new(),
         };
         for piece in layout.pieces() {
             picker.enter(piece);
@@ -162,9 +168,11 @@ impl Picker {
     }
 
     /// A started piece hashed wrong. All its blocks are missing again; gives
-    /// who sent which.
+    /// who sent which. From now on one peer at a time is asked for it: as long
+    /// as several send, liars among them could spoil it for ever.
     pub fn piece_failed(&mut self, piece: PieceIndex) -> Vec<(u32, ConnKey)> {
         let senders = self.contributors(piece).collect();
+        self.failed.insert(piece);
         self.set_status(piece, Status::Open);
         senders
     }
@@ -279,10 +287,11 @@ impl Picker {
     /// Makes an open piece a started one without any block.
     fn start(&mut self, piece: PieceIndex) {
         let blocks = self.layout.block_count(piece);
+        let exclusive = self.failed.contains(&piece);
         self.leave(piece);
         self.pieces.set_status(piece, Status::Started);
         self.started
-            .insert(Started::new(piece, blocks), &mut self.pieces);
+            .insert(Started::new(piece, blocks, exclusive), &mut self.pieces);
         self.enter(piece);
     }
 
@@ -313,6 +322,7 @@ impl Picker {
         let len = u64::from(self.layout.piece_len(piece));
         let status = self.pieces.status(piece);
         if status == Status::Have {
+            self.failed.remove(&piece);
             self.have.insert(piece);
             self.have_bytes += len;
         }

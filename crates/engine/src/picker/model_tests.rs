@@ -23,6 +23,8 @@ struct ModelPiece {
     priority: Priority,
     unchecked: bool,
     have: bool,
+    /// It hashed wrong and was not right since.
+    failed: bool,
     blocks: Vec<ModelBlock>,
 }
 
@@ -33,6 +35,12 @@ impl ModelPiece {
 
     fn askable(&self) -> bool {
         self.wanted() && !self.unchecked && !self.have
+    }
+
+    /// A piece that failed is one peer's at a time.
+    fn admits(&self, conn: ConnKey) -> bool {
+        let mut asked = self.blocks.iter().flat_map(|block| &block.asked);
+        !self.failed || asked.all(|other| *other == conn)
     }
 
     fn forget(&mut self) {
@@ -253,7 +261,7 @@ fn receive(model: &mut Model, picker: &mut Picker, from: ConnKey, block: Block) 
         .any(|block| block.from.is_some() || !block.asked.is_empty());
     if piece.have || of.from.is_some() {
         assert_eq!(receipt, Receipt::Duplicate);
-    } else if piece.unchecked || (!piece.wanted() && !started) {
+    } else if piece.unchecked || (!piece.wanted() && !started) || !piece.admits(from) {
         assert_eq!(receipt, Receipt::Unwanted);
     } else {
         let others: BTreeSet<_> = std::mem::take(&mut of.asked)
@@ -300,6 +308,7 @@ fn apply(model: &mut Model, picker: &mut Picker, op: Op, seed: u64) {
             let open: Vec<_> = model
                 .unasked()
                 .filter(|block| have.has(block.piece))
+                .filter(|block| model.pieces[block.piece.0 as usize].admits(key))
                 .collect();
             let possible = open
                 .iter()
@@ -325,6 +334,7 @@ fn apply(model: &mut Model, picker: &mut Picker, op: Op, seed: u64) {
             };
             let candidates = model.blocks().filter(|(block, piece, of)| {
                 piece.wanted()
+                    && !piece.failed
                     && have.has(block.piece)
                     && of.asked.len() == 1
                     && !of.asked.contains(&key)
@@ -385,7 +395,7 @@ fn apply(model: &mut Model, picker: &mut Picker, op: Op, seed: u64) {
                 );
             }
             of.forget();
-            of.have = good;
+            (of.have, of.failed) = (good, !good);
         }
         Op::Lose { piece, start, len } => {
             picker.blocks_lost(PieceIndex(piece), start..start + len);
@@ -408,6 +418,7 @@ fn apply(model: &mut Model, picker: &mut Picker, op: Op, seed: u64) {
                 _ => picker.set_unchecked(PieceIndex(piece)),
             }
             (of.have, of.unchecked) = (to == 1, to == 2);
+            of.failed &= !of.have;
         }
         Op::Have { peer, piece } => {
             let have = &mut model.peers[peer];
@@ -440,6 +451,7 @@ proptest! {
             priority: Priority::Normal,
             unchecked: false,
             have: false,
+            failed: false,
             blocks: vec![ModelBlock::default(); layout.block_count(piece) as usize],
         });
         let peers = vec![Bitfield::new(PIECES); CONNS as usize];

@@ -60,7 +60,9 @@ impl Picker {
         let start = if len > 0 { below(rng, len) } else { 0 };
         let (piece, candidates) = (start..len).chain(0..start).find_map(|place| {
             let started = self.started.at(place);
-            let suits = peer.have.has(started.piece()) && self.pieces.is_wanted(started.piece());
+            let suits = started.admits_two()
+                && peer.have.has(started.piece())
+                && self.pieces.is_wanted(started.piece());
             let candidates = if suits {
                 started.asked_once(peer.conn).count() as u32
             } else {
@@ -144,7 +146,10 @@ impl Picker {
     ) -> Option<PieceIndex> {
         let possible = self.started.partial().iter().filter(|started| {
             let piece = started.piece();
-            self.pieces.priority(piece) == priority && peer.have.has(piece) && suits(started)
+            self.pieces.priority(piece) == priority
+                && peer.have.has(piece)
+                && started.admits(peer.conn)
+                && suits(started)
         });
         possible
             .min_by_key(|started| rank(started))

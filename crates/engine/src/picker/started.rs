@@ -47,11 +47,15 @@ pub(super) struct Started {
     /// No block before this one is missing.
     first_missing: u32,
     workers: Workers,
+    /// It hashed wrong before: one peer at a time, so that the next mistake
+    /// has a name.
+    exclusive: bool,
 }
 
 impl Started {
-    pub(super) fn new(piece: PieceIndex, blocks: u32) -> Self {
+    pub(super) fn new(piece: PieceIndex, blocks: u32, exclusive: bool) -> Self {
         Self {
+            exclusive,
             piece,
             blocks: vec![State::Missing; blocks as usize].into_boxed_slice(),
             second: Vec::new(),
@@ -76,6 +80,21 @@ impl Started {
 
     pub(super) fn workers(&self) -> Workers {
         self.workers
+    }
+
+    /// Whether a peer may work on it.
+    pub(super) fn admits(&self, conn: ConnKey) -> bool {
+        match self.workers {
+            _ if !self.exclusive => true,
+            Workers::None => true,
+            Workers::One { conn: other, .. } => other == conn,
+            Workers::Many => false,
+        }
+    }
+
+    /// Whether two peers may be asked for the same block.
+    pub(super) fn admits_two(&self) -> bool {
+        !self.exclusive
     }
 
     pub(super) fn glance(&self) -> StartedPiece {

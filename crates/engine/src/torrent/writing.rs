@@ -249,7 +249,9 @@ impl Torrent {
             let culprit = *culprit;
             self.ban(cx, culprit);
         } else if self.suspects.len() < crate::limits::SUSPECT_PIECES_MAX {
-            self.suspects.entry(piece.0).or_default().extend(suspects);
+            // The first failure is the one of several senders: a later one has
+            // a single sender as a rule.
+            self.suspects.entry(piece.0).or_insert(suspects);
         }
         self.refill_due = true;
     }
