@@ -144,18 +144,15 @@ impl Torrent {
             self.candidates.mark_self(remote);
             return Err(PeerFault::Ourselves);
         }
-        let twin = self
-            .peers
-            .iter()
-            .filter(|other| **other != key)
-            .any(|other| {
-                cx.conns
-                    .get(*other)
-                    .and_then(|conn| conn.peer())
-                    .is_some_and(|peer| peer.id == handshake.peer_id)
-            });
-        if twin {
-            return Err(PeerFault::Duplicate);
+        if let Some(twin) = self.twin(cx, key, handshake) {
+            let twin_is_incoming = cx.conns[twin].incoming;
+            // When both sides connect at once, each must keep the same of the
+            // two: the one that the greater peer id made.
+            let incoming_is_kept = handshake.peer_id.0 > cx.shared.peer_id.0;
+            if incoming == twin_is_incoming || incoming != incoming_is_kept {
+                return Err(PeerFault::Duplicate);
+            }
+            self.disconnect(cx, twin, CloseKind::Duplicate, None);
         }
         let fast = handshake.reserved.has(Capability::Fast);
         let extended = handshake.reserved.has(Capability::ExtensionProtocol);
@@ -177,6 +174,16 @@ impl Torrent {
         );
         self.rearm(cx, key);
         Ok(())
+    }
+
+    /// Another connection to the peer that a handshake names.
+    fn twin(&self, cx: &Cx<'_>, key: ConnKey, handshake: &Handshake) -> Option<ConnKey> {
+        let others = self.peers.iter().filter(|other| **other != key);
+        let twin = others.copied().find(|other| {
+            let peer = cx.conns.get(*other).and_then(|conn| conn.peer());
+            peer.is_some_and(|peer| peer.id == handshake.peer_id)
+        });
+        twin
     }
 
     /// What we say first: our pieces, then the extension handshake.

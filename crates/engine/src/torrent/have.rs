@@ -96,6 +96,9 @@ impl Torrent {
     pub(crate) fn note_found_complete(&mut self, cx: &mut Cx<'_>) {
         if self.totals.downloaded == 0 && self.picker.have().is_full() {
             self.complete_told = true;
+            // Trackers that were told while the check ran list us as a leecher.
+            self.trackers.reannounce(cx.now);
+            self.announce(cx);
         }
         self.note_completion(cx);
     }

@@ -299,6 +299,8 @@ impl Torrent {
             cx.shared.asked_bytes -= u64::from(len);
             peer.rejects_in_a_row = 0;
             peer.window.on_block(len, asked.at, cx.now);
+            // Late blocks of an honest peer are few among many, whatever the time.
+            peer.unwanted_blocks = peer.unwanted_blocks.saturating_sub(1);
         } else {
             peer.unwanted_blocks += 1;
             if peer.unwanted_blocks > UNWANTED_BLOCKS_MAX {

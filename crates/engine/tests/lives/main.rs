@@ -6,3 +6,4 @@ mod disk;
 mod limits;
 mod scene;
 mod stops;
+mod twins;

@@ -246,8 +246,21 @@ impl Scene {
         connects
     }
 
+    /// Whether the engine closed a connection.
+    pub(crate) fn is_closed(&self, conn: ConnKey) -> bool {
+        let closed =
+            |action: &Action| matches!(action, Action::Close { conn: gone } if *gone == conn);
+        self.actions.iter().any(closed)
+    }
+
     /// A peer that speaks the Fast extension connects and says its handshake.
     pub(crate) fn peer(&mut self, metainfo: &Metainfo) -> ConnKey {
+        let id = PeerId([self.strangers + 1; 20]);
+        self.peer_with_id(metainfo, id)
+    }
+
+    /// The same, for a peer with a certain id.
+    pub(crate) fn peer_with_id(&mut self, metainfo: &Metainfo, peer_id: PeerId) -> ConnKey {
         self.strangers += 1;
         self.handle(Input::Incoming {
             ticket: Ticket(u64::from(self.strangers)),
@@ -257,15 +270,20 @@ impl Scene {
         let Some(Action::Accept { conn, .. }) = self.actions.pop() else {
             panic!("the engine should take the peer");
         };
+        self.shake_hands(conn, metainfo, peer_id);
+        conn
+    }
+
+    /// A peer says its handshake.
+    pub(crate) fn shake_hands(&mut self, conn: ConnKey, metainfo: &Metainfo, peer_id: PeerId) {
         let handshake = Handshake {
             reserved: Reserved::default().with(Capability::Fast),
             swarm: metainfo.info_hashes.primary_swarm_key(),
-            peer_id: PeerId([self.strangers; 20]),
+            peer_id,
         };
         self.hear(conn, &handshake.encode());
         // What the engine sent so far began with its handshake, which is no message.
         self.streams.remove(&conn);
-        conn
     }
 
     pub(crate) fn hear(&mut self, conn: ConnKey, bytes: &[u8]) {
