@@ -99,3 +99,8 @@ fn a_power_cut_never_leaves_a_recorded_piece_that_is_not_there() {
 fn an_orderly_stop_loses_nothing() {
     runs("orderly-restart", 4);
 }
+
+#[test]
+fn after_a_storm_of_faults_everyone_finishes() {
+    runs("chaos", 60);
+}
