@@ -179,11 +179,10 @@ impl Torrent {
     /// Another connection to the peer that a handshake names.
     fn twin(&self, cx: &Cx<'_>, key: ConnKey, handshake: &Handshake) -> Option<ConnKey> {
         let others = self.peers.iter().filter(|other| **other != key);
-        let twin = others.copied().find(|other| {
+        others.copied().find(|other| {
             let peer = cx.conns.get(*other).and_then(|conn| conn.peer());
             peer.is_some_and(|peer| peer.id == handshake.peer_id)
-        });
-        twin
+        })
     }
 
     /// What we say first: our pieces, then the extension handshake.
