@@ -20,7 +20,8 @@ const CHOKE_GRACE: std::time::Duration = std::time::Duration::from_secs(2);
 const EXTENDED_HANDSHAKE: u8 = 0;
 
 impl Torrent {
-    /// Takes one event of a peer's stream.
+    /// Takes one event of a peer's stream. What it makes room for is asked for
+    /// once, when all that was read is taken.
     pub(crate) fn peer_event(
         &mut self,
         cx: &mut Cx<'_>,
@@ -73,7 +74,6 @@ impl Torrent {
                 peer.peer_choking = false;
                 peer.choked_us_at = None;
                 peer.rejects_in_a_row = 0;
-                self.fill(cx, key);
             }
             Message::Interested => {
                 if !peer.peer_interested {
@@ -129,7 +129,6 @@ impl Torrent {
                 // A REJECT of what we took back on our own is late, not false.
                 if let Some(block) = self.layout.block_at(piece, begin, len) {
                     self.take_back(cx, key, block);
-                    self.fill(cx, key);
                 }
             }
             Message::AllowedFast(raw) => {
@@ -139,7 +138,6 @@ impl Torrent {
                     && !peer.allowed_fast.contains(&piece.0)
                 {
                     peer.allowed_fast.push(piece.0);
-                    self.fill(cx, key);
                 }
             }
             Message::Suggest(raw) => {
@@ -194,11 +192,8 @@ impl Torrent {
             self.rechoke_due = true;
             self.close_if_useless(cx, key);
         }
-        if interested {
-            self.fill(cx, key);
-        } else if self.picker.is_wanted(piece) {
+        if !interested && self.picker.is_wanted(piece) {
             self.update_interest(cx, key);
-            self.fill(cx, key);
         }
     }
 
@@ -220,7 +215,6 @@ impl Torrent {
         peer.have = have;
         self.update_interest(cx, key);
         self.close_if_useless(cx, key);
-        self.fill(cx, key);
         Ok(())
     }
 
