@@ -30,7 +30,7 @@ fn fifty_leechers_finish_whatever_their_lines_and_every_run_is_repeatable() {
 
 #[test]
 fn the_last_of_fifty_upload_limited_leechers_is_within_one_and_a_half_fluid_limits() {
-    let outcomes = run_seeds(scenario("fluid"), 0..100, 25);
+    let outcomes = run_seeds(scenario("fluid"), 0..100, 50);
     let last = worst(&outcomes, "last_to_limit");
     assert!(
         last <= 1.5,

@@ -33,7 +33,12 @@ impl Torrent {
         let Phase::Traffic(peer) = &mut conn.phase else {
             return;
         };
-        if !peer.am_interested || (peer.peer_choking && peer.allowed_fast.is_empty()) {
+        let missing = self.picker.wanted_missing();
+        let allows_something = || {
+            let mut allowed = peer.allowed_fast.iter();
+            allowed.any(|&piece| missing.has(PieceIndex(piece)))
+        };
+        if !peer.am_interested || (peer.peer_choking && !allows_something()) {
             return;
         }
         if peer.rejects_in_a_row >= REJECTS_IN_A_ROW_MAX {

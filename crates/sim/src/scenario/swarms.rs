@@ -181,6 +181,8 @@ fn line(up: u64, down: u64, latency: Duration) -> HostSpec {
             up_bytes_per_s: Some(up),
             down_bytes_per_s: Some(down),
             latency,
+            send_buffer_bytes: 32 << 10,
+            window_bytes: 64 << 10,
             ..LinkSpec::default()
         },
         ..HostSpec::default()
@@ -211,6 +213,11 @@ fn fluid(run: &Run) -> Outcome {
         .copied()
         .unwrap_or_default()
         .as_secs_f64();
+    if last > 1.5 * limit {
+        world.fail(&format!(
+            "the last took {last:.1} s, the fluid limit is {limit:.1} s"
+        ));
+    }
     let mean = times.iter().map(Duration::as_secs_f64).sum::<f64>() / times.len() as f64;
     let wasted: u64 = (swarm.leechers.iter())
         .map(|host| world.stats(*host, &swarm.content).wasted_bytes)
