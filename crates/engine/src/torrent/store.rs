@@ -142,9 +142,7 @@ impl PieceStore {
             *slot = Slot::OnDisk;
         }
         if hasher.is_some() {
-            progress.hashed = first + count;
-            progress.hasher = hasher;
-            progress.checkpoint = None;
+            progress.advance_to(first + count, hasher);
         }
     }
 
@@ -160,9 +158,7 @@ impl PieceStore {
             return;
         };
         progress.busy = false;
-        progress.hashed = first + count;
-        progress.hasher = hasher;
-        progress.checkpoint = None;
+        progress.advance_to(first + count, hasher);
     }
 
     /// A job failed: its blocks wait in memory again, as before it.
@@ -231,6 +227,13 @@ impl Progress {
                     _ => None,
                 });
         taken.collect()
+    }
+
+    /// The hash state has seen all blocks before `hashed`.
+    fn advance_to(&mut self, hashed: u32, hasher: Option<Box<PieceHasher>>) {
+        self.hashed = hashed;
+        self.hasher = hasher;
+        self.checkpoint = None;
     }
 
     fn take_hasher(&mut self) -> Box<PieceHasher> {

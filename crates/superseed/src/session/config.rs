@@ -9,7 +9,7 @@ use superseed_engine::{Priority, Settings, TorrentOptions};
 use superseed_proto::layout::FileIndex;
 use superseed_proto::metainfo::Metainfo;
 
-use crate::storage::{InvalidPath, Storage, StorageFile, StorageSpec};
+use crate::storage::{InvalidPath, Storage, StorageSpec};
 
 /// The first port tried where no listen address is named (the customary
 /// BitTorrent range is 6881–6889).
@@ -127,28 +127,16 @@ impl AddOptions {
         state_dir: Option<&Path>,
     ) -> Result<StorageSpec, InvalidPath> {
         let dir = self.dir.as_deref().unwrap_or(default_dir);
-        let files = metainfo
-            .info
-            .files_indexed()
-            .map(|(index, file)| StorageFile {
-                path: metainfo.info.file_path(index),
-                len: file.len,
-                // A link has no bytes and must not be made as a file.
-                padding: file.padding || file.symlink.is_some(),
-            });
+        let state_dir = state_dir.map_or_else(|| dir.join(STATE_DIR), Path::to_owned);
         let priorities = self.torrent.priorities.iter();
         let mut spec = StorageSpec {
-            info_hashes: metainfo.info_hashes,
-            layout: metainfo.info.layout,
-            files: files.collect(),
             wanted: priorities
                 .map(|priority| *priority != Priority::Skip)
                 .collect(),
-            dir: dir.to_owned(),
-            state_dir: state_dir.map_or_else(|| dir.join(STATE_DIR), Path::to_owned),
             preallocate: self.preallocate,
             allow_overwrite: self.torrent.allow_overwrite,
             recheck: self.torrent.recheck,
+            ..StorageSpec::new(metainfo, dir, state_dir)
         };
         if let Some(name) = &self.name {
             spec.rename_root(Path::new(name))?;
