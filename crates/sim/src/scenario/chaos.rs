@@ -71,13 +71,7 @@ fn chaos(run: &Run) -> Outcome {
         storm.strike(&mut world, host);
     }
     storm.calm(&mut world);
-    let figures = vec![(
-        "time_s",
-        world
-            .now()
-            .since(superseed_engine::Time::START)
-            .as_secs_f64(),
-    )];
+    let figures = vec![("time_s", world.elapsed().as_secs_f64())];
     for host in &storm.leechers {
         storm.stop(&mut world, *host);
     }

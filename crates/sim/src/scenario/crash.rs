@@ -4,11 +4,9 @@ use std::time::Duration;
 
 use superseed_engine::TorrentOptions;
 
-use super::{Outcome, Run, Scenario};
+use super::{Outcome, Run, Scenario, slow_host};
 use crate::content::ContentSpec;
 use crate::disk::CrashLoss;
-use crate::net::LinkSpec;
-use crate::world::{HostSpec, World};
 
 /// Scenarios of this group.
 pub const SCENARIOS: &[Scenario] = &[
@@ -33,21 +31,10 @@ const LEN: usize = 64 << 20;
 const PIECE_LEN: u32 = 256 << 10;
 const CRASHES: u32 = 10;
 
-fn host(world: &mut World) -> crate::world::HostId {
-    let link = LinkSpec {
-        up_bytes_per_s: Some(1 << 20),
-        ..LinkSpec::default()
-    };
-    world.add_host(HostSpec {
-        link,
-        ..HostSpec::default()
-    })
-}
-
 fn crashes(run: &Run, loss: CrashLoss) -> Outcome {
     let mut world = run.world();
     let content = ContentSpec::new(LEN, PIECE_LEN).make(run.seed);
-    let (seed, leecher) = (host(&mut world), host(&mut world));
+    let (seed, leecher) = (slow_host(&mut world), slow_host(&mut world));
     world.add_seed(seed, &content, TorrentOptions::default());
     let options = TorrentOptions {
         peers: vec![world.addr(seed)],
@@ -73,11 +60,7 @@ fn crashes(run: &Run, loss: CrashLoss) -> Outcome {
             ));
         }
     }
-    if !world.run_until(Duration::from_secs(600), |world| {
-        world.finished(leecher, &content)
-    }) {
-        world.fail("the download did not complete");
-    }
+    world.complete(leecher, &content, Duration::from_secs(600));
     if world.pieces_on_disk(leecher, &content) != content.layout().piece_count() {
         world.fail("the download is complete, but its disk is not right");
     }
@@ -92,7 +75,7 @@ fn crashes(run: &Run, loss: CrashLoss) -> Outcome {
 fn orderly_restart(run: &Run) -> Outcome {
     let mut world = run.world();
     let content = ContentSpec::new(LEN, PIECE_LEN).make(run.seed);
-    let (seed, leecher) = (host(&mut world), host(&mut world));
+    let (seed, leecher) = (slow_host(&mut world), slow_host(&mut world));
     world.add_seed(seed, &content, TorrentOptions::default());
     let options = TorrentOptions {
         peers: vec![world.addr(seed)],
@@ -118,10 +101,6 @@ fn orderly_restart(run: &Run) -> Outcome {
             "it recorded {recorded} pieces and came back with {stats:?}"
         ));
     }
-    if !world.run_until(Duration::from_secs(600), |world| {
-        world.finished(leecher, &content)
-    }) {
-        world.fail("the download did not complete");
-    }
+    world.complete(leecher, &content, Duration::from_secs(600));
     Outcome::of(&world, vec![("pieces_before", f64::from(had))])
 }

@@ -5,10 +5,9 @@ use std::time::Duration;
 use superseed_engine::event::TorrentState;
 use superseed_engine::{DiskErrorKind, EventKind, TorrentOptions};
 
-use super::{Outcome, Run, Scenario};
+use super::{Outcome, Run, Scenario, slow_host};
 use crate::content::ContentSpec;
-use crate::net::LinkSpec;
-use crate::world::{HostId, HostSpec, World};
+use crate::world::World;
 
 /// Scenarios of this group.
 pub const SCENARIOS: &[Scenario] = &[
@@ -32,32 +31,18 @@ pub const SCENARIOS: &[Scenario] = &[
 const LEN: usize = 4 << 20;
 const PIECE_LEN: u32 = 128 << 10;
 
-fn host(world: &mut World) -> HostId {
-    let link = LinkSpec {
-        up_bytes_per_s: Some(1 << 20),
-        ..LinkSpec::default()
-    };
-    world.add_host(HostSpec {
-        link,
-        ..HostSpec::default()
-    })
-}
-
 fn disk_full(run: &Run) -> Outcome {
     let mut world = run.world();
     let content = ContentSpec::new(LEN, PIECE_LEN).make(run.seed);
-    let (seed, full, late) = (host(&mut world), host(&mut world), host(&mut world));
+    let (seed, full, late) = (
+        slow_host(&mut world),
+        slow_host(&mut world),
+        slow_host(&mut world),
+    );
     world.add_seed(seed, &content, TorrentOptions::default());
     world.set_disk_capacity(full, Some(LEN as u64 / 2));
     let peers = vec![world.addr(seed)];
-    world.add_torrent(
-        full,
-        &content,
-        TorrentOptions {
-            peers,
-            ..Default::default()
-        },
-    );
+    world.add_leech(full, &content, peers);
     let waits = |world: &World| world.saw(full, |kind| matches!(kind, EventKind::DiskWaits(_)));
     if !world.run_until(Duration::from_secs(120), waits) {
         world.fail("the engine did not say that the disk is full");
@@ -66,14 +51,7 @@ fn disk_full(run: &Run) -> Outcome {
     let had = world.stats(full, &content).pieces_have;
     // It still serves what it has.
     let peers = vec![world.addr(full)];
-    world.add_torrent(
-        late,
-        &content,
-        TorrentOptions {
-            peers,
-            ..Default::default()
-        },
-    );
+    world.add_leech(late, &content, peers);
     let served = |world: &World| world.stats(late, &content).pieces_have >= had;
     if had == 0 || !world.run_until(Duration::from_secs(300), served) {
         world.fail(&format!(
@@ -101,18 +79,11 @@ fn disk_broken(run: &Run) -> Outcome {
     let mut world = run.world();
     let bad = ContentSpec::new(LEN, PIECE_LEN).make(run.seed);
     let good = ContentSpec::new(LEN, PIECE_LEN).make(run.seed + 1_000_000);
-    let (seed, leecher) = (host(&mut world), host(&mut world));
+    let (seed, leecher) = (slow_host(&mut world), slow_host(&mut world));
     for content in [&bad, &good] {
         world.add_seed(seed, content, TorrentOptions::default());
         let peers = vec![world.addr(seed)];
-        world.add_torrent(
-            leecher,
-            content,
-            TorrentOptions {
-                peers,
-                ..Default::default()
-            },
-        );
+        world.add_leech(leecher, content, peers);
     }
     world.run_for(Duration::from_secs(2));
     world.set_disk_fault(leecher, &bad, Some(DiskErrorKind::Io));
@@ -132,19 +103,12 @@ fn disk_broken(run: &Run) -> Outcome {
 fn spoilt_data(run: &Run) -> Outcome {
     let mut world = run.world();
     let content = ContentSpec::new(LEN, PIECE_LEN).make(run.seed);
-    let (seed, other) = (host(&mut world), host(&mut world));
+    let (seed, other) = (slow_host(&mut world), slow_host(&mut world));
     world.add_seed(seed, &content, TorrentOptions::default());
     let first = world.rng().below(16) as u32;
     world.lay_data(other, &content, &[first, first + 16]);
     let peers = vec![world.addr(seed)];
-    world.add_torrent(
-        other,
-        &content,
-        TorrentOptions {
-            peers,
-            ..Default::default()
-        },
-    );
+    world.add_leech(other, &content, peers);
     if !world.run_until(Duration::from_secs(60), |world| {
         world.finished(other, &content)
     }) {

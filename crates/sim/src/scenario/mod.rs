@@ -13,7 +13,8 @@ pub mod trackers;
 
 use std::time::Duration;
 
-use crate::world::World;
+use crate::net::LinkSpec;
+use crate::world::{HostId, HostSpec, World};
 
 /// One run of a scenario.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +58,7 @@ impl Outcome {
         Self {
             digest: world.digest(),
             actions: world.action_count(),
-            time: world.now().since(superseed_engine::Time::START),
+            time: world.elapsed(),
             figures,
         }
     }
@@ -112,6 +113,18 @@ impl Scenario {
         );
         first
     }
+}
+
+/// A host that sends a mebibyte a second, so that a download takes a while.
+fn slow_host(world: &mut World) -> HostId {
+    let link = LinkSpec {
+        up_bytes_per_s: Some(1 << 20),
+        ..LinkSpec::default()
+    };
+    world.add_host(HostSpec {
+        link,
+        ..HostSpec::default()
+    })
 }
 
 /// All scenarios.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use superseed_engine::{Settings, TorrentOptions};
+use superseed_engine::Settings;
 
 use super::{Outcome, Run, Scenario};
 use crate::content::ContentSpec;
@@ -64,20 +64,8 @@ fn stumble(run: &Run, faults: &[fn(&mut FakeSeed)]) -> Outcome {
         settings,
         ..HostSpec::default()
     });
-    world.add_torrent(
-        host,
-        &content,
-        TorrentOptions {
-            peers,
-            ..Default::default()
-        },
-    );
-    let done = world.run_until(Duration::from_secs(300), |world| {
-        world.finished(host, &content)
-    });
-    if !done {
-        world.fail("the download did not complete");
-    }
+    world.add_leech(host, &content, peers);
+    world.complete(host, &content, Duration::from_secs(300));
     let stats = world.stats(host, &content);
     let extra = stats.session_downloaded_bytes - LEN as u64;
     // A block that broke off in the middle may count half.
@@ -86,10 +74,7 @@ fn stumble(run: &Run, faults: &[fn(&mut FakeSeed)]) -> Outcome {
             "{extra} bytes were fetched again, though none was missing"
         ));
     }
-    let time = world
-        .now()
-        .since(superseed_engine::Time::START)
-        .as_secs_f64();
+    let time = world.elapsed().as_secs_f64();
     Outcome::of(
         &world,
         vec![("extra_bytes", extra as f64), ("time_s", time)],
@@ -112,20 +97,8 @@ fn liar(run: &Run) -> Outcome {
         }
     }
     let host = world.add_host(HostSpec::default());
-    world.add_torrent(
-        host,
-        &content,
-        TorrentOptions {
-            peers,
-            ..Default::default()
-        },
-    );
-    let done = world.run_until(Duration::from_secs(300), |world| {
-        world.finished(host, &content)
-    });
-    if !done {
-        world.fail("the download did not complete");
-    }
+    world.add_leech(host, &content, peers);
+    world.complete(host, &content, Duration::from_secs(300));
     check_liar(&world, host, &content, liar_addr)
 }
 

@@ -230,6 +230,22 @@ impl World {
         self.progress(id, content).finished.is_some()
     }
 
+    /// Adds a torrent that begins with these peers and nothing else to say.
+    pub fn add_leech(&mut self, id: HostId, content: &Arc<Content>, peers: Vec<SocketAddr>) {
+        let options = TorrentOptions {
+            peers,
+            ..TorrentOptions::default()
+        };
+        self.add_torrent(id, content, options);
+    }
+
+    /// Runs until a host has a torrent; fails if that takes longer than `limit`.
+    pub fn complete(&mut self, id: HostId, content: &Arc<Content>, limit: Duration) {
+        if !self.run_until(limit, |world| world.finished(id, content)) {
+            self.fail("the download did not complete");
+        }
+    }
+
     /// What the engine told its user, with the time.
     pub fn events(&self, id: HostId) -> &[(Time, Event)] {
         &self.hosts[id.0].events

@@ -140,6 +140,11 @@ impl World {
         self.now
     }
 
+    /// Virtual time since the world began.
+    pub fn elapsed(&self) -> Duration {
+        self.now.since(Time::START)
+    }
+
     /// The dice of the scenario.
     pub fn rng(&mut self) -> &mut Rng {
         &mut self.rng
