@@ -112,7 +112,7 @@ macro_rules! hex_display {
         }
     )*};
 }
-hex_display!(InfoHashV1, InfoHashV2, SwarmKey, Sha1Hash);
+hex_display!(InfoHashV1, InfoHashV2, SwarmKey, Sha1Hash, Sha256Hash);
 
 impl fmt::Display for InfoHashes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -141,6 +141,18 @@ impl Sha1Hash {
     /// Hashes bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha1::digest(bytes).into())
+    }
+}
+
+/// A SHA-256 of something that is not an info dictionary: a leaf, a node or a
+/// root of a file's merkle tree (BEP 52).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Sha256Hash(pub [u8; 32]);
+
+impl Sha256Hash {
+    /// Hashes bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
     }
 }
 
