@@ -71,6 +71,8 @@ pub fn run(plan: Plan, env: &mut Env) -> Exit {
 
 fn tell(env: &Env, failure: &Failure) -> Exit {
     if !failure.message.is_empty() {
+        // It may quote a torrent.
+        let failure = text::figures::printable(&failure.message);
         env.stderr.say(format!("superseed: {failure}"));
     }
     failure.exit

@@ -5,9 +5,10 @@
 //! commands carry out.
 
 pub(crate) mod command;
+pub(crate) mod create;
+pub(crate) mod files;
 pub(crate) mod transfer;
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
@@ -16,6 +17,8 @@ use crate::env::Colour;
 use crate::log::Level;
 use crate::text::address::Listen;
 use crate::text::size::parse_size;
+pub(crate) use create::CreateArgs;
+pub(crate) use files::{EditArgs, MagnetArgs, ShowArgs, VerifyArgs};
 pub(crate) use transfer::{DownloadArgs, SeedArgs, TransferArgs};
 
 /// Everything the user asked for.
@@ -92,7 +95,7 @@ pub(crate) enum Command {
     Download(DownloadArgs),
     /// Serve torrents whose data is there
     Seed(SeedArgs),
-    /// Show what a torrent file says
+    /// Show what a torrent file or magnet link says
     #[command(visible_alias = "info")]
     Show(ShowArgs),
     /// Run a tracker over HTTP and UDP
@@ -115,16 +118,6 @@ pub(crate) enum Command {
         /// Where to write `superseed.1`, `superseed-download.1`, …
         dir: Option<PathBuf>,
     },
-}
-
-#[derive(Args, Clone, Debug)]
-pub(crate) struct ShowArgs {
-    /// A .torrent file, or `-` for standard input
-    #[arg(value_name = "TORRENT")]
-    pub(crate) torrent: OsString,
-    /// List the files only, one per line
-    #[arg(long)]
-    pub(crate) files: bool,
 }
 
 #[derive(Args, Clone, Debug)]

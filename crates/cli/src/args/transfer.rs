@@ -181,7 +181,7 @@ fn ratio(text: &str) -> Result<f64, String> {
     }
 }
 
-fn glob(text: &str) -> Result<Glob, String> {
+pub(super) fn glob(text: &str) -> Result<Glob, String> {
     Glob::new(text).map_err(|error| error.kind().to_string())
 }
 

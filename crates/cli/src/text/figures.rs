@@ -69,8 +69,16 @@ pub(crate) fn date(seconds: i64) -> String {
 /// Text from a torrent or peer, without what a terminal would obey.
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .map(|c| if is_obeyed(c) { '\u{fffd}' } else { c })
         .collect()
+}
+
+/// Whether a terminal obeys a character instead of showing it: controls, what
+/// turns the direction of writing (Unicode TR 9), separators of lines, and
+/// characters that are nothing to see but the byte order mark.
+pub(crate) fn is_obeyed(c: char) -> bool {
+    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -134,5 +142,7 @@ mod tests {
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
         assert_eq!(printable("a\u{1b}[2Jb\n"), "a\u{fffd}[2Jb\u{fffd}");
+        assert_eq!(printable("a\u{202e}gpj.exe"), "a\u{fffd}gpj.exe");
+        assert_eq!(printable("a\u{9b}b \u{e9}"), "a\u{fffd}b \u{e9}");
     }
 }

@@ -150,7 +150,7 @@ fn show_files(items: &[Item], env: &Env) -> Result<Exit, Failure> {
                 if items.len() > 1 {
                     env.stdout.line(format!("{}:", item.name()))?;
                 }
-                env.stdout.write(show::file_table(metainfo))?;
+                show::list_files(metainfo, &env.stdout)?;
             }
             (_, failure) => {
                 if let Some(failure) = failure {

@@ -1,0 +1,175 @@
+//! The page about a torrent: what it is, its files as a tree, its lints.
+
+use std::io;
+
+use superseed::{InfoHashes, Metainfo};
+use superseed_proto::metainfo::{FileEntry, Symlink};
+
+use super::{Look, tree};
+use crate::magnet;
+use crate::text::figures::{self, printable};
+
+/// Columns of the names of rows.
+const LABEL_WIDTH: usize = 13;
+
+/// Takes a line of a page.
+pub(super) type Lines<'a> = dyn FnMut(String) -> io::Result<()> + 'a;
+
+/// Writes the page about a torrent whose file has `torrent_len` bytes.
+pub(super) fn torrent(
+    metainfo: &Metainfo,
+    torrent_len: usize,
+    look: Look,
+    line: &mut Lines<'_>,
+) -> io::Result<()> {
+    rows(&describe(metainfo, torrent_len, look), look, line)?;
+    line(String::new())?;
+    tree::draw(metainfo, look, line)
+}
+
+/// Writes names and values; a name that stands above is not repeated.
+pub(super) fn rows(rows: &[(&str, String)], look: Look, line: &mut Lines<'_>) -> io::Result<()> {
+    let mut before = "";
+    for (name, value) in rows {
+        for part in value.lines() {
+            let label = if *name == before { "" } else { name };
+            before = name;
+            let label = look.paint.label(&format!("{label:<LABEL_WIDTH$}"));
+            line(format!("{label} {}", printable(part)))?;
+        }
+    }
+    Ok(())
+}
+
+fn describe<'a>(metainfo: &Metainfo, torrent_len: usize, look: Look) -> Vec<(&'a str, String)> {
+    let info = &metainfo.info;
+    let mut rows = vec![("Name", info.name.clone())];
+    rows.extend(hashes(&metainfo.info_hashes));
+    let total = content_len(metainfo);
+    rows.push(("Size", both_sizes(total)));
+    let pieces = info.layout.piece_count();
+    let piece_len = u64::from(info.layout.piece_len_nominal());
+    rows.push(("Pieces", format!("{pieces} of {}", size(piece_len, look))));
+    rows.push(("Files", files_count(metainfo)));
+    let private = if info.private { "yes" } else { "no" };
+    rows.push(("Private", private.to_owned()));
+    rows.extend(info.source.clone().map(|source| ("Source", source)));
+    rows.extend(metainfo.comment.clone().map(|comment| ("Comment", comment)));
+    rows.extend(metainfo.created_by.clone().map(|by| ("Created by", by)));
+    let date = metainfo.creation_date.map(figures::date);
+    rows.extend(date.map(|date| ("Created", date)));
+    rows.push(("Torrent file", size(torrent_len as u64, look)));
+    rows.extend(trackers(&metainfo.trackers));
+    let web_seeds = metainfo.web_seeds.iter();
+    rows.extend(web_seeds.map(|url| ("Web seeds", url.clone())));
+    let nodes = metainfo.nodes.iter();
+    rows.extend(nodes.map(|(host, port)| ("DHT nodes", host_port(host, *port))));
+    rows.push(("Magnet", magnet::link(metainfo)));
+    rows
+}
+
+/// Which kinds of torrent it is, and its names in them.
+pub(super) fn hashes(hashes: &InfoHashes) -> impl Iterator<Item = (&'static str, String)> {
+    let kind = match (hashes.v1(), hashes.v2()) {
+        (Some(_), Some(_)) => "hybrid (v1 and v2)",
+        (_, None) => "v1",
+        (None, _) => "v2",
+    };
+    let v1 = hashes.v1().map(|hash| ("Info-hash", hash.to_string()));
+    let v2 = hashes.v2().map(|hash| ("Info-hash v2", hash.to_string()));
+    v1.into_iter()
+        .chain(v2)
+        .chain([("Format", kind.to_owned())])
+}
+
+/// A row for each tier of trackers.
+pub(super) fn trackers(tiers: &[Vec<String>]) -> impl Iterator<Item = (&'static str, String)> {
+    let rows = (1..).zip(tiers).map(|(number, tier)| {
+        let urls = tier.join("\n        ");
+        ("Trackers", format!("tier {number}: {urls}"))
+    });
+    rows
+}
+
+fn both_sizes(bytes: u64) -> String {
+    if bytes < 1024 {
+        figures::size(bytes)
+    } else {
+        format!("{} ({bytes} bytes)", figures::size(bytes))
+    }
+}
+
+fn files_count(metainfo: &Metainfo) -> String {
+    let files = &metainfo.info.files;
+    let padding = files.iter().filter(|file| file.padding).count();
+    let count = files.len() - padding;
+    match padding {
+        0 => count.to_string(),
+        _ => format!("{count}, and padding between them"),
+    }
+}
+
+/// Bytes of the files, padding left out.
+pub(super) fn content_len(metainfo: &Metainfo) -> u64 {
+    let files = metainfo.info.files.iter();
+    files
+        .filter(|file| !file.padding)
+        .map(|file| file.len)
+        .sum()
+}
+
+/// A size as the user wants it.
+pub(super) fn size(bytes: u64, look: Look) -> String {
+    if look.exact {
+        bytes.to_string()
+    } else {
+        figures::size(bytes)
+    }
+}
+
+/// The columns of the largest size that can come up.
+pub(super) fn size_width(largest: u64, look: Look) -> usize {
+    if look.exact {
+        largest.to_string().len()
+    } else {
+        // 1023.9 KiB
+        10
+    }
+}
+
+/// An address with the brackets that IPv6 needs.
+pub(crate) fn host_port(host: &str, port: u16) -> String {
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
+}
+
+/// Where a link leads, to stand behind its name; nothing for other files.
+pub(super) fn link_target(file: &FileEntry) -> String {
+    match &file.symlink {
+        Some(Symlink::Inside(target)) => format!(" -> {}", printable(&target.join("/"))),
+        Some(Symlink::Refused) => " -> (refused)".to_owned(),
+        None => String::new(),
+    }
+}
+
+/// Writes the numbered files, padding left out: it keeps its number, since
+/// that is what `--select-file` counts.
+pub(super) fn files(metainfo: &Metainfo, look: Look, line: &mut Lines<'_>) -> io::Result<()> {
+    let info = &metainfo.info;
+    let number_width = info.files.len().to_string().len();
+    let size_width = size_width(content_len(metainfo), look);
+    for (index, file) in info.files_indexed().filter(|(_, file)| !file.padding) {
+        let path = info.file_path(index);
+        line(format!(
+            "{:>number_width$}  {:>size_width$}  {}{}",
+            index.0 + 1,
+            size(file.len, look),
+            printable(&path.to_string_lossy()),
+            link_target(file),
+        ))?;
+    }
+    Ok(())
+}
