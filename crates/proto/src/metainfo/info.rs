@@ -1,5 +1,6 @@
 //! The info dictionary: files, pieces and what they must hash to.
 
+use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -9,7 +10,7 @@ use super::error::MetainfoError;
 use super::limits::MetainfoLimits;
 use super::{links, names, v1, v2};
 use crate::bencode::{self, Dict, Limits, Mode};
-use crate::hash::{ExpectedHash, InfoHashV1, InfoHashV2, InfoHashes, Sha1Hash};
+use crate::hash::{ExpectedHash, InfoHashV1, InfoHashV2, InfoHashes, Sha1Hash, Sha256Hash};
 use crate::layout::{FileIndex, Layout, PieceIndex};
 
 /// The length of a SHA-1, in bytes.
@@ -25,6 +26,8 @@ pub struct Info {
     /// The lengths of pieces.
     pub layout: Layout,
     /// The files in the order of their bytes, padding and links included.
+    /// A v2-only torrent has no padding: each of its files begins with a piece,
+    /// and the bytes from the end of one to the next belong to no file.
     pub files: Vec<FileEntry>,
     /// Whether peers may come from the trackers only (BEP 27).
     pub private: bool,
@@ -32,8 +35,43 @@ pub struct Info {
     pub source: Option<String>,
     /// Whether the files lie in a directory called [`name`](Self::name).
     pub multi_file: bool,
-    /// Twenty bytes for each piece of `layout`.
+    /// Which halves the info dictionary has.
+    pub(super) format: Format,
+    /// Twenty bytes for each piece of `layout`; none in a v2-only torrent.
     pub(super) pieces: Bytes,
+}
+
+/// Which versions of the protocol an info dictionary is written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// BEP 3: pieces run through all files.
+    V1,
+    /// BEP 52: each file has pieces of its own.
+    V2,
+    /// Both, in one info dictionary.
+    Hybrid,
+}
+
+impl Format {
+    /// Whether there is a v1 half.
+    pub fn has_v1(self) -> bool {
+        self != Self::V2
+    }
+
+    /// Whether there is a v2 half.
+    pub fn has_v2(self) -> bool {
+        self != Self::V1
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V1 => "v1",
+            Self::V2 => "v2",
+            Self::Hybrid => "hybrid",
+        })
+    }
 }
 
 /// One file of a torrent.
@@ -56,6 +94,9 @@ pub struct FileEntry {
     pub hidden: bool,
     /// The file is a symbolic link (BEP 47), and must not be made as a file.
     pub symlink: Option<Symlink>,
+    /// The root of the file's merkle tree (BEP 52): in v2 and hybrid torrents,
+    /// of each file that has bytes and is not padding.
+    pub pieces_root: Option<Sha256Hash>,
 }
 
 /// Where a symbolic link leads.
@@ -117,16 +158,60 @@ impl Info {
             .pieces_of(entry.offset..entry.offset + entry.len)
     }
 
-    /// What a piece must hash to.
+    /// Which halves the info dictionary has.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The length of a piece in bytes, exact in every format: in a v2-only
+    /// torrent the last piece of *each* file may be short, where
+    /// [`Layout::piece_len`] knows of the last of all only.
     ///
     /// # Panics
     ///
-    /// If the index is not one of this torrent's.
-    pub fn expected_hash(&self, piece: PieceIndex) -> ExpectedHash {
+    /// If the piece is not one of this torrent's.
+    pub fn piece_len(&self, piece: PieceIndex) -> u32 {
+        let nominal = self.layout.piece_len(piece);
+        if self.format != Format::V2 {
+            return nominal;
+        }
+        let begin = self.layout.piece_offset(piece);
+        let after = self.files.partition_point(|file| file.offset <= begin);
+        let file = &self.files[after - 1];
+        // Not above `nominal`, which is a u32.
+        u64::from(nominal).min(file.offset + file.len - begin) as u32
+    }
+
+    /// The bytes of all files that belong on a disk, padding left out.
+    pub fn content_len(&self) -> u64 {
+        let on_disk = self.files.iter().filter(|file| !file.padding);
+        on_disk.map(|file| file.len).sum()
+    }
+
+    /// What a piece must hash to by the v1 half, if there is one.
+    ///
+    /// # Panics
+    ///
+    /// If there is a v1 half and the piece is not one of this torrent's.
+    pub fn sha1(&self, piece: PieceIndex) -> Option<Sha1Hash> {
+        if !self.format.has_v1() {
+            return None;
+        }
         let at = piece.0 as usize * SHA1_LEN;
         let mut hash = [0; SHA1_LEN];
         hash.copy_from_slice(&self.pieces[at..at + SHA1_LEN]);
-        ExpectedHash::Sha1(Sha1Hash(hash))
+        Some(Sha1Hash(hash))
+    }
+
+    /// What a piece must hash to in a v1 swarm.
+    ///
+    /// # Panics
+    ///
+    /// If the piece is not one of this torrent's, or the torrent is v2 only:
+    /// no v1 swarm has it, and the engine takes none.
+    pub fn expected_hash(&self, piece: PieceIndex) -> ExpectedHash {
+        let sha1 = self.sha1(piece);
+        ExpectedHash::Sha1(sha1.expect("torrents that are v2 only are refused before"))
     }
 }
 

@@ -11,6 +11,7 @@
 pub mod builder;
 mod error;
 mod info;
+mod layers;
 mod limits;
 mod links;
 mod names;
@@ -25,12 +26,15 @@ mod tests;
 
 use bytes::Bytes;
 
-use crate::bencode::{self, Limits, Mode};
+use crate::bencode::{self, Encoder, Limits, Mode};
 use crate::hash::InfoHashes;
+use crate::layout::FileIndex;
+use layers::Layers;
 
-pub use builder::TorrentBuilder;
+pub use builder::{BuildFile, PlacedFile, TorrentBuilder};
 pub use error::MetainfoError;
-pub use info::{FileEntry, Info, Symlink};
+pub use info::{FileEntry, Format, Info, Symlink};
+pub use layers::PieceLayer;
 pub use limits::{FILE_LEN_MAX, MetainfoLimits, PIECE_COUNT_CEILING, PIECE_LEN_MAX};
 pub use path::sanitize_element;
 
@@ -58,6 +62,8 @@ pub struct Metainfo {
     pub created_by: Option<String>,
     /// When the torrent was made, in seconds since 1970, not negative.
     pub creation_date: Option<i64>,
+    /// The piece layers that came with the torrent.
+    layers: Layers,
 }
 
 impl Metainfo {
@@ -88,9 +94,42 @@ impl Metainfo {
         Ok(metainfo)
     }
 
+    /// The torrent as a .torrent file again. The info dictionary and the piece
+    /// layers are the bytes that came; around them stands what the fields say,
+    /// so that what this program does not know of is left out.
+    pub fn encode(&self) -> Vec<u8> {
+        Encoder::dict(|root| {
+            let around = outer::Around {
+                trackers: &self.trackers,
+                web_seeds: &self.web_seeds,
+                nodes: &self.nodes,
+                comment: self.comment.as_deref(),
+                created_by: self.created_by.as_deref(),
+                creation_date: self.creation_date,
+            };
+            around.write(root);
+            root.raw("info", &self.raw_info);
+            if let Some(layers) = &self.layers.raw {
+                root.raw("piece layers", layers);
+            }
+        })
+    }
+
     /// The torrent's name: see [`Info::name`].
     pub fn name(&self) -> &str {
         &self.info.name
+    }
+
+    /// What each piece of a file must hash to by the v2 half: the layer that
+    /// came with the torrent, or the root itself for a file of at most one
+    /// piece. `None` where the layer is missing, and for files without a root:
+    /// those of v1 torrents, empty ones, links and padding.
+    ///
+    /// # Panics
+    ///
+    /// If the index is not one of this torrent's.
+    pub fn piece_layer(&self, file: FileIndex) -> Option<PieceLayer<'_>> {
+        self.layers.of_file(&self.info, self.info.file(file))
     }
 
     /// A torrent of which only the info dictionary is known, as it comes from
@@ -112,6 +151,7 @@ impl Metainfo {
             comment: None,
             created_by: None,
             creation_date: None,
+            layers: Layers::default(),
         })
     }
 }

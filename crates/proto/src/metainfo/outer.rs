@@ -6,7 +6,58 @@
 use std::collections::BTreeSet;
 
 use super::Metainfo;
-use crate::bencode::{Dict, Value};
+use crate::bencode::{Dict, DictEncoder, Value};
+
+/// What is written around an info dictionary.
+pub(super) struct Around<'a> {
+    pub(super) trackers: &'a [Vec<String>],
+    pub(super) web_seeds: &'a [String],
+    pub(super) nodes: &'a [(String, u16)],
+    pub(super) comment: Option<&'a str>,
+    pub(super) created_by: Option<&'a str>,
+    pub(super) creation_date: Option<i64>,
+}
+
+impl Around<'_> {
+    /// Writes the entries. One tracker is `announce` alone; of several the
+    /// first is `announce` too, for clients that know no tiers.
+    pub(super) fn write(&self, root: &mut DictEncoder<'_>) {
+        if let Some(first) = self.trackers.iter().flatten().next() {
+            root.bytes("announce", first);
+        }
+        if self.trackers.iter().flatten().nth(1).is_some() {
+            root.list("announce-list", |tiers| {
+                for tier in self.trackers {
+                    tiers.list(|urls| tier.iter().for_each(|url| urls.bytes(url)));
+                }
+            });
+        }
+        if let Some(comment) = self.comment {
+            root.bytes("comment", comment);
+        }
+        if let Some(program) = self.created_by {
+            root.bytes("created by", program);
+        }
+        if let Some(seconds) = self.creation_date {
+            root.int("creation date", seconds);
+        }
+        if !self.nodes.is_empty() {
+            root.list("nodes", |list| {
+                for (host, port) in self.nodes {
+                    list.list(|pair| {
+                        pair.bytes(host);
+                        pair.int(i64::from(*port));
+                    });
+                }
+            });
+        }
+        if !self.web_seeds.is_empty() {
+            root.list("url-list", |list| {
+                self.web_seeds.iter().for_each(|url| list.bytes(url));
+            });
+        }
+    }
+}
 
 /// Fills in everything of `metainfo` that is not in the info dictionary.
 pub(super) fn read(root: Dict<'_>, metainfo: &mut Metainfo) {

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use super::error::MetainfoError;
-use super::info::{FileEntry, Info, SHA1_LEN, Symlink};
+use super::info::{FileEntry, Format, Info, SHA1_LEN, Symlink};
 use super::limits::{
     FILE_LEN_MAX, MetainfoLimits, PATH_DEPTH_MAX, PIECE_COUNT_CEILING, PIECE_LEN_MAX,
 };
@@ -48,6 +48,7 @@ pub(super) fn read(
             .bytes("source")
             .map(|text| String::from_utf8_lossy(text).into_owned()),
         multi_file,
+        format: Format::V1,
         pieces: raw.slice_ref(pieces),
     })
 }
@@ -143,6 +144,7 @@ fn file(
         executable: attr.contains(&b'x'),
         hidden: attr.contains(&b'h'),
         symlink,
+        pieces_root: None,
     })
 }
 
