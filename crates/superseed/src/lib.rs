@@ -32,6 +32,7 @@ pub use superseed_engine::{
     DiskError, DiskErrorKind, Event, EventKind, PeerFault, Priority, RateLimits, SeedGoal,
     Settings, TorrentKey, TorrentOptions, TorrentState,
 };
+pub use superseed_proto::SwarmKey;
 pub use superseed_proto::hash::InfoHashes;
 pub use superseed_proto::layout::{FileIndex, PieceIndex};
 pub use superseed_proto::metainfo::{Metainfo, MetainfoError, TorrentBuilder};

@@ -1,4 +1,4 @@
-//! Why a tracker does not start.
+//! Why a tracker does not start, or does not serve a file.
 
 use std::io;
 use std::net::SocketAddr;
@@ -34,4 +34,24 @@ pub enum TrackerError {
         /// What the system said.
         error: io::Error,
     },
+}
+
+/// Why a [`Tracker`](super::Tracker) does not serve a torrent file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ServeFileError {
+    /// The path is one of the tracker's own, or not plain.
+    #[error("the tracker cannot serve a file at {path:?}")]
+    BadPath {
+        /// The path as it was asked for.
+        path: String,
+    },
+    /// The file has more than [`FILE_LEN_MAX`](super::FILE_LEN_MAX) bytes.
+    #[error("the torrent file has {len} bytes, more than a tracker serves")]
+    TooLarge {
+        /// How many it has.
+        len: usize,
+    },
+    /// There are [`FILES_MAX`](super::FILES_MAX) already.
+    #[error("the tracker serves as many torrent files as it can already")]
+    TooMany,
 }

@@ -1,4 +1,4 @@
-//! HTTP announce and scrape: one request for each connection, in bounded time
+//! HTTP announce, scrape and torrent files: one request for each connection, in bounded time
 //! and memory. Clients come back after minutes, so that a connection that is
 //! kept open would only hold a place.
 
@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -24,8 +25,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
 use super::limits::{
-    ACCEPT_REST, HTTP_CONNECTIONS_MAX, HTTP_EXCHANGE_TIMEOUT, HTTP_HEAD_LEN_MAX, HTTP_HEADERS_MAX,
-    NUMWANT_MAX,
+    ACCEPT_REST, HTTP_CONNECTIONS_MAX, HTTP_EXCHANGE_TIMEOUT, HTTP_FILE_TIMEOUT, HTTP_HEAD_LEN_MAX,
+    HTTP_HEADERS_MAX, NUMWANT_MAX,
 };
 use super::service::{Carriage, Fault, Service};
 
@@ -83,8 +84,15 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 /// One connection from its first byte to its last.
 async fn exchange(stream: TcpStream, from: IpAddr, service: Arc<Service>) {
     let answered = Arc::clone(&service);
-    let answer = service_fn(move |request: Request<Incoming>| {
-        let response = respond(&request, from, &answered);
+    let is_file = AtomicBool::new(false);
+    let answer = service_fn(|request: Request<Incoming>| {
+        let response = match file(&request, &answered) {
+            Some(response) => {
+                is_file.store(true, Ordering::Relaxed);
+                response
+            }
+            None => respond(&request, from, &answered),
+        };
         async { Ok::<_, Infallible>(response) }
     });
     let connection = http1::Builder::new()
@@ -95,7 +103,13 @@ async fn exchange(stream: TcpStream, from: IpAddr, service: Arc<Service>) {
         .keep_alive(false)
         .half_close(true)
         .serve_connection(TokioIo::new(stream), answer);
-    match timeout(HTTP_EXCHANGE_TIMEOUT, connection).await {
+    tokio::pin!(connection);
+    let mut ended = timeout(HTTP_EXCHANGE_TIMEOUT, &mut connection).await;
+    if ended.is_err() && is_file.load(Ordering::Relaxed) {
+        // An answer is a packet or two; a file may have to share a slow line.
+        ended = timeout(HTTP_FILE_TIMEOUT - HTTP_EXCHANGE_TIMEOUT, connection).await;
+    }
+    match ended {
         Ok(Ok(())) => {}
         Ok(Err(error)) if error.is_timeout() => service.count(Fault::Timeout),
         // Not a request, or one too large; hyper has answered with a status
@@ -106,6 +120,20 @@ async fn exchange(stream: TcpStream, from: IpAddr, service: Arc<Service>) {
         }
         Err(_) => service.count(Fault::Timeout),
     }
+}
+
+/// The torrent file that is asked for, if one is served there.
+fn file(request: &Request<Incoming>, service: &Service) -> Option<Response<Full<Bytes>>> {
+    if request.method() != Method::GET {
+        return None;
+    }
+    let bytes = service.files().fetch(request.uri().path())?;
+    let mut response = Response::new(Full::new(bytes));
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/x-bittorrent"),
+    );
+    Some(response)
 }
 
 fn respond(request: &Request<Incoming>, from: IpAddr, service: &Service) -> Response<Full<Bytes>> {

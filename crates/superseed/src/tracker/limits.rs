@@ -17,6 +17,20 @@ pub const HTTP_CONNECTIONS_MAX: usize = 512;
 /// last byte of the answer.
 pub const HTTP_EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long the exchange of a torrent file may take: as long as
+/// [`fetch_torrent`](crate::fetch_torrent) waits for one.
+pub const HTTP_FILE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How many torrent files a tracker hands out.
+pub const FILES_MAX: usize = 64;
+
+/// The largest of them, in bytes: what [`fetch_torrent`](crate::fetch_torrent)
+/// takes.
+pub const FILE_LEN_MAX: usize = crate::FETCH_BYTES_MAX;
+
+/// The longest path of one, in bytes.
+pub(super) const FILE_PATH_LEN_MAX: usize = 255;
+
 /// The longest request line with all headers, in bytes: twice the longest
 /// query that is read.
 pub const HTTP_HEAD_LEN_MAX: usize = 16 * 1024;

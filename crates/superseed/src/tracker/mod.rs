@@ -1,5 +1,6 @@
 //! An embedded tracker: announce and scrape over HTTP (BEP 3, 7, 23, 24, 48)
-//! and UDP (BEP 15), for tests and for swarms of one's own.
+//! and UDP (BEP 15), for tests and for swarms of one's own, and torrent files
+//! beside them.
 //!
 //! Here are its handle and its thread. Which peers a swarm has and who is
 //! told of whom is decided in `swarms`, which knows no socket and no clock;
@@ -12,6 +13,7 @@
 mod address;
 mod connection_id;
 mod error;
+mod files;
 mod http;
 mod limits;
 mod service;
@@ -20,17 +22,20 @@ mod stats;
 mod swarms;
 mod udp;
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use superseed_proto::SwarmKey;
+use superseed_proto::tracker::ScrapeStats;
 use tokio::sync::oneshot;
 
-pub use error::TrackerError;
+pub use error::{ServeFileError, TrackerError};
 pub use limits::{
-    HTTP_CONNECTIONS_MAX, HTTP_EXCHANGE_TIMEOUT, HTTP_HEAD_LEN_MAX, NUMWANT_DEFAULT, NUMWANT_MAX,
-    SwarmLimits,
+    FILE_LEN_MAX, FILES_MAX, HTTP_CONNECTIONS_MAX, HTTP_EXCHANGE_TIMEOUT, HTTP_FILE_TIMEOUT,
+    HTTP_HEAD_LEN_MAX, NUMWANT_DEFAULT, NUMWANT_MAX, SwarmLimits,
 };
 pub use stats::{Refusals, Stats};
 
@@ -55,6 +60,9 @@ pub struct TrackerConfig {
     /// How soon a client may announce again if it needs peers, in whole
     /// seconds; never more than `interval`. It is said, not enforced.
     pub min_interval: Duration,
+    /// The torrents that the tracker is for; an announce of another is
+    /// refused. `None` takes all.
+    pub only: Option<BTreeSet<SwarmKey>>,
     /// How much the tracker remembers.
     pub limits: SwarmLimits,
 }
@@ -67,6 +75,7 @@ impl Default for TrackerConfig {
             listen: Vec::new(),
             interval: Duration::from_secs(1_800),
             min_interval: Duration::from_secs(60),
+            only: None,
             limits: SwarmLimits::default(),
         }
     }
@@ -177,6 +186,25 @@ impl Tracker {
             ["http", "udp"].map(|scheme| format!("{scheme}://{host}/announce"))
         });
         urls.collect()
+    }
+
+    /// Hands out a torrent file at `path` of its HTTP addresses from now on,
+    /// in place of what was there.
+    ///
+    /// The path begins with a slash and holds letters, digits, `-._~` and
+    /// slashes only. Whoever knows it gets the file.
+    ///
+    /// # Errors
+    /// If the path is `/`, one of the tracker's own or not plain, if the file
+    /// has more than [`FILE_LEN_MAX`] bytes, or if there are [`FILES_MAX`]
+    /// already.
+    pub fn serve_torrent(&self, path: &str, bytes: Vec<u8>) -> Result<(), ServeFileError> {
+        self.service.files().insert(path, bytes)
+    }
+
+    /// What a scrape would tell of a swarm.
+    pub fn swarm(&self, swarm: SwarmKey) -> ScrapeStats {
+        self.service.swarm(swarm)
     }
 
     /// What the tracker has and has done.

@@ -1,6 +1,7 @@
 //! What the tracker answers, whatever the transport: the table of swarms with
 //! a clock, the rules that need neither socket nor packet, and the counters.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use superseed_proto::tracker::{AddressFamily, AnnounceRequest, AnnounceResponse,
 
 use super::TrackerConfig;
 use super::address;
+use super::files::Files;
 use super::limits::{NUMWANT_DEFAULT, NUMWANT_MAX};
 use super::stats::{Refusals, Stats};
 use super::swarms::{Announce, Swarms, SwarmsFull};
@@ -36,6 +38,9 @@ pub(super) enum Refusal {
     /// Nobody can connect to it.
     #[error("the port is 0, where no peer can be reached")]
     PortZero,
+    /// It is not one of the torrents that the tracker is for.
+    #[error("this tracker does not serve this torrent")]
+    Foreign,
     /// There are [`swarms_max`](super::SwarmLimits::swarms_max) torrents.
     #[error("this tracker has no room for another torrent")]
     SwarmsFull,
@@ -60,6 +65,8 @@ pub(super) struct Service {
     interval: Duration,
     interval_s: u32,
     min_interval_s: u32,
+    only: Option<BTreeSet<SwarmKey>>,
+    files: Files,
     state: Mutex<State>,
 }
 
@@ -80,6 +87,8 @@ impl Service {
             interval: config.interval,
             interval_s: seconds(config.interval),
             min_interval_s: seconds(config.min_interval.min(config.interval)),
+            only: config.only.clone(),
+            files: Files::default(),
             state: Mutex::new(State {
                 swarms: Swarms::new(config.limits, lifetime, seed),
                 announces: 0,
@@ -106,6 +115,14 @@ impl Service {
         if request.port == 0 {
             state.refusals.invalid += 1;
             return Err(Refusal::PortZero);
+        }
+        if self
+            .only
+            .as_ref()
+            .is_some_and(|only| !only.contains(&request.swarm))
+        {
+            state.refusals.foreign += 1;
+            return Err(Refusal::Foreign);
         }
         let numwant = request.numwant.unwrap_or(NUMWANT_DEFAULT);
         let announce = Announce {
@@ -150,6 +167,16 @@ impl Service {
             .collect()
     }
 
+    /// What is known of one swarm, for the tracker's own operator.
+    pub(super) fn swarm(&self, swarm: SwarmKey) -> ScrapeStats {
+        self.state().swarms.scrape(swarm)
+    }
+
+    /// The torrent files that are handed out.
+    pub(super) fn files(&self) -> &Files {
+        &self.files
+    }
+
     /// Counts what a transport did not hand on.
     pub(super) fn count(&self, fault: Fault) {
         let refusals = &mut self.state().refusals;
@@ -181,6 +208,7 @@ impl Service {
             seeds: state.swarms.seeds(),
             announces: state.announces,
             scrapes: state.scrapes,
+            fetches: self.files.fetches(),
             refusals: state.refusals,
         }
     }

@@ -15,6 +15,8 @@ pub struct Stats {
     pub announces: u64,
     /// Scrapes that were answered.
     pub scrapes: u64,
+    /// Torrent files that were asked for and are served here.
+    pub fetches: u64,
     /// What was not answered as it was meant.
     pub refusals: Refusals,
 }
@@ -32,6 +34,9 @@ pub struct Refusals {
     /// Exchanges that took longer than
     /// [`HTTP_EXCHANGE_TIMEOUT`](super::HTTP_EXCHANGE_TIMEOUT).
     pub timeouts: u64,
+    /// Announces of a torrent that is not one of
+    /// [`only`](super::TrackerConfig::only).
+    pub foreign: u64,
     /// Announces of a torrent over
     /// [`swarms_max`](super::SwarmLimits::swarms_max).
     pub swarms: u64,
@@ -49,9 +54,10 @@ impl Refusals {
             connection_ids,
             connections,
             timeouts,
+            foreign,
             swarms,
             peers,
         } = *self;
-        invalid + connection_ids + connections + timeouts + swarms + peers
+        invalid + connection_ids + connections + timeouts + foreign + swarms + peers
     }
 }

@@ -126,3 +126,21 @@ fn a_client_on_loopback_may_name_its_outer_address() {
     let answer = announce(to, &leecher(2));
     assert_eq!(answer.peers[0].addr, (outer, 1).into());
 }
+
+#[test]
+fn a_torrent_file_is_handed_out_at_its_path_only() {
+    let tracker = tracker();
+    let to = v4_of(&tracker);
+    let bytes: Vec<u8> = (0..200_000_u32).map(|at| (at % 251) as u8).collect();
+    assert_eq!(get(to, "/a.torrent").0, 404);
+    tracker.serve_torrent("/a.torrent", bytes.clone()).unwrap();
+    assert_eq!(get(to, "/a.torrent"), (200, bytes.clone()));
+    assert_eq!(get(v6_of(&tracker), "/a.torrent?x=1"), (200, bytes));
+    for path in ["/a.torrent/", "/A.torrent", "/%61.torrent"] {
+        assert_eq!(get(to, path).0, 404, "{path}");
+    }
+    let post = b"POST /a.torrent HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
+    assert!(exchange(to, post).starts_with("HTTP/1.1 404 "));
+    assert_eq!(tracker.stats().fetches, 2);
+    announce(to, &leecher(1));
+}

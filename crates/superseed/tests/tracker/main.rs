@@ -147,6 +147,34 @@ fn a_full_tracker_says_so_and_counts_it() {
 }
 
 #[test]
+fn a_tracker_for_one_torrent_refuses_others_over_both_transports() {
+    let tracker = Tracker::start(TrackerConfig {
+        only: Some([SWARM].into()),
+        ..loopback_config()
+    })
+    .unwrap();
+    let to = v4_of(&tracker);
+    announce(to, &leecher(1));
+    let foreign = AnnounceRequest {
+        swarm: SwarmKey([9; 20]),
+        ..leecher(2)
+    };
+    let (_, body) = get(
+        to,
+        &announce_url(&format!("http://{to}/announce"), &foreign),
+    );
+    let reason = "this tracker does not serve this torrent";
+    assert!(String::from_utf8(body).unwrap().contains(reason));
+    let Response::Error { message, .. } = UdpClient::new(to).announce(foreign) else {
+        panic!("the torrent is foreign");
+    };
+    assert_eq!(message, reason);
+    let stats = tracker.stats();
+    assert_eq!((stats.torrents, stats.refusals.foreign), (1, 2));
+    assert_eq!(tracker.swarm(SWARM).incomplete, 1);
+}
+
+#[test]
 fn a_busy_port_is_named_and_free_again_after_a_stop() {
     let first = tracker();
     let addr = v4_of(&first);

@@ -58,3 +58,21 @@ async fn a_connection_too_many_is_closed_and_counted() {
     served.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.0 200 OK\r\n"), "{answer}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_file_has_more_time_than_an_announce_but_not_for_ever() {
+    let (listener, service) = (listener().await, service());
+    let torrent = vec![0; crate::tracker::FILE_LEN_MAX];
+    service.files().insert("/a", torrent).unwrap();
+    let mut client = TcpStream::connect(listener.local_addr().unwrap())
+        .await
+        .unwrap();
+    client.write_all(b"GET /a HTTP/1.0\r\n\r\n").await.unwrap();
+    let (accepted, from) = listener.accept().await.unwrap();
+    let begun = Instant::now();
+    // The client reads nothing, and the file does not fit into its buffers.
+    exchange(accepted, from.ip(), Arc::clone(&service)).await;
+    assert!(begun.elapsed() > HTTP_EXCHANGE_TIMEOUT);
+    assert!(begun.elapsed() <= HTTP_FILE_TIMEOUT + std::time::Duration::from_millis(2));
+    assert_eq!(service.stats().refusals.timeouts, 1);
+}
