@@ -9,6 +9,7 @@
 //!
 //! See [`Session`] for an example that runs.
 
+pub mod content;
 mod control;
 mod disk;
 mod net;

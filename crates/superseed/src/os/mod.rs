@@ -145,6 +145,17 @@ pub(crate) fn stat_beneath(
     }
 }
 
+/// Where a symbolic link below `root` says that it leads.
+pub(crate) fn read_link_beneath(
+    root: BorrowedFd<'_>,
+    path: &Path,
+) -> Result<PathBuf, BeneathError> {
+    use std::os::unix::ffi::OsStringExt;
+    let (dir, name) = unix::walk(root, path, false)?;
+    let text = rustix::fs::readlinkat(dir, name, Vec::new())?;
+    Ok(std::ffi::OsString::from_vec(text.into_bytes()).into())
+}
+
 /// Makes the directories that a path below `root` needs.
 pub(crate) fn make_parents(root: BorrowedFd<'_>, path: &Path) -> Result<(), BeneathError> {
     unix::walk(root, path, true).map(drop)

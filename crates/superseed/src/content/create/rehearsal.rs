@@ -1,0 +1,103 @@
+//! Making the torrent with invented hashes, to see that it loads.
+
+use std::path::{Path, PathBuf};
+
+use superseed_proto::hash::{Sha1Hash, Sha256Hash};
+use superseed_proto::merkle::{LEAF_LEN, root_of_layer};
+use superseed_proto::metainfo::{
+    FileEntry, Info, Metainfo, Symlink, TorrentBuilder, sanitize_element,
+};
+
+use super::error::CreateError;
+use super::scan::full_path;
+use super::torrent::Draft;
+use super::walk::{Found, FoundKind};
+
+/// Stands for the hash of anything.
+const SHA1: Sha1Hash = Sha1Hash([1; 20]);
+
+/// Stands for the hash of anything; a root of zeroes would be refused.
+const SHA256: Sha256Hash = Sha256Hash([1; 32]);
+
+/// Reads the torrent that `draft` is going to become, and sees that each file
+/// keeps its name and each link leads to where it should.
+pub(super) fn rehearse(root: &Path, draft: &Draft, found: &[Found]) -> Result<Info, CreateError> {
+    let info = Metainfo::parse(&with_invented_hashes(draft).build())
+        .map_err(|reason| CreateError::Unloadable {
+            path: root.to_owned(),
+            reason,
+        })?
+        .info;
+    if info.name != draft.name {
+        return Err(CreateError::Name {
+            path: root.to_owned(),
+            name: draft.name.clone(),
+        });
+    }
+    let files = info.files.iter().filter(|file| !file.padding);
+    for (file, found) in files.zip(found) {
+        compare(file, found, || full_path(root, found))?;
+    }
+    Ok(info)
+}
+
+fn compare(
+    file: &FileEntry,
+    found: &Found,
+    full_path: impl Fn() -> PathBuf,
+) -> Result<(), CreateError> {
+    let has_path = !found.path.is_empty();
+    if has_path && !file.path.iter().eq(found.elements()) {
+        let changed = found
+            .elements()
+            .find(|element| sanitize_element(element.as_bytes()).as_deref() != Some(element));
+        return Err(match changed {
+            Some(name) => CreateError::Name {
+                path: full_path(),
+                name: name.to_owned(),
+            },
+            None => CreateError::Collision(full_path()),
+        });
+    }
+    if let FoundKind::Link { target, text } = &found.kind {
+        let leads_there = matches!(
+            &file.symlink,
+            Some(Symlink::Inside(elements)) if elements.iter().eq(target.split('/'))
+        );
+        if !leads_there {
+            return Err(CreateError::LinkOutside {
+                path: full_path(),
+                target: text.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn with_invented_hashes(draft: &Draft) -> TorrentBuilder {
+    let piece_len = u64::from(draft.piece_len);
+    let mut builder = draft.builder.clone();
+    let arrangement = builder.arrangement();
+    if draft.format.has_v1() {
+        let total_len: u64 = arrangement.iter().map(|placed| placed.len).sum();
+        let count = total_len.div_ceil(piece_len) as usize;
+        builder = builder.piece_hashes(std::iter::repeat_n(SHA1, count));
+    }
+    if draft.format.has_v2() {
+        for placed in &arrangement {
+            let Some(at) = placed.file.filter(|_| placed.len > 0) else {
+                continue;
+            };
+            let count = placed.len.div_ceil(piece_len) as usize;
+            let layer = std::iter::repeat_n(SHA256, count);
+            builder = match count {
+                1 => builder.pieces_root(at, SHA256),
+                _ => {
+                    let root = root_of_layer(layer.clone(), draft.piece_len / LEAF_LEN);
+                    builder.pieces_root(at, root).piece_layer(at, layer)
+                }
+            };
+        }
+    }
+    builder
+}
