@@ -69,6 +69,15 @@ pub struct RateLimits {
 pub enum ChokerKind {
     /// Reciprocation by rate, an optimistic slot, seeding by turns.
     Default,
+    /// BEP 3 by the letter: three by rate and one by chance.
+    Bep3,
+    /// The rules of mainline 3.4.2: seven places, walked in turns.
+    Mainline,
+    /// By rate, stability and trust, as an earlier client scored.
+    Scored {
+        /// Trust fades, so that no peer can live on its past.
+        decay: bool,
+    },
     /// Everyone who is interested, always: the baseline that the default must beat.
     UnchokeAll,
 }

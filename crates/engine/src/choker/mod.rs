@@ -5,13 +5,22 @@
 //! no clock; the torrent calls it at [`Choker::next_round`] and whenever a peer
 //! came, went or changed its interest.
 
+mod bep3;
 mod default;
+mod mainline;
+mod score;
+mod scored;
 mod slots;
 mod unchoke_all;
 
+use std::cmp::Reverse;
+
 use rand_core::Rng;
 
+pub use self::bep3::Bep3;
 pub use self::default::DefaultChoker;
+pub use self::mainline::Mainline;
+pub use self::scored::Scored;
 pub use self::unchoke_all::UnchokeAll;
 use crate::config::ChokerKind;
 use crate::ids::ConnKey;
@@ -39,6 +48,9 @@ pub trait Choker: std::fmt::Debug + Send {
 pub fn new(kind: ChokerKind) -> Box<dyn Choker> {
     match kind {
         ChokerKind::Default => Box::<DefaultChoker>::default(),
+        ChokerKind::Bep3 => Box::<Bep3>::default(),
+        ChokerKind::Mainline => Box::<Mainline>::default(),
+        ChokerKind::Scored { decay } => Box::new(Scored::new(decay)),
         ChokerKind::UnchokeAll => Box::<UnchokeAll>::default(),
     }
 }
@@ -58,6 +70,10 @@ pub struct ChokePeer {
     pub download_bytes_per_s: u64,
     /// Payload rate to it.
     pub upload_bytes_per_s: u64,
+    /// Payload received from it since the connection was made.
+    pub downloaded: u64,
+    /// Payload sent to it since the connection was made.
+    pub uploaded: u64,
     /// Payload sent to it since we last unchoked it.
     pub uploaded_since_unchoke: u64,
     /// When the connection was made.
@@ -104,6 +120,36 @@ enum Place {
     None,
     Regular,
     Optimistic,
+}
+
+/// All peers, the best first by the rate that counts: theirs to us while there
+/// is something to reciprocate, ours to them while seeding.
+fn by_rate_desc(peers: &[ChokePeer], cx: &ChokeContext) -> Vec<usize> {
+    let rate = |at: &usize| {
+        let peer = &peers[*at];
+        if cx.seeding {
+            peer.upload_bytes_per_s
+        } else {
+            peer.download_bytes_per_s
+        }
+    };
+    let mut order: Vec<usize> = (0..peers.len()).collect();
+    order.sort_by_key(|at| Reverse(rate(at)));
+    order
+}
+
+/// Draws one candidate, each as likely as its weight says.
+fn draw(candidates: &[usize], weight: impl Fn(&usize) -> u32, rng: &mut dyn Rng) -> Option<usize> {
+    let sum: u32 = candidates.iter().map(&weight).sum();
+    let mut left = rng.next_u32().checked_rem(sum)?;
+    for at in candidates {
+        let own = weight(at);
+        if left < own {
+            return Some(*at);
+        }
+        left -= own;
+    }
+    None
 }
 
 /// The decisions that bring each peer to its place.

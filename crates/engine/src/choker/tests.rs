@@ -20,6 +20,8 @@ pub(super) fn peer(at: u64) -> ChokePeer {
         upload_only: false,
         download_bytes_per_s: 0,
         upload_bytes_per_s: 0,
+        downloaded: 0,
+        uploaded: 0,
         uploaded_since_unchoke: 0,
         connected_at: Time::START,
         unchoked: false,
@@ -44,16 +46,16 @@ fn at(seconds: u64) -> Time {
 }
 
 /// A torrent's peers under a choker, with decisions applied.
-struct Swarm {
+pub(super) struct Swarm {
     choker: Box<dyn Choker>,
     cx: ChokeContext,
-    peers: Vec<ChokePeer>,
-    now: Time,
+    pub(super) peers: Vec<ChokePeer>,
+    pub(super) now: Time,
     rng: Xoshiro256PlusPlus,
 }
 
 impl Swarm {
-    fn new(kind: ChokerKind, peers: u64, slots: usize) -> Self {
+    pub(super) fn new(kind: ChokerKind, peers: u64, slots: usize) -> Self {
         Self {
             choker: super::new(kind),
             cx: ChokeContext {
@@ -77,14 +79,20 @@ impl Swarm {
     }
 
     /// Peer `at` gives us `(at + 1) * 10` kB/s.
-    fn with_rates(mut self) -> Self {
+    pub(super) fn with_rates(mut self) -> Self {
         for (at, peer) in (1..).zip(&mut self.peers) {
             peer.download_bytes_per_s = at * 10_000;
         }
         self
     }
 
-    fn rechoke(&mut self) -> Vec<Decision> {
+    /// The same with other dice.
+    pub(super) fn seeded(mut self, seed: u64) -> Self {
+        self.rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+        self
+    }
+
+    pub(super) fn rechoke(&mut self) -> Vec<Decision> {
         let decisions = self
             .choker
             .rechoke(&self.peers, &self.cx, self.now, &mut self.rng);
@@ -107,27 +115,27 @@ impl Swarm {
         decisions
     }
 
-    fn rounds(&mut self, count: usize) {
+    pub(super) fn rounds(&mut self, count: usize) {
         for _ in 0..count {
             self.now = self.now.max(self.choker.next_round());
             self.rechoke();
         }
     }
 
-    fn after(&mut self, seconds: u64) -> &mut Self {
+    pub(super) fn after(&mut self, seconds: u64) -> &mut Self {
         self.now += Duration::from_secs(seconds);
         self
     }
 
-    fn regular(&self) -> Vec<usize> {
+    pub(super) fn regular(&self) -> Vec<usize> {
         self.those(|peer| peer.unchoked && !peer.optimistic)
     }
 
-    fn optimistic(&self) -> Vec<usize> {
+    pub(super) fn optimistic(&self) -> Vec<usize> {
         self.those(|peer| peer.unchoked && peer.optimistic)
     }
 
-    fn unchoked(&self) -> Vec<usize> {
+    pub(super) fn unchoked(&self) -> Vec<usize> {
         self.those(|peer| peer.unchoked)
     }
 

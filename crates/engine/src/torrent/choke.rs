@@ -95,6 +95,8 @@ fn view(cx: &Cx<'_>, key: ConnKey) -> Option<ChokePeer> {
         upload_only: peer.upload_only || peer.is_seed(),
         download_bytes_per_s: peer.down.rate(cx.now),
         upload_bytes_per_s: peer.up.rate(cx.now),
+        downloaded: peer.downloaded,
+        uploaded: peer.uploaded,
         uploaded_since_unchoke: peer.uploaded_since_unchoke,
         connected_at: peer.since,
         unchoked: !peer.am_choking,
