@@ -101,7 +101,7 @@ pub(super) fn subtree_level(index: u64, len: usize, depth: u32) -> Result<u32, P
         return Err(ProofError::Length(len));
     }
     let is_inside = depth >= u64::BITS || index >> depth == 0;
-    if !is_inside || index % len as u64 != 0 {
+    if !is_inside || !index.is_multiple_of(len as u64) {
         return Err(ProofError::Index(index));
     }
     Ok(level)

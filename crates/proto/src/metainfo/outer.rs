@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use super::Metainfo;
 use crate::bencode::{Dict, DictEncoder, Value};
+use crate::percent;
 
 /// What is written around an info dictionary.
 pub(super) struct Around<'a> {
@@ -112,26 +113,13 @@ fn web_seeds(root: Dict<'_>, many_files: bool) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let urls = alone.chain(listed).filter(|url| seen.insert(*url));
     urls.map(|url| {
-        let mut url = percent_encoded(url);
+        let mut url = percent::encode_unprintable(url);
         if many_files && !url.ends_with('/') {
             url.push('/');
         }
         url
     })
     .collect()
-}
-
-/// Encodes what no URL can hold: white space, control and non-ASCII bytes.
-fn percent_encoded(url: &str) -> String {
-    let mut encoded = String::with_capacity(url.len());
-    for byte in url.bytes() {
-        if byte.is_ascii_graphic() {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
 }
 
 /// `nodes`: a list of pairs of host and port (BEP 5).

@@ -7,7 +7,6 @@
 mod announce;
 mod compact;
 pub mod http;
-mod percent;
 pub mod server;
 pub mod udp;
 

@@ -10,9 +10,9 @@ use thiserror::Error;
 use super::announce::{
     AnnounceRequest, AnnounceResponse, Event, ScrapeStats, TRACKER_ID_LEN_MAX, TrackerPeer,
 };
-use super::{compact, percent};
+use super::compact;
 use crate::bencode::{DictEncoder, Encoder};
-use crate::{PeerId, SwarmKey};
+use crate::{PeerId, SwarmKey, percent};
 
 /// The longest query that is read, in bytes: a scrape of seventy swarms.
 pub const QUERY_LEN_MAX: usize = 8192;
@@ -237,7 +237,7 @@ fn for_each_pair(
     for pair in query.split(|&byte| byte == b'&') {
         let equals = pair.iter().position(|&byte| byte == b'=');
         let (key, value) = equals.map_or((pair, &[][..]), |at| (&pair[..at], &pair[at + 1..]));
-        let value = percent::decode(value).ok_or(QueryError::BrokenEscape)?;
+        let value = percent::decode_form(value).ok_or(QueryError::BrokenEscape)?;
         take(key, value)?;
     }
     Ok(())
