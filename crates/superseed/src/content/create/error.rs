@@ -39,7 +39,7 @@ pub enum CreateError {
     NotUtf8(PathBuf),
     /// Loading would change a name for safety: control characters, invisible
     /// ones, separators, or more than 240 bytes.
-    #[error("{path}: the name {name:?} would not be kept by those who load the torrent")]
+    #[error("{path:?}: the name {name:?} would not be kept by those who load the torrent")]
     Name {
         /// The file.
         path: PathBuf,

@@ -14,7 +14,7 @@ mod torrent;
 mod walk;
 
 #[cfg(test)]
-mod tests;
+pub(in crate::content) mod tests;
 
 pub use error::CreateError;
 pub use options::{CreateOptions, Filter, SortKey, Symlinks};

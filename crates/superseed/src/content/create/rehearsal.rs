@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use superseed_proto::hash::{Sha1Hash, Sha256Hash};
 use superseed_proto::merkle::{LEAF_LEN, root_of_layer};
 use superseed_proto::metainfo::{
-    FileEntry, Info, Metainfo, Symlink, TorrentBuilder, sanitize_element,
+    FileEntry, Format, Info, Metainfo, Symlink, TorrentBuilder, sanitize_element,
 };
 
 use super::error::CreateError;
@@ -28,7 +28,10 @@ pub(super) fn rehearse(root: &Path, draft: &Draft, found: &[Found]) -> Result<In
             reason,
         })?
         .info;
-    if info.name != draft.name {
+    // A v2-only torrent cannot say that its only file lies in a directory: it
+    // loads under the name of the file (BEP 52 has one tree for both).
+    let is_lone_file = info.format() == Format::V2 && !info.multi_file;
+    if info.name != draft.name && !is_lone_file {
         return Err(CreateError::Name {
             path: root.to_owned(),
             name: draft.name.clone(),

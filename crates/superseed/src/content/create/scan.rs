@@ -90,7 +90,7 @@ pub fn scan(path: &Path, options: &CreateOptions) -> Result<Scan, CreateError> {
 impl Scan {
     /// The torrent's name.
     pub fn name(&self) -> &str {
-        &self.info.name
+        &self.draft.name
     }
 
     /// The files and kept links, in the torrent's order, without padding.

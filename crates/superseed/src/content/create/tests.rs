@@ -16,7 +16,7 @@ use crate::content::{Progress, VerifyOptions, verify};
 const FORMATS: [Format; 3] = [Format::V1, Format::V2, Format::Hybrid];
 
 /// Bytes that repeat at no piece length.
-pub(crate) fn bytes(len: usize, seed: u64) -> Vec<u8> {
+fn bytes(len: usize, seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let next = || {
         state ^= state << 13;
@@ -28,7 +28,7 @@ pub(crate) fn bytes(len: usize, seed: u64) -> Vec<u8> {
 }
 
 /// A directory with these files.
-pub(crate) fn dir_of(files: &[(&str, usize)]) -> TempDir {
+pub(in crate::content) fn dir_of(files: &[(&str, usize)]) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     for (seed, (path, len)) in (1..).zip(files) {
         let path = dir.path().join(path);
