@@ -10,19 +10,24 @@ mod args;
 mod bench;
 mod commands;
 mod config;
+mod create;
 mod env;
 mod exit;
+mod globs;
 mod interrupts;
 pub mod log;
 mod magnet;
 mod os;
+mod output;
 mod progress;
 mod runtime;
+mod share;
 mod show;
 mod source;
 mod text;
 mod tracker;
 mod transfer;
+mod verify;
 
 pub use args::Plan;
 pub use env::{Colour, Env, Stream};
@@ -56,7 +61,10 @@ pub fn run(plan: Plan, env: &mut Env) -> Exit {
     let result = match plan.command {
         Command::Download(args) => transfer::download(args, &global, env),
         Command::Seed(args) => transfer::seed(args, &global, env),
+        Command::Share(args) => share::run(&args, &global, env),
+        Command::Create(args) => create::run(&args, &global, env),
         Command::Show(args) => show::run(&args, &global, env),
+        Command::Verify(args) => verify::run(&args, &global, env),
         Command::Tracker(args) => tracker::run(&args, &global, env),
         Command::Bench(args) => bench::run(&args, &global, env),
         Command::Completions { shell } => commands::completions(shell, env),

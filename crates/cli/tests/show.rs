@@ -3,64 +3,121 @@
 
 mod support;
 
+use superseed::TorrentBuilder;
 use superseed_cli::Exit;
 use support::{Fixture, superseed};
+
+/// imdl's keys in imdl's order, ours among them where they belong. Programs
+/// rely on each of them: what is missing is null, never absent.
+const KEYS: [&str; 22] = [
+    "name",
+    "comment",
+    "creation_date",
+    "created_by",
+    "source",
+    "info_hash",
+    "info_hash_v2",
+    "meta_version",
+    "torrent_size",
+    "content_size",
+    "private",
+    "tracker",
+    "announce_list",
+    "update_url",
+    "dht_nodes",
+    "web_seeds",
+    "magnet",
+    "piece_size",
+    "piece_count",
+    "file_count",
+    "files",
+    "file_details",
+];
+
+/// The keys of a printed object, in their order.
+fn keys(line: &str) -> Vec<String> {
+    // The values of this test have no braces or colons in their text.
+    let mut depth = 0;
+    let mut keys = Vec::new();
+    let mut rest = line;
+    while let Some(at) = rest.find(['{', '}', '[', ']', '"']) {
+        let found = rest.as_bytes()[at];
+        rest = &rest[at + 1..];
+        match found {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth -= 1,
+            _ => {
+                let end = rest.find('"').unwrap();
+                if depth == 1 && rest[end + 1..].starts_with(':') {
+                    keys.push(rest[..end].to_owned());
+                }
+                rest = &rest[end + 1..];
+            }
+        }
+    }
+    keys
+}
 
 #[test]
 fn json_has_the_keys_of_imdl_and_ours() {
     let fixture = Fixture::new();
     let output = superseed(["show", fixture.torrent(), "--json"]).run();
     assert_eq!(output.exit, Exit::Success, "{output:?}");
-    let json = &output.json()[0];
-    let keys: Vec<&str> = json
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
+    let found = keys(&output.stdout);
+    let missing: Vec<_> = KEYS
+        .iter()
+        .filter(|key| !found.contains(&(**key).to_owned()))
         .collect();
-    for key in [
-        "name",
-        "comment",
-        "creation_date",
-        "created_by",
-        "source",
-        "info_hash",
-        "torrent_size",
-        "content_size",
-        "private",
-        "tracker",
-        "announce_list",
-        "update_url",
-        "dht_nodes",
-        "piece_size",
-        "piece_count",
-        "file_count",
-        "files",
-        "info_hash_v2",
-        "meta_version",
-        "web_seeds",
-        "magnet",
-        "file_details",
-    ] {
-        assert!(keys.contains(&key), "{key}");
-    }
+    assert!(missing.is_empty(), "{missing:?}");
+    let order: Vec<_> = found
+        .iter()
+        .filter(|key| KEYS.contains(&key.as_str()))
+        .collect();
+    assert_eq!(order, KEYS);
+    let json = &output.json()[0];
     assert_eq!(json["name"], "films");
     assert_eq!(json["content_size"], 605_000);
     assert_eq!(json["piece_count"], 19);
     assert_eq!(json["files"][2], "films/extra/b.srt");
     assert_eq!(json["file_details"][2]["offset"], 600_000);
+    for key in ["path", "length", "offset", "pieces_root", "attr", "symlink"] {
+        assert!(json["file_details"][0].get(key).is_some(), "{key}");
+    }
     assert_eq!(json["info_hash"].as_str().unwrap().len(), 40);
     assert_eq!(output.stderr, "");
 }
 
 #[test]
-fn the_page_and_the_list_number_the_files_as_select_file_counts() {
+fn the_page_draws_the_tree_and_the_list_numbers_as_select_file_counts() {
     let fixture = Fixture::new();
     let page = superseed(["show", fixture.torrent()]).run().stdout;
-    assert!(
-        page.starts_with("Name          films\nInfo-hash     "),
-        "{page}"
+    let hash = superseed(["show", fixture.torrent(), "--json"])
+        .run()
+        .json()[0]["info_hash"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let expected = format!(
+        "\
+Name          films
+Info-hash     {hash}
+Format        v1
+Size          590.8 KiB (605000 bytes)
+Pieces        19 of 32.0 KiB
+Files         3
+Private       no
+Torrent file  {} B
+Magnet        magnet:?xt=urn:btih:{hash}&dn=films
+
+ 590.8 KiB  films/
+ 585.9 KiB  ├── a.mkv
+       0 B  ├── empty
+   4.9 KiB  └── extra/
+   4.9 KiB      └── b.srt
+",
+        std::fs::metadata(&fixture.torrent).unwrap().len()
     );
+    assert!(page.starts_with(&expected), "{page}");
     let list = superseed(["show", "--files", fixture.torrent()])
         .run()
         .stdout;
@@ -68,9 +125,76 @@ fn the_page_and_the_list_number_the_files_as_select_file_counts() {
         list,
         "1   585.9 KiB  films/a.mkv\n2         0 B  films/empty\n3     4.9 KiB  films/extra/b.srt\n"
     );
-    assert!(page.ends_with(&list));
     let listed = superseed(["-S", fixture.torrent()]).run();
     assert_eq!((listed.exit, listed.stdout), (Exit::Success, list));
+    let bytes = superseed(["show", "--files", "--bytes", fixture.torrent()]).run();
+    assert!(
+        bytes.stdout.starts_with("1  600000  films/a.mkv\n"),
+        "{bytes:?}"
+    );
+}
+
+#[test]
+fn parts_are_shown_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let torrent = TorrentBuilder::new("x", 16_384)
+        .single_file(3)
+        .hash_content(b"abc")
+        .tier(["http://a.example/announce", "udp://b.example:1"])
+        .tier(["http://c.example/announce"])
+        .build();
+    let path = dir.path().join("x.torrent");
+    std::fs::write(&path, torrent).unwrap();
+    let path = path.to_str().unwrap();
+    let show = |option| superseed(["show", path, option]).run().stdout;
+    assert_eq!(
+        show("--trackers"),
+        "1  http://a.example/announce\n1  udp://b.example:1\n2  http://c.example/announce\n"
+    );
+    assert_eq!(show("--tree"), "       3 B  x\n");
+    assert!(show("--magnet").starts_with("magnet:?xt=urn:btih:"));
+    let both = superseed(["show", path, "--tree", "--magnet"]).run();
+    assert_eq!(both.exit, Exit::Usage, "{both:?}");
+}
+
+#[test]
+fn nothing_of_a_torrent_moves_the_terminal() {
+    let nasty = "a\u{1b}[2J\u{202e}b\u{9b}c\u{7f}d\u{2028}e";
+    let torrent = TorrentBuilder::new("x", 16_384)
+        .single_file(3)
+        .hash_content(b"abc")
+        .tier([format!("http://a.example/{nasty}")])
+        .comment(format!("{nasty}\nsecond line"))
+        .created_by(nasty)
+        .source(nasty)
+        .build();
+    for args in [
+        &["show", "-"][..],
+        &["show", "-", "--json"],
+        &["show", "-", "--trackers"],
+        &["show", "-", "--trackers", "--json"],
+        &["show", "-", "--magnet"],
+    ] {
+        let output = superseed(args).stdin(torrent.clone()).run();
+        assert_eq!(output.exit, Exit::Success, "{output:?}");
+        let obeyed = |c: char| c != '\n' && (c.is_control() || "\u{202e}\u{2028}".contains(c));
+        assert!(!output.stdout.contains(obeyed), "{args:?}: {output:?}");
+    }
+}
+
+#[test]
+fn a_hundred_thousand_files_are_shown_at_once() {
+    let mut builder = TorrentBuilder::new("many", 16_384);
+    for number in 0..100_000 {
+        let (dir, name) = (format!("dir{}", number / 1000), format!("file{number}"));
+        builder = builder.file([dir, name], 1);
+    }
+    let torrent = builder.hash_content(&vec![0; 100_000]).build();
+    let output = superseed(["show", "-"]).stdin(torrent).run();
+    assert_eq!(output.exit, Exit::Success, "{output:?}");
+    assert!(output.stdout.lines().count() > 100_100);
+    assert!(output.stdout.contains("    1000 B  └── dir99/\n"));
+    assert!(output.stdout.contains("       1 B      └── file99999\n"));
 }
 
 #[test]

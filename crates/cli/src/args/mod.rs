@@ -7,6 +7,7 @@
 pub(crate) mod command;
 pub(crate) mod create;
 pub(crate) mod files;
+pub(crate) mod share;
 pub(crate) mod transfer;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use crate::text::address::Listen;
 use crate::text::size::parse_size;
 pub(crate) use create::CreateArgs;
 pub(crate) use files::{EditArgs, MagnetArgs, ShowArgs, VerifyArgs};
+pub(crate) use share::ShareArgs;
 pub(crate) use transfer::{DownloadArgs, SeedArgs, TransferArgs};
 
 /// Everything the user asked for.
@@ -95,9 +97,26 @@ pub(crate) enum Command {
     Download(DownloadArgs),
     /// Serve torrents whose data is there
     Seed(SeedArgs),
+    /// Hand files to other machines: torrent, tracker and seeder in one
+    ///
+    /// Prints a magnet link and the line that fetches the files on another
+    /// machine; nothing else is needed there. Trackers and web seeds of a
+    /// TORRENT are left out: peers meet at this one's tracker only.
+    Share(ShareArgs),
+    /// Make a torrent file of a file or directory
+    ///
+    /// Prints the path of the torrent file. The same input and options make
+    /// the same bytes but for the creation date, which --no-date leaves out
+    /// and SOURCE_DATE_EPOCH sets.
+    Create(Box<CreateArgs>),
     /// Show what a torrent file or magnet link says
     #[command(visible_alias = "info")]
     Show(ShowArgs),
+    /// Check data against a torrent file, byte range by byte range
+    ///
+    /// Ends with 32 if anything is missing or wrong.
+    #[command(visible_alias = "check")]
+    Verify(VerifyArgs),
     /// Run a tracker over HTTP and UDP
     Tracker(TrackerArgs),
     /// Prove that this installation works: move random data over loopback

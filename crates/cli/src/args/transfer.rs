@@ -166,15 +166,15 @@ fn duration(text: &str, unit_s: f64, example: &str) -> Result<Duration, String> 
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     duration(text, 1.0, "seconds")
 }
 
-fn minutes(text: &str) -> Result<Duration, String> {
+pub(super) fn minutes(text: &str) -> Result<Duration, String> {
     duration(text, 60.0, "minutes")
 }
 
-fn ratio(text: &str) -> Result<f64, String> {
+pub(super) fn ratio(text: &str) -> Result<f64, String> {
     match text.trim().parse::<f64>() {
         Ok(ratio) if ratio.is_finite() && ratio >= 0.0 => Ok(ratio),
         _ => Err(format!("{text:?} is not a ratio such as 1.5")),

@@ -16,7 +16,7 @@ const LINES_MAX: usize = 10;
 /// Columns of a name.
 const NAME_WIDTH: usize = 30;
 /// How often lines are redrawn at most, per second.
-const REDRAWS_PER_S: u8 = 5;
+pub(super) const REDRAWS_PER_S: u8 = 5;
 
 /// Redrawn lines.
 pub(super) struct Bars {
@@ -62,7 +62,7 @@ impl Bars {
 }
 
 /// The templates are ours and correct; the default shows too little and never fails.
-fn style(template: &str) -> ProgressStyle {
+pub(super) fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 

@@ -78,7 +78,7 @@ fn unusual(state: TorrentState) -> Option<&'static str> {
     (state != TorrentState::Downloading).then(|| word(state))
 }
 
-fn cut(text: &str, width: usize) -> String {
+pub(super) fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
     }

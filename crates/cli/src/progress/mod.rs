@@ -5,11 +5,12 @@
 //! must never decide anything.
 
 mod bars;
+pub(crate) mod hashing;
 mod json;
 mod line;
 mod peers;
 mod plain;
-mod terminal;
+pub(crate) mod terminal;
 
 use std::path::Path;
 

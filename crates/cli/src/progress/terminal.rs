@@ -9,7 +9,7 @@ use crate::env::Stream;
 
 /// A stream with a cursor (ECMA-48 sequences).
 #[derive(Debug)]
-pub(super) struct Terminal(pub(super) Stream);
+pub(crate) struct Terminal(pub(crate) Stream);
 
 impl Terminal {
     fn move_by(&self, count: usize, direction: char) -> io::Result<()> {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use superseed::{FileIndex, Metainfo};
 use superseed_proto::metainfo::{FileEntry, Symlink};
 
-use super::page::{content_len, host_port};
+use super::page::host_port;
 use crate::magnet;
 
 /// A torrent.
@@ -43,6 +43,7 @@ pub(super) struct FileDetail {
     path: String,
     length: u64,
     offset: u64,
+    pieces_root: Option<String>,
     attr: String,
     symlink: Option<String>,
 }
@@ -66,9 +67,9 @@ impl<'a> Details<'a> {
             source: info.source.as_deref(),
             info_hash: hashes.v1().map(|hash| hash.to_string()),
             info_hash_v2: hashes.v2().map(|hash| hash.to_string()),
-            meta_version: if hashes.v2().is_some() { 2 } else { 1 },
+            meta_version: if info.format().has_v2() { 2 } else { 1 },
             torrent_size: torrent_len,
-            content_size: content_len(metainfo),
+            content_size: info.content_len(),
             private: info.private,
             tracker: metainfo
                 .trackers
@@ -100,6 +101,7 @@ pub(super) fn file_details(metainfo: &Metainfo) -> impl Iterator<Item = FileDeta
             path: path(metainfo, index),
             length: file.len,
             offset: file.offset,
+            pieces_root: file.pieces_root.map(|root| root.to_string()),
             attr: attributes(file),
             symlink: match &file.symlink {
                 Some(Symlink::Inside(target)) => Some(target.join("/")),

@@ -6,9 +6,9 @@
 //! looked at.
 
 mod details;
-mod page;
-mod paper;
-mod tree;
+pub(crate) mod page;
+pub(crate) mod paper;
+pub(crate) mod tree;
 
 use serde_json::json;
 use superseed::Metainfo;
@@ -24,8 +24,6 @@ use crate::text::json;
 use crate::text::paint::Paint;
 use details::Details;
 use paper::Paper;
-
-pub(crate) use page::host_port;
 
 /// How a page looks.
 #[derive(Clone, Copy, Debug)]
@@ -90,7 +88,7 @@ fn write_text(
     if args.files {
         page::files(metainfo, look, &mut |line| paper.line(line))?;
     } else if args.tree {
-        tree::draw(metainfo, look, &mut |line| paper.line(line))?;
+        tree::draw_torrent(metainfo, look, &mut |line| paper.line(line))?;
     } else if args.trackers {
         for (tier, url) in trackers(metainfo) {
             paper.line(format!("{tier}  {}", printable(url)))?;

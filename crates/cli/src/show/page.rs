@@ -3,7 +3,7 @@
 use std::io;
 
 use superseed::{InfoHashes, Metainfo};
-use superseed_proto::metainfo::{FileEntry, Symlink};
+use superseed_proto::metainfo::{FileEntry, Format, Symlink};
 
 use super::{Look, tree};
 use crate::magnet;
@@ -13,7 +13,7 @@ use crate::text::figures::{self, printable};
 const LABEL_WIDTH: usize = 13;
 
 /// Takes a line of a page.
-pub(super) type Lines<'a> = dyn FnMut(String) -> io::Result<()> + 'a;
+pub(crate) type Lines<'a> = dyn FnMut(String) -> io::Result<()> + 'a;
 
 /// Writes the page about a torrent whose file has `torrent_len` bytes.
 pub(super) fn torrent(
@@ -24,11 +24,11 @@ pub(super) fn torrent(
 ) -> io::Result<()> {
     rows(&describe(metainfo, torrent_len, look), look, line)?;
     line(String::new())?;
-    tree::draw(metainfo, look, line)
+    tree::draw_torrent(metainfo, look, line)
 }
 
 /// Writes names and values; a name that stands above is not repeated.
-pub(super) fn rows(rows: &[(&str, String)], look: Look, line: &mut Lines<'_>) -> io::Result<()> {
+pub(crate) fn rows(rows: &[(&str, String)], look: Look, line: &mut Lines<'_>) -> io::Result<()> {
     let mut before = "";
     for (name, value) in rows {
         for part in value.lines() {
@@ -45,14 +45,14 @@ fn describe<'a>(metainfo: &Metainfo, torrent_len: usize, look: Look) -> Vec<(&'a
     let info = &metainfo.info;
     let mut rows = vec![("Name", info.name.clone())];
     rows.extend(hashes(&metainfo.info_hashes));
-    let total = content_len(metainfo);
+    rows.push(("Format", format_words(info.format()).to_owned()));
+    let total = metainfo.info.content_len();
     rows.push(("Size", both_sizes(total)));
     let pieces = info.layout.piece_count();
     let piece_len = u64::from(info.layout.piece_len_nominal());
     rows.push(("Pieces", format!("{pieces} of {}", size(piece_len, look))));
     rows.push(("Files", files_count(metainfo)));
-    let private = if info.private { "yes" } else { "no" };
-    rows.push(("Private", private.to_owned()));
+    rows.push(("Private", yes_no(info.private)));
     rows.extend(info.source.clone().map(|source| ("Source", source)));
     rows.extend(metainfo.comment.clone().map(|comment| ("Comment", comment)));
     rows.extend(metainfo.created_by.clone().map(|by| ("Created by", by)));
@@ -68,22 +68,24 @@ fn describe<'a>(metainfo: &Metainfo, torrent_len: usize, look: Look) -> Vec<(&'a
     rows
 }
 
-/// Which kinds of torrent it is, and its names in them.
+/// The info-hashes.
 pub(super) fn hashes(hashes: &InfoHashes) -> impl Iterator<Item = (&'static str, String)> {
-    let kind = match (hashes.v1(), hashes.v2()) {
-        (Some(_), Some(_)) => "hybrid (v1 and v2)",
-        (_, None) => "v1",
-        (None, _) => "v2",
-    };
     let v1 = hashes.v1().map(|hash| ("Info-hash", hash.to_string()));
     let v2 = hashes.v2().map(|hash| ("Info-hash v2", hash.to_string()));
-    v1.into_iter()
-        .chain(v2)
-        .chain([("Format", kind.to_owned())])
+    v1.into_iter().chain(v2)
+}
+
+/// What a format is called where there is room for words.
+pub(crate) fn format_words(format: Format) -> &'static str {
+    match format {
+        Format::V1 => "v1",
+        Format::V2 => "v2",
+        Format::Hybrid => "hybrid (v1 and v2)",
+    }
 }
 
 /// A row for each tier of trackers.
-pub(super) fn trackers(tiers: &[Vec<String>]) -> impl Iterator<Item = (&'static str, String)> {
+pub(crate) fn trackers(tiers: &[Vec<String>]) -> impl Iterator<Item = (&'static str, String)> {
     let rows = (1..).zip(tiers).map(|(number, tier)| {
         let urls = tier.join("\n        ");
         ("Trackers", format!("tier {number}: {urls}"))
@@ -91,12 +93,18 @@ pub(super) fn trackers(tiers: &[Vec<String>]) -> impl Iterator<Item = (&'static 
     rows
 }
 
-fn both_sizes(bytes: u64) -> String {
+/// A size with an IEC unit, and in bytes where that says more.
+pub(crate) fn both_sizes(bytes: u64) -> String {
     if bytes < 1024 {
         figures::size(bytes)
     } else {
         format!("{} ({bytes} bytes)", figures::size(bytes))
     }
+}
+
+/// A switch in a word.
+pub(crate) fn yes_no(yes: bool) -> String {
+    if yes { "yes" } else { "no" }.to_owned()
 }
 
 fn files_count(metainfo: &Metainfo) -> String {
@@ -109,17 +117,8 @@ fn files_count(metainfo: &Metainfo) -> String {
     }
 }
 
-/// Bytes of the files, padding left out.
-pub(super) fn content_len(metainfo: &Metainfo) -> u64 {
-    let files = metainfo.info.files.iter();
-    files
-        .filter(|file| !file.padding)
-        .map(|file| file.len)
-        .sum()
-}
-
 /// A size as the user wants it.
-pub(super) fn size(bytes: u64, look: Look) -> String {
+pub(crate) fn size(bytes: u64, look: Look) -> String {
     if look.exact {
         bytes.to_string()
     } else {
@@ -160,7 +159,7 @@ pub(super) fn link_target(file: &FileEntry) -> String {
 pub(super) fn files(metainfo: &Metainfo, look: Look, line: &mut Lines<'_>) -> io::Result<()> {
     let info = &metainfo.info;
     let number_width = info.files.len().to_string().len();
-    let size_width = size_width(content_len(metainfo), look);
+    let size_width = size_width(metainfo.info.content_len(), look);
     for (index, file) in info.files_indexed().filter(|(_, file)| !file.padding) {
         let path = info.file_path(index);
         line(format!(

@@ -9,14 +9,14 @@ use crate::env::Stream;
 const GATHERED_BYTES: usize = 64 * 1024;
 
 /// Gathers lines and writes them.
-pub(super) struct Paper {
+pub(crate) struct Paper {
     stdout: Stream,
     gathered: String,
 }
 
 impl Paper {
     /// An empty page.
-    pub(super) fn new(stdout: Stream) -> Self {
+    pub(crate) fn new(stdout: Stream) -> Self {
         Self {
             stdout,
             gathered: String::new(),
@@ -24,7 +24,7 @@ impl Paper {
     }
 
     /// Adds a line.
-    pub(super) fn line(&mut self, line: impl AsRef<str>) -> io::Result<()> {
+    pub(crate) fn line(&mut self, line: impl AsRef<str>) -> io::Result<()> {
         self.gathered.push_str(line.as_ref());
         self.gathered.push('\n');
         if self.gathered.len() >= GATHERED_BYTES {
@@ -34,7 +34,7 @@ impl Paper {
     }
 
     /// Writes what is left.
-    pub(super) fn finish(&mut self) -> io::Result<()> {
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
         self.stdout.write(&self.gathered)?;
         self.gathered.clear();
         Ok(())

@@ -8,20 +8,84 @@ use std::collections::HashMap;
 use std::io;
 
 use superseed::Metainfo;
-use superseed_proto::metainfo::FileEntry;
 
-use super::{Look, page};
+use super::Look;
+use super::page::{self, Lines};
 use crate::text::figures::printable;
 
 /// "No such node."
 const NONE: u32 = u32::MAX;
+
+/// A file that is to be drawn.
+pub(crate) struct Leaf<P> {
+    /// The elements of its path below the root.
+    pub(crate) path: P,
+    /// Its length in bytes.
+    pub(crate) len: u64,
+    /// What stands behind its name; printable.
+    pub(crate) suffix: String,
+}
+
+/// Draws the tree of a torrent's files.
+pub(super) fn draw_torrent(
+    metainfo: &Metainfo,
+    look: Look,
+    line: &mut Lines<'_>,
+) -> io::Result<()> {
+    let info = &metainfo.info;
+    let leaves = info.files.iter().filter(|file| !file.padding);
+    let leaves = leaves.map(|file| Leaf {
+        path: file.path.iter().map(String::as_str),
+        len: file.len,
+        suffix: page::link_target(file),
+    });
+    draw(info.multi_file.then_some(&info.name), leaves, look, line)
+}
+
+/// Draws a tree line by line. Without a `root` there is one file only, which
+/// is in no directory.
+pub(crate) fn draw<'a, P: Iterator<Item = &'a str>>(
+    root: Option<&'a String>,
+    leaves: impl Iterator<Item = Leaf<P>>,
+    look: Look,
+    line: &mut Lines<'_>,
+) -> io::Result<()> {
+    let nodes = nodes(root.map_or("", String::as_str), leaves);
+    let width = page::size_width(nodes[0].len, look);
+    let mut show = |branch: &str, node: &Node<'_>| {
+        let size = page::size(node.len, look);
+        line(format!("{size:>width$}  {branch}{}", name(node, look)))
+    };
+    if root.is_none() {
+        return nodes[1..].iter().try_for_each(|node| show("", node));
+    }
+    show("", &nodes[0])?;
+    // Nodes whose line is next, with the bytes of `prefix` before it.
+    let mut stack = vec![(nodes[0].first_child, 0)];
+    let mut prefix = String::new();
+    while let Some((at, prefix_len)) = stack.pop() {
+        let Some(node) = nodes.get(at as usize) else {
+            continue;
+        };
+        let is_last = node.next_sibling == NONE;
+        prefix.truncate(prefix_len);
+        prefix.push_str(if is_last { "└── " } else { "├── " });
+        show(&prefix, node)?;
+        prefix.truncate(prefix_len);
+        prefix.push_str(if is_last { "    " } else { "│   " });
+        stack.push((node.next_sibling, prefix_len));
+        stack.push((node.first_child, prefix.len()));
+    }
+    Ok(())
+}
 
 /// A file or a directory.
 struct Node<'a> {
     name: &'a str,
     /// Its bytes, and those of all below.
     len: u64,
-    file: Option<&'a FileEntry>,
+    /// What stands behind the name of a file; `None` for a directory.
+    suffix: Option<String>,
     first_child: u32,
     last_child: u32,
     next_sibling: u32,
@@ -32,7 +96,7 @@ impl<'a> Node<'a> {
         Self {
             name,
             len: 0,
-            file: None,
+            suffix: None,
             first_child: NONE,
             last_child: NONE,
             next_sibling: NONE,
@@ -40,69 +104,35 @@ impl<'a> Node<'a> {
     }
 }
 
-/// Draws the tree line by line.
-pub(super) fn draw(
-    metainfo: &Metainfo,
-    look: Look,
-    line: &mut dyn FnMut(String) -> io::Result<()>,
-) -> io::Result<()> {
-    let nodes = nodes(metainfo);
-    let width = page::size_width(nodes[0].len, look);
-    let mut show = |branch: &str, node: &Node<'_>| {
-        let size = page::size(node.len, look);
-        line(format!("{size:>width$}  {branch}{}", name(node, look)))
-    };
-    if !metainfo.info.multi_file {
-        // The only file is called as the torrent; there is no directory.
-        return children(&nodes, 0).try_for_each(|node| show("", &nodes[node as usize]));
-    }
-    show("", &nodes[0])?;
-    // Nodes whose line is next, with the bytes of `prefix` before it.
-    let mut stack = vec![(nodes[0].first_child, 0)];
-    let mut prefix = String::new();
-    while let Some((at, prefix_len)) = stack.pop() {
-        let Some(node) = nodes.get(at as usize) else {
-            continue;
-        };
-        prefix.truncate(prefix_len);
-        let is_last = node.next_sibling == NONE;
-        let branch = if is_last { "└── " } else { "├── " };
-        prefix.push_str(branch);
-        show(&prefix, node)?;
-        prefix.truncate(prefix_len);
-        prefix.push_str(if is_last { "    " } else { "│   " });
-        stack.push((node.next_sibling, prefix_len));
-        stack.push((node.first_child, prefix.len()));
-    }
-    Ok(())
-}
-
 fn name(node: &Node<'_>, look: Look) -> String {
     let name = printable(node.name);
-    match node.file {
-        Some(file) => name + &page::link_target(file),
+    match &node.suffix {
+        Some(suffix) => name + suffix,
         None => look.paint.directory(&(name + "/")),
     }
 }
 
-/// The nodes; the first is the torrent's directory.
-fn nodes(metainfo: &Metainfo) -> Vec<Node<'_>> {
-    let mut nodes = vec![Node::new(metainfo.name())];
+/// The nodes; the first is the root.
+fn nodes<'a, P: Iterator<Item = &'a str>>(
+    root: &'a str,
+    leaves: impl Iterator<Item = Leaf<P>>,
+) -> Vec<Node<'a>> {
+    let mut nodes = vec![Node::new(root)];
     let mut known: HashMap<(u32, &str), u32> = HashMap::new();
-    for file in metainfo.info.files.iter().filter(|file| !file.padding) {
+    for leaf in leaves {
         let mut at = 0_u32;
-        nodes[0].len += file.len;
-        for name in &file.path {
+        nodes[0].len += leaf.len;
+        for name in leaf.path {
             let next = nodes.len() as u32;
             let child = *known.entry((at, name)).or_insert(next);
             if child == next {
                 nodes.push(Node::new(name));
                 append(&mut nodes, at, child);
             }
-            nodes[child as usize].len += file.len;
+            nodes[child as usize].len += leaf.len;
             at = child;
         }
-        nodes[at as usize].file = Some(file);
+        nodes[at as usize].suffix = Some(leaf.suffix);
     }
     nodes
 }
@@ -115,8 +145,49 @@ fn append(nodes: &mut [Node<'_>], parent: u32, child: u32) {
     nodes[parent as usize].last_child = child;
 }
 
-fn children(nodes: &[Node<'_>], parent: u32) -> impl Iterator<Item = u32> {
-    let some = |at: u32| (at != NONE).then_some(at);
-    let first = some(nodes[parent as usize].first_child);
-    std::iter::successors(first, move |&at| some(nodes[at as usize].next_sibling))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::paint::Paint;
+
+    fn drawn(root: Option<&str>, files: &[(&str, u64)]) -> String {
+        let root = root.map(str::to_owned);
+        let leaves = files.iter().map(|(path, len)| Leaf {
+            path: path.split('/'),
+            len: *len,
+            suffix: String::new(),
+        });
+        let look = Look {
+            paint: Paint(false),
+            exact: true,
+        };
+        let mut text = String::new();
+        let mut take = |line: String| {
+            text.push_str(&line);
+            text.push('\n');
+            Ok(())
+        };
+        draw(root.as_ref(), leaves, look, &mut take).unwrap();
+        text
+    }
+
+    #[test]
+    fn directories_stand_where_their_first_file_does_with_the_sum_of_theirs() {
+        let files = [("b/x", 5), ("a", 10), ("b/c/y", 100), ("b/z", 1)];
+        let tree = "\
+116  top/
+106  ├── b/
+  5  │   ├── x
+100  │   ├── c/
+100  │   │   └── y
+  1  │   └── z
+ 10  └── a
+";
+        assert_eq!(drawn(Some("top"), &files), tree);
+    }
+
+    #[test]
+    fn a_single_file_is_in_no_directory() {
+        assert_eq!(drawn(None, &[("only", 7)]), "7  only\n");
+    }
 }

@@ -2,11 +2,11 @@
 
 use std::path::{Component, Path};
 
-use globset::{Glob, GlobSet, GlobSetBuilder};
 use superseed::{FileIndex, Metainfo, Priority};
 
 use crate::args::TransferArgs;
 use crate::exit::Failure;
+use crate::globs::Globs;
 
 /// The priority of each file; empty where all files are wanted.
 pub(crate) fn priorities(
@@ -24,18 +24,14 @@ pub(crate) fn priorities(
     {
         return Err(no_such_file(beyond, count));
     }
-    let include = glob_set(&args.include)?;
-    let exclude = glob_set(&args.exclude)?;
+    let globs = Globs::new(&args.include, &args.exclude)?;
     let wanted = |index: FileIndex| {
-        // A glob may name the directory of the torrent or leave it out.
         let whole = metainfo.info.file_path(index);
         let inner: std::path::PathBuf = metainfo.info.file(index).path.iter().collect();
-        let matches = |set: &GlobSet| set.is_match(&whole) || set.is_match(&inner);
         args.select_file
             .as_ref()
             .is_none_or(|ranges| ranges.contains(index.0 + 1))
-            && (args.include.is_empty() || matches(&include))
-            && !matches(&exclude)
+            && globs.choose(&[&whole, &inner])
     };
     let mut any = false;
     let priorities = metainfo.info.files_indexed().map(|(index, file)| {
@@ -100,16 +96,6 @@ fn no_such_file(number: u32, count: u32) -> Failure {
     Failure::usage(format!(
         "there is no file {number}, the torrent has {count} {files}"
     ))
-}
-
-fn glob_set(globs: &[Glob]) -> Result<GlobSet, Failure> {
-    let mut set = GlobSetBuilder::new();
-    for glob in globs {
-        set.add(glob.clone());
-    }
-    // Each glob was read before; together they can only be too large.
-    set.build()
-        .map_err(|error| Failure::usage(error.to_string()))
 }
 
 #[cfg(test)]

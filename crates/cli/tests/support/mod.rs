@@ -119,6 +119,17 @@ impl Run {
     }
 }
 
+impl Run {
+    /// Runs successfully; standard output as it is.
+    pub(crate) fn run_bytes(mut self) -> Vec<u8> {
+        let plan = superseed_cli::plan(&mut self.env).unwrap().unwrap();
+        let exit = superseed_cli::run(plan, &mut self.env);
+        assert_eq!(exit, Exit::Success, "{}", self.stderr.text());
+        let bytes = self.stdout.0.lock().unwrap();
+        bytes.clone()
+    }
+}
+
 /// Written bytes.
 #[derive(Clone, Default)]
 pub(crate) struct Captured(Arc<Mutex<Vec<u8>>>);
