@@ -1,0 +1,39 @@
+//! The properties of the fuzz targets over the inputs in `fuzz/seeds`, among
+//! them everything that fuzzing has found.
+
+use std::fs;
+use std::path::Path;
+
+#[path = "../../../fuzz/src/lib.rs"]
+#[allow(unreachable_pub, reason = "it is the library of another crate")]
+mod properties;
+
+/// Checks every file of a target's directory.
+fn replay(target: &str, check: fn(&[u8])) {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../fuzz/seeds")
+        .join(target);
+    let mut count = 0;
+    for entry in fs::read_dir(&dir).expect("the target has seeds") {
+        let path = entry.expect("the directory can be listed").path();
+        println!("{}", path.display());
+        check(&fs::read(&path).expect("the seed can be read"));
+        count += 1;
+    }
+    assert!(count > 5, "{} has {count} seeds", dir.display());
+}
+
+#[test]
+fn bencode_keeps_its_promises() {
+    replay("bencode", properties::bencode::check);
+}
+
+#[test]
+fn magnet_links_keep_their_promises() {
+    replay("magnet", properties::magnet::check);
+}
+
+#[test]
+fn merkle_proofs_keep_their_promises() {
+    replay("merkle", properties::merkle::check);
+}
