@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::limits::{FILE_LEN_MAX, PATH_DEPTH_MAX, PIECE_LEN_MAX, RENAMED_FILES_MAX};
 use crate::bencode::DecodeError;
-use crate::hash::InfoHashV2;
+use crate::hash::Sha256Hash;
 
 /// What makes bytes no torrent that can be downloaded safely.
 ///
@@ -97,9 +97,34 @@ pub enum MetainfoError {
     /// The two halves of a hybrid describe different files.
     #[error("the version 1 and version 2 halves of the torrent describe different files")]
     InconsistentHybrid,
-    /// A torrent without a v1 half.
-    #[error("the torrent {0} is version 2 only, which is not supported yet")]
-    V2Only(InfoHashV2),
+    /// Padding in a v2 file tree, where BEP 52 has none.
+    #[error("file {0} of the torrent's version 2 file tree is padding, which has no place there")]
+    PaddingInTree(usize),
+    /// The paths of a v2-only torrent are longer than its own length allows.
+    #[error("the paths of the torrent's files are too long together")]
+    PathsTooLong,
+    /// An entry of `piece layers` is no list of hashes.
+    #[error("an entry of the torrent's piece layers is not a root and its hashes")]
+    PieceLayer,
+    /// A piece layer of a root that no file of several pieces has, or that had
+    /// its layer already.
+    #[error("the torrent has a piece layer for {0}, which is the root of no file that needs one")]
+    PieceLayerForeign(Sha256Hash),
+    /// A piece layer that has not a hash for each piece of its file.
+    #[error(
+        "the piece layer of {root} has {found} bytes where the file's size asks for {expected}"
+    )]
+    PieceLayerLength {
+        /// The root.
+        root: Sha256Hash,
+        /// The length of the layer, in bytes.
+        found: u64,
+        /// What it must be, in bytes.
+        expected: u64,
+    },
+    /// A piece layer that does not hash to its root.
+    #[error("the piece layer of {0} does not belong to that root")]
+    PieceLayerRoot(Sha256Hash),
 }
 
 impl MetainfoError {

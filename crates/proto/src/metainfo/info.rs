@@ -7,11 +7,12 @@ use std::path::PathBuf;
 use bytes::Bytes;
 
 use super::error::MetainfoError;
-use super::limits::MetainfoLimits;
-use super::{links, names, v1, v2};
+use super::limits::{MetainfoLimits, PIECE_LEN_MAX};
+use super::notes::Notes;
+use super::{hybrid, links, names, v1, v2};
 use crate::bencode::{self, Dict, Limits, Mode};
 use crate::hash::{ExpectedHash, InfoHashV1, InfoHashV2, InfoHashes, Sha1Hash, Sha256Hash};
-use crate::layout::{FileIndex, Layout, PieceIndex};
+use crate::layout::{BLOCK_LEN, FileIndex, Layout, PieceIndex};
 
 /// The length of a SHA-1, in bytes.
 pub(super) const SHA1_LEN: usize = 20;
@@ -39,6 +40,8 @@ pub struct Info {
     pub(super) format: Format,
     /// Twenty bytes for each piece of `layout`; none in a v2-only torrent.
     pub(super) pieces: Bytes,
+    /// What was changed to make names safe.
+    pub(super) notes: Notes,
 }
 
 /// Which versions of the protocol an info dictionary is written for.
@@ -233,41 +236,61 @@ pub(super) fn read(
         .root()
         .as_dict()
         .ok_or(MetainfoError::MissingInfo)?;
-    let is_v2 = has_v2(dict)?;
-    let hashes = hashes(raw, is_v2);
-    if is_v2 && document.root().has_soft_error() {
+    let version = version(dict)?;
+    if version > 0 && document.root().has_soft_error() {
         return Err(MetainfoError::NotCanonical);
     }
-    if let InfoHashes::Hybrid(_, v2) = hashes
-        && dict.get("length").is_none()
-        && dict.get("files").is_none()
-    {
-        return Err(MetainfoError::V2Only(v2));
-    }
-    let mut info = v1::read(dict, raw, &hashes, limits)?;
-    if is_v2 {
-        v2::check_hybrid(dict, &info)?;
-    }
-    names::make_unique(&mut info.files)?;
+    let is_v2 = version == 2;
+    let piece_len = piece_len(dict, is_v2)?;
+    // libtorrent's rule, too: either key makes a v1 half, which must be right.
+    let has_v1 = !is_v2 || dict.list("files").is_some() || dict.get("length").is_some();
+    let hashes = hashes(raw, has_v1, is_v2);
+    let mut info = if is_v2 {
+        let tree = dict.dict("file tree").ok_or(MetainfoError::FileTree)?;
+        if has_v1 {
+            let mut info = v1::read(dict, raw, piece_len, &hashes, limits)?;
+            hybrid::join(tree, &mut info)?;
+            info
+        } else {
+            v2::read(dict, tree, raw, piece_len, &hashes, limits)?
+        }
+    } else {
+        v1::read(dict, raw, piece_len, &hashes, limits)?
+    };
+    names::make_unique(&mut info.files, &mut info.notes)?;
     links::confine(&mut info.files);
     Ok((info, hashes))
 }
 
-fn hashes(raw: &[u8], is_v2: bool) -> InfoHashes {
-    let v1 = InfoHashV1::of_info(raw);
-    if is_v2 {
-        InfoHashes::Hybrid(v1, InfoHashV2::of_info(raw))
-    } else {
-        InfoHashes::V1(v1)
+fn hashes(raw: &[u8], has_v1: bool, has_v2: bool) -> InfoHashes {
+    let v2 = || InfoHashV2::of_info(raw);
+    match (has_v1, has_v2) {
+        (false, _) => InfoHashes::V2(v2()),
+        (true, false) => InfoHashes::V1(InfoHashV1::of_info(raw)),
+        (true, true) => InfoHashes::Hybrid(InfoHashV1::of_info(raw), v2()),
     }
 }
 
-fn has_v2(dict: Dict<'_>) -> Result<bool, MetainfoError> {
-    match dict.get("meta version").map(|version| version.as_int()) {
-        Some(Some(2)) => Ok(true),
-        Some(Some(1)) => Ok(false),
-        Some(_) => Err(MetainfoError::UnknownVersion),
-        None if dict.get("file tree").is_some() => Err(MetainfoError::MissingVersion),
-        None => Ok(false),
+/// `meta version`; 0 where it is missing or no version at all, as in most v1
+/// torrents.
+fn version(dict: Dict<'_>) -> Result<i64, MetainfoError> {
+    let version = dict.int("meta version").unwrap_or(0).max(0);
+    match version {
+        2 => Ok(version),
+        0 | 1 if dict.dict("file tree").is_none() => Ok(version),
+        0 | 1 => Err(MetainfoError::MissingVersion),
+        _ => Err(MetainfoError::UnknownVersion),
     }
+}
+
+fn piece_len(dict: Dict<'_>, is_v2: bool) -> Result<u32, MetainfoError> {
+    let len = dict
+        .int("piece length")
+        .and_then(|len| u32::try_from(len).ok())
+        .filter(|len| (1..=PIECE_LEN_MAX).contains(len))
+        .ok_or(MetainfoError::PieceLength)?;
+    if is_v2 && !(len.is_power_of_two() && len >= BLOCK_LEN) {
+        return Err(MetainfoError::PieceLengthV2(len));
+    }
+    Ok(len)
 }

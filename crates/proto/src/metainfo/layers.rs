@@ -7,8 +7,11 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use super::error::MetainfoError;
 use super::info::{FileEntry, Info};
+use crate::bencode::{self, Limits, Mode, Value};
 use crate::hash::Sha256Hash;
+use crate::merkle;
 
 /// The length of a SHA-256, in bytes.
 pub(super) const SHA256_LEN: usize = 32;
@@ -23,6 +26,59 @@ pub(super) struct Layers {
 }
 
 impl Layers {
+    /// Reads `piece layers` of a torrent with a v2 half. What is no dictionary
+    /// counts as missing.
+    ///
+    /// # Errors
+    ///
+    /// If a layer is not one of this torrent's files': of the right length,
+    /// and hashing to the root.
+    pub(super) fn read(value: Option<Value<'_>>, info: &Info) -> Result<Self, MetainfoError> {
+        let Some(value) = value.filter(|value| value.as_dict().is_some()) else {
+            return Ok(Self::default());
+        };
+        // Decoded again, so that the layers are slices of a copy that stays.
+        let raw = Bytes::copy_from_slice(value.raw());
+        let document = bencode::decode(&raw, &Limits::TORRENT_FILE, Mode::Lenient)?;
+        let piece_len = u64::from(info.layout.piece_len_nominal());
+        let leaves_per_piece = (piece_len / u64::from(merkle::LEAF_LEN)) as u32;
+        // The lengths of the layers that may come, of which each comes once.
+        let mut expected = BTreeMap::new();
+        for file in &info.files {
+            if let Some(root) = file.pieces_root.filter(|_| file.len > piece_len) {
+                let len = file.len.div_ceil(piece_len) * SHA256_LEN as u64;
+                expected.entry(root).or_insert(len);
+            }
+        }
+        let mut by_root = BTreeMap::new();
+        for (root, layer) in document.root().as_dict().into_iter().flatten() {
+            let root = <[u8; SHA256_LEN]>::try_from(root).map(Sha256Hash);
+            let (Ok(root), Some(layer)) = (root, layer.as_bytes()) else {
+                return Err(MetainfoError::PieceLayer);
+            };
+            let expected = expected
+                .remove(&root)
+                .ok_or(MetainfoError::PieceLayerForeign(root))?;
+            let found = layer.len() as u64;
+            if found != expected {
+                return Err(MetainfoError::PieceLayerLength {
+                    root,
+                    found,
+                    expected,
+                });
+            }
+            let hashes = layer.chunks_exact(SHA256_LEN).map(hash);
+            if merkle::root_of_layer(hashes, leaves_per_piece) != root {
+                return Err(MetainfoError::PieceLayerRoot(root));
+            }
+            by_root.insert(root, raw.slice_ref(layer));
+        }
+        Ok(Self {
+            raw: Some(raw),
+            by_root,
+        })
+    }
+
     /// The layer of a file of `info`.
     pub(super) fn of_file<'a>(
         &'a self,

@@ -5,16 +5,21 @@
 //! and no path leads out of its directory. It must never touch a disk, and it
 //! never changes the raw info dictionary, whose hash is the torrent's name.
 //!
-//! BEP 52: hybrids are read through their v1 half, which must agree with
-//! their v2 half; v2-only torrents are recognised and refused.
+//! BEP 52: one list of files describes all formats. That of a hybrid is its v1
+//! half, which must agree with its v2 half; that of a v2-only torrent comes
+//! from its file tree.
 
+mod attributes;
 pub mod builder;
 mod error;
+mod file_tree;
+mod hybrid;
 mod info;
 mod layers;
 mod limits;
 mod links;
 mod names;
+mod notes;
 mod outer;
 mod path;
 mod tree;
@@ -90,6 +95,9 @@ impl Metainfo {
         let info = root.get("info").ok_or(MetainfoError::MissingInfo)?;
         info.as_dict().ok_or(MetainfoError::MissingInfo)?;
         let mut metainfo = Self::from_raw_info(Bytes::copy_from_slice(info.raw()), limits)?;
+        if metainfo.info.format().has_v2() {
+            metainfo.layers = Layers::read(root.get("piece layers"), &metainfo.info)?;
+        }
         outer::read(root, &mut metainfo);
         Ok(metainfo)
     }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::error::MetainfoError;
 use super::info::FileEntry;
 use super::limits::RENAMED_FILES_MAX;
-use super::tree::PathTree;
+use super::notes::{self, Note, Notes, Taken};
+use super::tree::{Node, PathTree};
 
 /// Gives each file a path of its own: of those with equal paths the first
 /// keeps it, the others become `name.1.ext`, `name.2.ext` and so on. A file
@@ -14,45 +15,53 @@ use super::tree::PathTree;
 /// ASCII case does not tell paths apart, on any system, as in libtorrent: a
 /// torrent must have the same names wherever its data is carried. Padding is
 /// left out, since it is on no disk.
-pub(super) fn make_unique(files: &mut [FileEntry]) -> Result<(), MetainfoError> {
+pub(super) fn make_unique(files: &mut [FileEntry], notes: &mut Notes) -> Result<(), MetainfoError> {
     let mut tree = PathTree::default();
-    let on_disk = |file: &&mut FileEntry| !file.padding;
-    let dirs: Vec<u32> = files
-        .iter_mut()
-        .filter(on_disk)
+    let dirs: Vec<Option<u32>> = files
+        .iter()
         .map(|file| {
-            let parents = &file.path[..file.path.len() - 1];
-            tree.add_dirs(parents.iter().map(|element| element.to_ascii_lowercase()))
+            let parents = file.path.split_last().filter(|_| !file.padding)?.1;
+            Some(tree.add_dirs(parents.iter().map(|element| element.to_ascii_lowercase())))
         })
         .collect();
     let mut renamed = 0;
     // Where to go on counting, so that many equal names cost no more than
     // many different ones.
     let mut next_suffix: BTreeMap<(u32, String), u32> = BTreeMap::new();
-    for (number, (file, dir)) in files.iter_mut().filter(on_disk).zip(dirs).enumerate() {
-        let Some(name) = file.path.last_mut() else {
+    for (number, dir) in dirs.into_iter().enumerate() {
+        let (Some(dir), Some(name)) = (dir, files[number].path.last()) else {
             continue;
         };
         let lower = name.to_ascii_lowercase();
-        if tree.add_file(dir, lower.clone(), number as u32).is_none() {
+        let Some(there) = tree.add_file(dir, lower.clone(), number as u32) else {
             continue;
-        }
+        };
         renamed += 1;
         if renamed > RENAMED_FILES_MAX {
             return Err(MetainfoError::TooManyDuplicates);
         }
         let suffix = next_suffix.entry((dir, lower)).or_insert(1);
-        loop {
+        let candidate = loop {
             let candidate = with_suffix(name, *suffix);
             *suffix += 1;
-            if tree
-                .add_file(dir, candidate.to_ascii_lowercase(), number as u32)
-                .is_none()
-            {
-                *name = candidate;
-                break;
+            let lower = candidate.to_ascii_lowercase();
+            if tree.add_file(dir, lower, number as u32).is_none() {
+                break candidate;
             }
-        }
+        };
+        notes.push(Note::Renamed {
+            path: notes::shown(files[number].path.join("/").as_bytes()),
+            name: notes::shown(candidate.as_bytes()),
+            taken: match there {
+                Node::Dir(_) => Taken::ByDirectory,
+                Node::File(other) if files[other as usize].path == files[number].path => {
+                    Taken::BySame
+                }
+                Node::File(_) => Taken::ByCase,
+            },
+        });
+        files[number].path.pop();
+        files[number].path.push(candidate);
     }
     Ok(())
 }

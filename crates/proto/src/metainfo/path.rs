@@ -66,17 +66,24 @@ fn extension(text: &str, from: usize) -> &str {
 /// or turns the direction of the text and so makes one name look like another.
 fn filtered(c: char) -> Option<char> {
     match c {
-        '/'
-        | '\\'
-        | '\u{061C}'
+        '/' | '\\' => None,
+        c if is_invisible(c) => None,
+        c if c.is_control() => Some('_'),
+        c => Some(c),
+    }
+}
+
+/// Whether a character has no width or turns the direction of the text.
+pub(super) fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{061C}'
         | '\u{200B}'..='\u{200F}'
         | '\u{202A}'..='\u{202E}'
         | '\u{2060}'..='\u{2064}'
         | '\u{2066}'..='\u{2069}'
-        | '\u{FEFF}' => None,
-        c if c.is_control() => Some('_'),
-        c => Some(c),
-    }
+        | '\u{FEFF}'
+    )
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 mod files;
 mod hybrid;
+mod layers;
+mod v2;
 
 use std::path::PathBuf;
 
@@ -376,9 +378,10 @@ proptest! {
         if let Ok(metainfo) = Metainfo::parse(&bytes) {
             let info = &metainfo.info;
             let total: u64 = info.files.iter().map(|file| file.len).sum();
-            prop_assert_eq!(total, info.layout.total_len());
+            let sum: u64 = info.layout.pieces().map(|piece| u64::from(info.piece_len(piece))).sum();
+            prop_assert_eq!(total, sum);
             for piece in info.layout.pieces() {
-                info.expected_hash(piece);
+                prop_assert_eq!(info.sha1(piece).is_some(), info.format().has_v1());
             }
             for (file, _) in info.files_indexed() {
                 prop_assert!(info.file_pieces(file).end <= info.layout.piece_count());

@@ -3,11 +3,11 @@
 
 use bytes::Bytes;
 
+use super::attributes::{self, Attributes};
 use super::error::MetainfoError;
 use super::info::{FileEntry, Format, Info, SHA1_LEN, Symlink};
-use super::limits::{
-    FILE_LEN_MAX, MetainfoLimits, PATH_DEPTH_MAX, PIECE_COUNT_CEILING, PIECE_LEN_MAX,
-};
+use super::limits::{FILE_LEN_MAX, MetainfoLimits, PATH_DEPTH_MAX, PIECE_COUNT_CEILING};
+use super::notes::Notes;
 use super::path;
 use crate::bencode::{Dict, List};
 use crate::hash::InfoHashes;
@@ -16,25 +16,23 @@ use crate::layout::Layout;
 /// What BitComet calls its padding, in place of an attribute.
 const BITCOMET_PADDING: &str = "_____padding_file_";
 
-/// Reads the dictionary. `raw` is what it was decoded from.
+/// Reads the dictionary, whose piece length was checked. `raw` is what it was
+/// decoded from.
 pub(super) fn read(
     dict: Dict<'_>,
     raw: &Bytes,
+    piece_len: u32,
     hashes: &InfoHashes,
     limits: &MetainfoLimits,
 ) -> Result<Info, MetainfoError> {
-    let piece_len = dict
-        .int("piece length")
-        .and_then(|len| u32::try_from(len).ok())
-        .filter(|len| (1..=PIECE_LEN_MAX).contains(len))
-        .ok_or(MetainfoError::PieceLength)?;
-    let name = name(dict, hashes)?;
+    let mut notes = Notes::default();
+    let name = name(dict, hashes, &mut notes)?;
     let multi_file = dict.get("files").is_some();
     let mut files = match (dict.get("length"), dict.get("files")) {
         (Some(_), Some(_)) => return Err(MetainfoError::LengthAndFiles),
         (None, None) => return Err(MetainfoError::NoLengthNorFiles),
-        (Some(_), None) => vec![file(dict, 1, Some(vec![name.clone()]))?],
-        (None, Some(list)) => file_list(list.as_list().ok_or(MetainfoError::NoFiles)?)?,
+        (Some(_), None) => vec![file(dict, 1, Some(vec![name.clone()]), &mut notes)?],
+        (None, Some(list)) => file_list(list.as_list().ok_or(MetainfoError::NoFiles)?, &mut notes)?,
     };
     let total_len = lay_out(&mut files)?;
     let pieces = pieces(dict, total_len, piece_len, limits)?;
@@ -43,19 +41,34 @@ pub(super) fn read(
         name,
         layout,
         files,
-        private: dict.int("private") == Some(1),
-        source: dict
-            .bytes("source")
-            .map(|text| String::from_utf8_lossy(text).into_owned()),
+        private: is_private(dict),
+        source: source(dict),
         multi_file,
         format: Format::V1,
         pieces: raw.slice_ref(pieces),
+        notes,
     })
+}
+
+/// Whether peers may come from the trackers only (BEP 27). Any number but 0
+/// counts, as in libtorrent: what is meant to be private must not leak.
+pub(super) fn is_private(dict: Dict<'_>) -> bool {
+    dict.int("private").is_some_and(|private| private != 0)
+}
+
+/// `source`, by which private trackers tell their torrents from others'.
+pub(super) fn source(dict: Dict<'_>) -> Option<String> {
+    let text = dict.bytes("source")?;
+    Some(String::from_utf8_lossy(text).into_owned())
 }
 
 /// The torrent's name. The info-hash takes its place where nothing is left of
 /// it, so that two such torrents do not share a directory.
-fn name(dict: Dict<'_>, hashes: &InfoHashes) -> Result<String, MetainfoError> {
+pub(super) fn name(
+    dict: Dict<'_>,
+    hashes: &InfoHashes,
+    notes: &mut Notes,
+) -> Result<String, MetainfoError> {
     let raw = dict.bytes("name.utf-8").or_else(|| dict.bytes("name"));
     let raw = raw.ok_or(MetainfoError::MissingName)?;
     let name = if raw.is_empty() {
@@ -63,17 +76,18 @@ fn name(dict: Dict<'_>, hashes: &InfoHashes) -> Result<String, MetainfoError> {
     } else {
         path::sanitize_element(raw)
     };
-    Ok(name.unwrap_or_else(|| hashes.to_string()))
+    Ok(notes.sanitized(raw, name.unwrap_or_else(|| hashes.to_string())))
 }
 
-fn file_list(list: List<'_>) -> Result<Vec<FileEntry>, MetainfoError> {
+fn file_list(list: List<'_>, notes: &mut Notes) -> Result<Vec<FileEntry>, MetainfoError> {
     let mut files = Vec::new();
     for (at, value) in list.iter().enumerate() {
         let number = at + 1;
         let dict = value
             .as_dict()
             .ok_or(MetainfoError::FileNotADictionary(number))?;
-        files.push(file(dict, number, file_path(dict, number)?)?);
+        let path = file_path(dict, number, notes)?;
+        files.push(file(dict, number, path, notes)?);
     }
     if files.is_empty() {
         Err(MetainfoError::NoFiles)
@@ -83,24 +97,32 @@ fn file_list(list: List<'_>) -> Result<Vec<FileEntry>, MetainfoError> {
 }
 
 /// The path of an entry of `files`, or `None` if it has none at all.
-fn file_path(dict: Dict<'_>, number: usize) -> Result<Option<Vec<String>>, MetainfoError> {
+fn file_path(
+    dict: Dict<'_>,
+    number: usize,
+    notes: &mut Notes,
+) -> Result<Option<Vec<String>>, MetainfoError> {
     let list = dict.list("path.utf-8").or_else(|| dict.list("path"));
     let Some(list) = list.filter(|list| !list.is_empty()) else {
         return Ok(None);
     };
-    elements(list, number).map(Some)
+    elements(list, number, notes).map(Some)
 }
 
 /// The elements of a path. An element of which nothing is left becomes `_`:
 /// dropping it would let a file move into its parent directory.
-fn elements(list: List<'_>, number: usize) -> Result<Vec<String>, MetainfoError> {
+fn elements(
+    list: List<'_>,
+    number: usize,
+    notes: &mut Notes,
+) -> Result<Vec<String>, MetainfoError> {
     let mut elements = Vec::new();
     for element in list {
         if elements.len() == PATH_DEPTH_MAX {
             return Err(MetainfoError::PathTooDeep(number));
         }
         let raw = element.as_bytes().ok_or(MetainfoError::FilePath(number))?;
-        elements.push(path::sanitize_forced(raw));
+        elements.push(notes.sanitized(raw, path::sanitize_forced(raw)));
     }
     Ok(elements)
 }
@@ -110,10 +132,10 @@ fn file(
     dict: Dict<'_>,
     number: usize,
     path: Option<Vec<String>>,
+    notes: &mut Notes,
 ) -> Result<FileEntry, MetainfoError> {
-    let attr = dict.bytes("attr").unwrap_or_default();
-    let is_link = attr.contains(&b'l');
-    let len = if is_link {
+    let attributes = Attributes::read(dict);
+    let len = if attributes.link {
         // A link takes no place in the torrent's bytes, whatever it says.
         0
     } else {
@@ -122,15 +144,16 @@ fn file(
             .filter(|len| *len <= FILE_LEN_MAX)
             .ok_or(MetainfoError::FileLength(number))?
     };
-    let padding_attr = attr.contains(&b'p') && !is_link;
+    let padding_attr = attributes.padding && !attributes.link;
     let path = match path {
         Some(path) => path,
         None if padding_attr => vec![".pad".to_owned(), len.to_string()],
         None => return Err(MetainfoError::FilePath(number)),
     };
-    let symlink = match dict.list("symlink path") {
-        Some(target) if is_link => Some(Symlink::Inside(link_target(target, number)?)),
-        _ => None,
+    let link_target = if attributes.link {
+        attributes::link_target(dict, number, notes)?
+    } else {
+        None
     };
     let padding = padding_attr
         || path
@@ -141,28 +164,11 @@ fn file(
         len,
         offset: 0,
         padding,
-        executable: attr.contains(&b'x'),
-        hidden: attr.contains(&b'h'),
-        symlink,
+        executable: attributes.executable,
+        hidden: attributes.hidden,
+        symlink: link_target.map(Symlink::Inside),
         pieces_root: None,
     })
-}
-
-/// Where a link wants to lead. BEP 47 forbids `.` and `..` here; torrents have
-/// them nevertheless and mean the torrent's directory.
-fn link_target(list: List<'_>, number: usize) -> Result<Vec<String>, MetainfoError> {
-    let mut target = Vec::new();
-    for element in list {
-        let raw = element.as_bytes().ok_or(MetainfoError::FilePath(number))?;
-        if raw == b"." || raw == b".." {
-            continue;
-        }
-        if target.len() == PATH_DEPTH_MAX {
-            return Err(MetainfoError::PathTooDeep(number));
-        }
-        target.push(path::sanitize_forced(raw));
-    }
-    Ok(target)
 }
 
 /// Gives each file its offset and returns the sum of all.
@@ -190,15 +196,30 @@ fn pieces<'a>(
     piece_len: u32,
     limits: &MetainfoLimits,
 ) -> Result<&'a [u8], MetainfoError> {
-    let count = total_len.div_ceil(u64::from(piece_len));
-    let limit = limits.piece_count.min(PIECE_COUNT_CEILING);
-    if count > u64::from(limit) {
-        return Err(MetainfoError::TooManyPieces { count, limit });
-    }
+    let count = check_piece_count(total_len, piece_len, limits)?;
     let pieces = dict.bytes("pieces").ok_or(MetainfoError::MissingPieces)?;
     let (found, expected) = (pieces.len() as u64, count * SHA1_LEN as u64);
     if found != expected {
         return Err(MetainfoError::PiecesMismatch { found, expected });
     }
     Ok(pieces)
+}
+
+/// How many pieces so many bytes have.
+///
+/// # Errors
+///
+/// If they are more than the limits allow.
+pub(super) fn check_piece_count(
+    total_len: u64,
+    piece_len: u32,
+    limits: &MetainfoLimits,
+) -> Result<u64, MetainfoError> {
+    let count = total_len.div_ceil(u64::from(piece_len));
+    let limit = limits.piece_count.min(PIECE_COUNT_CEILING);
+    if count > u64::from(limit) {
+        Err(MetainfoError::TooManyPieces { count, limit })
+    } else {
+        Ok(count)
+    }
 }

@@ -1,99 +1,96 @@
-//! The v2 half of a hybrid's info dictionary (BEP 52), as far as it must agree
-//! with the v1 half.
+//! A v2-only info dictionary (BEP 52) as a list of files.
+
+use bytes::Bytes;
 
 use super::error::MetainfoError;
-use super::info::Info;
-use super::limits::FILE_LEN_MAX;
-use super::path;
+use super::file_tree::{self, Leaf};
+use super::info::{FileEntry, Format, Info, Symlink};
+use super::limits::{FILE_LEN_MAX, MetainfoLimits, path_memory_max};
+use super::notes::Notes;
+use super::{path, v1};
 use crate::bencode::Dict;
-use crate::layout::BLOCK_LEN;
+use crate::hash::InfoHashes;
+use crate::layout::Layout;
 
-/// The length of a SHA-256, in bytes.
-const ROOT_LEN: usize = 32;
-
-/// Checks that both halves describe the same files.
-///
-/// A client that reads the other half must get the same bytes: the same paths
-/// and lengths in the same order, with padding such that each file begins with
-/// a piece. Of the tree nothing is kept: a path in it costs its sender one
-/// element, where a list of whole paths would cost us a hundred.
-pub(super) fn check_hybrid(dict: Dict<'_>, info: &Info) -> Result<(), MetainfoError> {
-    let piece_len = info.layout.piece_len_nominal();
-    if !piece_len.is_power_of_two() || piece_len < BLOCK_LEN {
-        return Err(MetainfoError::PieceLengthV2(piece_len));
+/// Reads the dictionary, whose piece length was checked. `raw` is what it was
+/// decoded from.
+pub(super) fn read(
+    dict: Dict<'_>,
+    tree: Dict<'_>,
+    raw: &Bytes,
+    piece_len: u32,
+    hashes: &InfoHashes,
+    limits: &MetainfoLimits,
+) -> Result<Info, MetainfoError> {
+    let mut notes = Notes::default();
+    let mut name = v1::name(dict, hashes, &mut notes)?;
+    let only_file = file_tree::only_file(tree);
+    if let Some(key) = only_file {
+        // libtorrent saves a lone file under its key, whatever `name` says.
+        name = path::sanitize_forced(key);
     }
-    let tree = dict.dict("file tree").ok_or(MetainfoError::FileTree)?;
-    let mut files = info.files.iter().filter(|file| !file.padding);
-    for_each_file(tree, |path, len| {
-        let agrees = files.next().is_some_and(|file| {
-            let aligned = len == 0 || file.offset.is_multiple_of(u64::from(piece_len));
-            aligned && file.len == len && file.path == path
-        });
-        if agrees {
-            Ok(())
-        } else {
-            Err(MetainfoError::InconsistentHybrid)
+    let files = files(tree, piece_len, path_memory_max(raw.len()), &mut notes)?;
+    if files.is_empty() {
+        return Err(MetainfoError::NoFiles);
+    }
+    // Empty files at the end are placed where the next piece would begin.
+    let ends = files.iter().filter(|file| file.len > 0);
+    let total_len = ends.map(|file| file.offset + file.len).max().unwrap_or(0);
+    v1::check_piece_count(total_len, piece_len, limits)?;
+    Ok(Info {
+        name,
+        layout: Layout::new(total_len, piece_len).ok_or(MetainfoError::Empty)?,
+        files,
+        private: v1::is_private(dict),
+        source: v1::source(dict),
+        multi_file: only_file.is_none(),
+        format: Format::V2,
+        pieces: Bytes::new(),
+        notes,
+    })
+}
+
+fn files(
+    tree: Dict<'_>,
+    piece_len: u32,
+    path_memory_max: usize,
+    notes: &mut Notes,
+) -> Result<Vec<FileEntry>, MetainfoError> {
+    let mut files = Vec::new();
+    let mut path_memory = 0usize;
+    let mut offset = 0u64;
+    file_tree::for_each_file(tree, notes, |path, leaf| {
+        // A directory is spelled once in a tree and once a file in a list: a
+        // long path with many small files in it must not grow without bound.
+        path_memory += path
+            .iter()
+            .map(|element| element.len() + size_of::<String>())
+            .sum::<usize>();
+        if path_memory > path_memory_max {
+            return Err(MetainfoError::PathsTooLong);
         }
-    })?;
-    if files.next().is_none() {
+        let file = entry(path, leaf, offset);
+        // Neither summand is above 2^48, nor is the gap after them.
+        let end = offset + file.len;
+        if end > FILE_LEN_MAX {
+            return Err(MetainfoError::TooLarge);
+        }
+        offset = end.next_multiple_of(u64::from(piece_len));
+        files.push(file);
         Ok(())
-    } else {
-        Err(MetainfoError::InconsistentHybrid)
-    }
+    })?;
+    Ok(files)
 }
 
-/// Visits each file's path and length in the order of the tree. Does not
-/// recurse; the depth is bounded by the decoder's.
-fn for_each_file(
-    root: Dict<'_>,
-    mut visit: impl FnMut(&[String], u64) -> Result<(), MetainfoError>,
-) -> Result<(), MetainfoError> {
-    let mut path = Vec::new();
-    let mut open = vec![root.iter()];
-    while let Some(entries) = open.last_mut() {
-        let Some((name, value)) = entries.next() else {
-            open.pop();
-            path.pop();
-            continue;
-        };
-        let node = value.as_dict().ok_or(MetainfoError::FileTree)?;
-        if name.is_empty() {
-            return Err(MetainfoError::FileTree);
-        }
-        path.push(path::sanitize_forced(name));
-        match node.get("") {
-            Some(leaf) if node.iter().nth(1).is_none() => {
-                let leaf = leaf.as_dict().ok_or(MetainfoError::FileTree)?;
-                visit(&path, leaf_len(leaf)?)?;
-                path.pop();
-            }
-            Some(_) => return Err(MetainfoError::FileTree),
-            None => open.push(node.iter()),
-        }
-    }
-    Ok(())
-}
-
-fn leaf_len(leaf: Dict<'_>) -> Result<u64, MetainfoError> {
-    let attr = leaf.bytes("attr").unwrap_or_default();
-    if attr.contains(&b'p') {
-        // BEP 52 aligns by itself: padding has no place in its tree.
-        return Err(MetainfoError::FileTree);
-    }
-    if attr.contains(&b'l') {
-        return Ok(0);
-    }
-    let len = leaf
-        .int("length")
-        .and_then(|len| u64::try_from(len).ok())
-        .filter(|len| *len <= FILE_LEN_MAX)
-        .ok_or(MetainfoError::FileTree)?;
-    let has_root = leaf
-        .bytes("pieces root")
-        .is_some_and(|root| root.len() == ROOT_LEN && root.iter().any(|byte| *byte != 0));
-    if len > 0 && !has_root {
-        Err(MetainfoError::PiecesRoot)
-    } else {
-        Ok(len)
+fn entry(path: &[String], leaf: Leaf, offset: u64) -> FileEntry {
+    FileEntry {
+        path: path.to_vec(),
+        len: leaf.len,
+        offset,
+        padding: false,
+        executable: leaf.attributes.executable,
+        hidden: leaf.attributes.hidden,
+        symlink: leaf.link_target.map(Symlink::Inside),
+        pieces_root: leaf.pieces_root,
     }
 }

@@ -43,7 +43,7 @@ fn a_hybrid_whose_halves_differ_is_refused() {
         (
             "d6:lengthi5e",
             "d4:attr1:p6:lengthi5e",
-            MetainfoError::FileTree,
+            MetainfoError::PaddingInTree(2),
         ),
         ("1:ad0:d", "1:ad0:de1:xd", MetainfoError::FileTree),
         (
@@ -65,10 +65,39 @@ fn a_hybrid_whose_halves_differ_is_refused() {
 }
 
 #[test]
-fn a_v2_only_torrent_is_refused_by_its_hash() {
-    let info =
-        "d9:file treed1:ad0:d6:lengthi0eeee12:meta versioni2e4:name1:t12:piece lengthi16384ee";
-    let hash = crate::InfoHashV2::of_info(info.as_bytes());
-    assert_eq!(error(&around(info)), MetainfoError::V2Only(hash));
-    assert!(error(&around(info)).to_string().contains(&hash.to_string()));
+fn the_padding_of_a_hybrid_may_be_missing_at_the_end_only() {
+    let tail = "d4:attr1:p6:lengthi16379e4:pathl4:.pad5:16379ee";
+    let whole = format!("{HYBRID_V1}{tail}");
+    let metainfo = Metainfo::parse(&hybrid(&whole, HYBRID_TREE)).unwrap();
+    assert_eq!(metainfo.info.files.len(), 4);
+    assert_eq!(metainfo.info.content_len(), 16_390);
+    // Padding of a whole piece would number the pieces of `b` differently.
+    let shifted = hybrid(&HYBRID_V1.replace("16383", "32767"), HYBRID_TREE);
+    let shifted = String::from_utf8(shifted).unwrap();
+    let one_more = format!("pieces80:{}", "h".repeat(20));
+    assert_eq!(
+        error(shifted.replace("pieces60:", &one_more).as_bytes()),
+        MetainfoError::InconsistentHybrid
+    );
+    let twice = format!("{whole}{}", tail.replace("i16379e", "i0e"));
+    assert_eq!(
+        error(&hybrid(&twice, HYBRID_TREE)),
+        MetainfoError::InconsistentHybrid
+    );
+}
+
+#[test]
+fn what_has_no_bytes_may_differ_between_the_halves() {
+    let v1 = format!("{HYBRID_V1}d6:lengthi0e4:pathl1:xee");
+    let tree = format!("{HYBRID_TREE}1:yd0:d6:lengthi0eee");
+    // The v1 half lacks the padding at the end, so its empty file comes one
+    // place before that of the tree.
+    let metainfo = Metainfo::parse(&hybrid(&v1, &tree)).unwrap();
+    assert_eq!(paths(&metainfo), ["a", ".pad/16383", "b", "x"]);
+    let roots = metainfo
+        .info
+        .files
+        .iter()
+        .map(|file| file.pieces_root.is_some());
+    assert_eq!(roots.collect::<Vec<_>>(), [true, false, true, false]);
 }
