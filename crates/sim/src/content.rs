@@ -55,9 +55,8 @@ impl ContentSpec {
     pub fn make(self, seed: u64) -> Arc<Content> {
         let mut data = vec![0; self.len];
         Rng::new(seed).fill(&mut data);
-        let mut builder = TorrentBuilder::new(format!("content-{seed}"), self.piece_len)
-            .hash_content(&data)
-            .private(self.private);
+        let mut builder =
+            TorrentBuilder::new(format!("content-{seed}"), self.piece_len).private(self.private);
         if self.files.is_empty() {
             builder = builder.single_file(self.len as u64);
         }
@@ -67,7 +66,8 @@ impl ContentSpec {
         for tier in self.tiers {
             builder = builder.tier(tier);
         }
-        let metainfo = Metainfo::parse(&builder.build()).expect("the builder makes valid torrents");
+        let torrent = builder.hash_content(&data).build();
+        let metainfo = Metainfo::parse(&torrent).expect("the builder makes valid torrents");
         let proofs = metainfo
             .info
             .layout
