@@ -63,6 +63,7 @@ pub fn run(plan: Plan, env: &mut Env) -> Exit {
         Command::Seed(args) => transfer::seed(args, &global, env),
         Command::Share(args) => share::run(&args, &global, env),
         Command::Create(args) => create::run(&args, &global, env),
+        Command::Magnet(args) => magnet::run(&args, &global, env),
         Command::Show(args) => show::run(&args, &global, env),
         Command::Verify(args) => verify::run(&args, &global, env),
         Command::Tracker(args) => tracker::run(&args, &global, env),

@@ -1,62 +1,91 @@
-//! The magnet link of a torrent (BEP 9, BEP 53 excluded).
+//! `superseed magnet`: the link of a torrent, or a link made anew.
 
-use std::fmt::Write;
-
+use serde_json::json;
 use superseed::Metainfo;
+use superseed_proto::magnet::{Magnet, MagnetPeer, SelectOnly};
 
-/// A link with the info-hashes, the name and the trackers.
+use crate::args::{GlobalArgs, MagnetArgs};
+use crate::env::Env;
+use crate::exit::{Exit, Failure};
+use crate::runtime::block_on;
+use crate::source::Given;
+use crate::text::json;
+use crate::text::ranges::Ranges;
+
+/// The link of a torrent.
 pub(crate) fn link(metainfo: &Metainfo) -> String {
-    let mut link = String::from("magnet:?");
-    let hashes = metainfo.info_hashes;
-    let v1 = hashes.v1().map(|hash| format!("xt=urn:btih:{hash}"));
-    // 1220 is the multihash prefix of a SHA-256.
-    let v2 = hashes.v2().map(|hash| format!("xt=urn:btmh:1220{hash}"));
-    let name = Some(format!("dn={}", escape(metainfo.name())));
-    let trackers = metainfo.trackers.iter().flatten();
-    let trackers = trackers.map(|url| format!("tr={}", escape(url)));
-    let parts: Vec<String> = [v1, v2, name]
-        .into_iter()
-        .flatten()
-        .chain(trackers)
-        .collect();
-    link.push_str(&parts.join("&"));
-    link
+    Magnet::of(metainfo).to_string()
 }
 
-/// Percent-encodes all but the unreserved characters of RFC 3986.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            escaped.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(escaped, "%{byte:02X}");
+/// Runs the command.
+pub(crate) fn run(args: &MagnetArgs, global: &GlobalArgs, env: &mut Env) -> Result<Exit, Failure> {
+    let (mut magnet, file_count) = match Given::parse(&args.torrent)? {
+        Given::Torrent(source) => {
+            let (metainfo, _) = block_on(source.load(&mut *env.stdin))?;
+            let count = metainfo.info.files.len() as u32;
+            (Magnet::of(&metainfo), Some(count))
         }
+        Given::Magnet(magnet) => (*magnet, None),
+    };
+    if args.no_trackers {
+        magnet.trackers.clear();
     }
-    escaped
+    for url in &args.tracker {
+        magnet.add_tracker(url);
+    }
+    for peer in &args.peer {
+        let text = peer.to_string();
+        let peer = MagnetPeer::parse(&text).ok_or_else(|| {
+            Failure::usage(format!("{text:?} is not a peer that a link can name"))
+        })?;
+        magnet.add_peer(peer);
+    }
+    if let Some(ranges) = &args.select_only {
+        magnet.select_only = selection(ranges, file_count)?;
+    }
+    env.stdout.line(match global.json {
+        true => as_json(&magnet),
+        false => magnet.to_string(),
+    })?;
+    Ok(Exit::Success)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use superseed_proto::metainfo::TorrentBuilder;
-
-    #[test]
-    fn a_link_names_hash_name_and_trackers() {
-        let torrent = TorrentBuilder::new("a b", 16_384)
-            .single_file(3)
-            .hash_content(b"abc")
-            .tier(["http://t.example/announce?a=1"])
-            .build();
-        let metainfo = Metainfo::parse(&torrent).unwrap();
-        let hash = metainfo.info_hashes;
-        assert_eq!(
-            link(&metainfo),
-            format!(
-                "magnet:?xt=urn:btih:{hash}&dn=a%20b\
-                 &tr=http%3A%2F%2Ft.example%2Fannounce%3Fa%3D1"
-            )
-        );
+/// The numbers that the user counts from 1, as a link counts them. Of how many
+/// files is known only where there is a torrent file.
+fn selection(ranges: &Ranges, file_count: Option<u32>) -> Result<SelectOnly, Failure> {
+    if let Some(beyond) = file_count.and_then(|count| ranges.beyond(count)) {
+        return Err(Failure::usage(format!(
+            "there is no file {beyond} in the torrent"
+        )));
     }
+    let mut parts = Vec::new();
+    for &(first, last) in ranges.pairs() {
+        let last = match (last, file_count) {
+            (u32::MAX, Some(count)) => count,
+            (u32::MAX, None) => {
+                return Err(Failure::usage(format!(
+                    "--select-only {first}- needs a torrent file, which says how many files there are"
+                )));
+            }
+            (last, _) => last,
+        };
+        parts.push(format!("{}-{}", first - 1, last - 1));
+    }
+    SelectOnly::parse_all(parts)
+        .map_err(|error| Failure::usage(format!("--select-only cannot be written: {error}")))
+}
+
+fn as_json(magnet: &Magnet) -> String {
+    let hashes = magnet.info_hashes;
+    let selected = &magnet.select_only;
+    json::line(&json!({
+        "magnet": magnet.to_string(),
+        "name": magnet.name,
+        "info_hash": hashes.v1().map(|hash| hash.to_string()),
+        "info_hash_v2": hashes.v2().map(|hash| hash.to_string()),
+        "trackers": magnet.trackers,
+        "web_seeds": magnet.web_seeds,
+        "peers": magnet.peers.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "so": (!selected.is_empty()).then(|| selected.to_string()),
+    }))
 }

@@ -1,4 +1,5 @@
-//! Where a torrent file comes from: a path, standard input or the web.
+//! Where a torrent comes from: a file, standard input, the web, or a link that
+//! only names it.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -7,6 +8,7 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 
 use superseed::{FETCH_BYTES_MAX, Metainfo};
+use superseed_proto::magnet::{Magnet, MagnetError};
 
 use crate::exit::{Exit, Failure};
 
@@ -27,14 +29,11 @@ impl Source {
         let Some(text) = given.to_str() else {
             return Ok(Self::Path(given.into()));
         };
-        let lower = text.to_ascii_lowercase();
         if text == "-" {
             Ok(Self::Stdin)
-        } else if lower.starts_with("http://") || lower.starts_with("https://") {
+        } else if starts_with(text, "http://") || starts_with(text, "https://") {
             Ok(Self::Url(text.to_owned()))
-        } else if lower.starts_with("magnet:")
-            || is_info_hash(text) && !PathBuf::from(text).exists()
-        {
+        } else if is_magnet(text) || is_info_hash(text) {
             Err(Failure::new(
                 Exit::Magnet,
                 format!(
@@ -95,18 +94,42 @@ fn capped(from: &mut dyn Read) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Forty hex digits (v1), 32 base32 digits (v1) or 68 hex digits (v2, BEP 9).
-fn is_info_hash(text: &str) -> bool {
-    let hex = text.bytes().all(|b| b.is_ascii_hexdigit());
-    let base32 = text
-        .bytes()
-        .all(|b| b.is_ascii_alphabetic() || (b'2'..=b'7').contains(&b));
-    match text.len() {
-        40 => hex,
-        68 => hex && text.starts_with("1220"),
-        32 => base32,
-        _ => false,
+/// Something that tells of a torrent: its file, or a link that only names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Given {
+    /// A torrent file that was not read yet.
+    Torrent(Source),
+    /// A magnet link, or what a bare info-hash says as one.
+    Magnet(Box<Magnet>),
+}
+
+impl Given {
+    /// Tells what the user means, and reads it if it is a link.
+    pub(crate) fn parse(given: &OsStr) -> Result<Self, Failure> {
+        let link = match given.to_str() {
+            Some(text) if is_magnet(text) => Magnet::parse(text),
+            Some(text) if is_info_hash(text) => Magnet::from_info_hash(text),
+            _ => return Source::parse(given).map(Self::Torrent),
+        };
+        let failed = |error: MagnetError| Failure::new(Exit::Magnet, error.to_string());
+        link.map(Box::new).map(Self::Magnet).map_err(failed)
     }
+}
+
+fn starts_with(text: &str, scheme: &str) -> bool {
+    let start = text.get(..scheme.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+}
+
+fn is_magnet(text: &str) -> bool {
+    starts_with(text, "magnet:")
+}
+
+/// Whether text is an info-hash and not the name of a file.
+fn is_info_hash(text: &str) -> bool {
+    // No other length is one, and a long text need not be looked at.
+    let fits = matches!(text.len(), 32 | 40 | 64 | 68);
+    fits && Magnet::from_info_hash(text).is_ok() && !PathBuf::from(text).exists()
 }
 
 #[cfg(test)]
@@ -123,8 +146,13 @@ mod tests {
         let hash = "a".repeat(40);
         let magnet = format!("magnet:?xt=urn:btih:{hash}");
         let base32 = "B".repeat(32);
-        for text in [hash, magnet, base32, format!("1220{}", "0".repeat(64))] {
+        let v2 = "0".repeat(64);
+        for text in [hash, magnet, base32, format!("1220{v2}"), v2] {
             assert_eq!(parse(&text).unwrap_err().exit, Exit::Magnet, "{text}");
+            let given = Given::parse(OsStr::new(&text)).unwrap();
+            assert!(matches!(given, Given::Magnet(_)), "{text}");
         }
+        let given = Given::parse(OsStr::new("x.torrent")).unwrap();
+        assert_eq!(given, Given::Torrent(Source::Path("x.torrent".into())));
     }
 }

@@ -228,8 +228,6 @@ fn bad_input_is_one_sentence_with_the_path_and_its_code() {
         (&huge, Exit::Torrent),
         ("/nonexistent/x.torrent", Exit::NotFound),
         (dir.path().to_str().unwrap(), Exit::Io),
-        ("magnet:?xt=urn:btih:0", Exit::Magnet),
-        ("0123456789abcdef0123456789abcdef01234567", Exit::Magnet),
     ];
     for (path, exit) in table {
         for command in ["show", "download", "seed"] {

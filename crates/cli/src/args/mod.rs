@@ -117,6 +117,8 @@ pub(crate) enum Command {
     /// Ends with 32 if anything is missing or wrong.
     #[command(visible_alias = "check")]
     Verify(VerifyArgs),
+    /// Print the magnet link of a torrent
+    Magnet(MagnetArgs),
     /// Run a tracker over HTTP and UDP
     Tracker(TrackerArgs),
     /// Prove that this installation works: move random data over loopback

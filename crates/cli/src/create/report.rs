@@ -5,13 +5,13 @@ use std::path::Path;
 use serde::Serialize;
 use superseed::Metainfo;
 use superseed::content::{CreateOptions, Scan};
+use superseed_proto::magnet::Magnet;
 
 use super::Output;
 use crate::args::GlobalArgs;
 use crate::args::create::CreateArgs;
 use crate::env::Env;
 use crate::exit::Failure;
-use crate::magnet;
 use crate::show::Look;
 use crate::show::page;
 use crate::show::paper::Paper;
@@ -59,7 +59,7 @@ pub(super) fn made(
             info_hash: hashes.v1().map(|hash| hash.to_string()),
             info_hash_v2: hashes.v2().map(|hash| hash.to_string()),
             meta_version: if info.format().has_v2() { 2 } else { 1 },
-            magnet: Some(magnet::link(metainfo)),
+            magnet: Some(Magnet::of(metainfo).to_string()),
             private: info.private,
             torrent_size: Some(torrent_len),
             content_size: info.content_len(),
@@ -82,7 +82,7 @@ pub(super) fn made(
     }
     env.stdout.line(path.display().to_string())?;
     if args.magnet {
-        env.stdout.line(magnet::link(metainfo))?;
+        env.stdout.line(Magnet::of(metainfo).to_string())?;
     }
     Ok(())
 }

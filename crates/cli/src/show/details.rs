@@ -1,17 +1,17 @@
 //! The keys of `imdl torrent show --json`, and ours. They are a promise to
-//! programs: none is renamed, none ever missing.
+//! programs: none is renamed, and what is not known is null.
 
 use serde::Serialize;
 use superseed::{FileIndex, Metainfo};
+use superseed_proto::magnet::Magnet;
 use superseed_proto::metainfo::{FileEntry, Symlink};
 
 use super::page::host_port;
-use crate::magnet;
 
-/// A torrent.
-#[derive(Debug, Serialize)]
+/// A torrent, or what a link says of one.
+#[derive(Debug, Default, Serialize)]
 pub(super) struct Details<'a> {
-    name: &'a str,
+    name: Option<&'a str>,
     comment: Option<&'a str>,
     creation_date: Option<i64>,
     created_by: Option<&'a str>,
@@ -19,21 +19,27 @@ pub(super) struct Details<'a> {
     info_hash: Option<String>,
     info_hash_v2: Option<String>,
     meta_version: u8,
-    torrent_size: usize,
-    content_size: u64,
-    private: bool,
+    torrent_size: Option<usize>,
+    content_size: Option<u64>,
+    private: Option<bool>,
     tracker: Option<&'a str>,
-    announce_list: &'a [Vec<String>],
-    /// Always null: no torrent of ours has one, and imdl prints the key.
+    announce_list: Vec<&'a [String]>,
+    /// Always null: we read no such key, and imdl prints it.
     update_url: Option<&'a str>,
     dht_nodes: Vec<String>,
     web_seeds: &'a [String],
     magnet: String,
-    piece_size: u32,
-    piece_count: u32,
-    file_count: usize,
-    files: Vec<String>,
-    file_details: Vec<FileDetail>,
+    piece_size: Option<u32>,
+    piece_count: Option<u32>,
+    file_count: Option<usize>,
+    files: Option<Vec<String>>,
+    file_details: Option<Vec<FileDetail>>,
+    /// The peers that a link names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peers: Option<Vec<String>>,
+    /// The files that a link selects, counted from 0 as it does (BEP 53).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    so: Option<String>,
 }
 
 /// A file, padding included.
@@ -60,7 +66,7 @@ impl<'a> Details<'a> {
             .collect();
         let nodes = metainfo.nodes.iter();
         Self {
-            name: &info.name,
+            name: Some(&info.name),
             comment: metainfo.comment.as_deref(),
             creation_date: metainfo.creation_date,
             created_by: metainfo.created_by.as_deref(),
@@ -68,25 +74,45 @@ impl<'a> Details<'a> {
             info_hash: hashes.v1().map(|hash| hash.to_string()),
             info_hash_v2: hashes.v2().map(|hash| hash.to_string()),
             meta_version: if info.format().has_v2() { 2 } else { 1 },
-            torrent_size: torrent_len,
-            content_size: info.content_len(),
-            private: info.private,
+            torrent_size: Some(torrent_len),
+            content_size: Some(info.content_len()),
+            private: Some(info.private),
             tracker: metainfo
                 .trackers
                 .iter()
                 .flatten()
                 .next()
                 .map(String::as_str),
-            announce_list: &metainfo.trackers,
-            update_url: None,
+            announce_list: metainfo.trackers.iter().map(Vec::as_slice).collect(),
             dht_nodes: nodes.map(|(host, port)| host_port(host, *port)).collect(),
             web_seeds: &metainfo.web_seeds,
-            magnet: magnet::link(metainfo),
-            piece_size: info.layout.piece_len_nominal(),
-            piece_count: info.layout.piece_count(),
-            file_count: files.len(),
-            files,
-            file_details: file_details(metainfo).collect(),
+            magnet: Magnet::of(metainfo).to_string(),
+            piece_size: Some(info.layout.piece_len_nominal()),
+            piece_count: Some(info.layout.piece_count()),
+            file_count: Some(files.len()),
+            files: Some(files),
+            file_details: Some(file_details(metainfo).collect()),
+            ..Self::default()
+        }
+    }
+
+    /// What a link says. Each of its trackers is a tier.
+    pub(super) fn of_magnet(magnet: &'a Magnet) -> Self {
+        let hashes = magnet.info_hashes;
+        let selected = &magnet.select_only;
+        Self {
+            name: magnet.name.as_deref(),
+            info_hash: hashes.v1().map(|hash| hash.to_string()),
+            info_hash_v2: hashes.v2().map(|hash| hash.to_string()),
+            meta_version: if hashes.v2().is_some() { 2 } else { 1 },
+            content_size: magnet.exact_len,
+            tracker: magnet.trackers.first().map(String::as_str),
+            announce_list: magnet.trackers.chunks(1).collect(),
+            web_seeds: &magnet.web_seeds,
+            magnet: magnet.to_string(),
+            peers: Some(magnet.peers.iter().map(ToString::to_string).collect()),
+            so: (!selected.is_empty()).then(|| selected.to_string()),
+            ..Self::default()
         }
     }
 }

@@ -10,15 +10,17 @@ pub(crate) mod page;
 pub(crate) mod paper;
 pub(crate) mod tree;
 
+use std::io;
+
 use serde_json::json;
 use superseed::Metainfo;
+use superseed_proto::magnet::Magnet;
 
 use crate::args::{GlobalArgs, ShowArgs};
 use crate::env::{Env, Stream};
 use crate::exit::{Exit, Failure};
-use crate::magnet;
 use crate::runtime::block_on;
-use crate::source::Source;
+use crate::source::Given;
 use crate::text::figures::printable;
 use crate::text::json;
 use crate::text::paint::Paint;
@@ -36,27 +38,26 @@ pub(crate) struct Look {
 
 /// Runs the command.
 pub(crate) fn run(args: &ShowArgs, global: &GlobalArgs, env: &mut Env) -> Result<Exit, Failure> {
-    let source = Source::parse(&args.torrent)?;
-    let (metainfo, torrent_len) = block_on(source.load(&mut *env.stdin))?;
     let mut paper = Paper::new(env.stdout.clone());
-    if global.json {
-        write_json(&metainfo, torrent_len, args, &mut paper)?;
-    } else {
-        let paint = Paint(env.stdout.colour(global.color));
-        let exact = args.bytes;
-        write_text(
-            &metainfo,
-            torrent_len,
-            args,
-            Look { paint, exact },
-            &mut paper,
-        )?;
+    let look = Look {
+        paint: Paint(env.stdout.colour(global.color)),
+        exact: args.bytes,
+    };
+    match Given::parse(&args.torrent)? {
+        Given::Torrent(source) => {
+            let (metainfo, torrent_len) = block_on(source.load(&mut *env.stdin))?;
+            match global.json {
+                true => torrent_json(&metainfo, torrent_len, args, &mut paper)?,
+                false => torrent_text(&metainfo, torrent_len, args, look, &mut paper)?,
+            }
+        }
+        Given::Magnet(magnet) => link(&magnet, args, global, look, &mut paper)?,
     }
     paper.finish()?;
     Ok(Exit::Success)
 }
 
-fn write_json(
+fn torrent_json(
     metainfo: &Metainfo,
     torrent_len: usize,
     args: &ShowArgs,
@@ -67,18 +68,16 @@ fn write_json(
             paper.line(json::line(&detail))?;
         }
     } else if args.trackers {
-        for (tier, url) in trackers(metainfo) {
-            paper.line(json::line(&json!({ "tier": tier, "url": url })))?;
-        }
+        trackers(&metainfo.trackers, true, paper)?;
     } else if args.magnet {
-        paper.line(json::line(&json!({ "magnet": magnet::link(metainfo) })))?;
+        magnet_alone(&Magnet::of(metainfo), true, paper)?;
     } else {
         paper.line(json::line(&Details::of(metainfo, torrent_len)))?;
     }
     Ok(())
 }
 
-fn write_text(
+fn torrent_text(
     metainfo: &Metainfo,
     torrent_len: usize,
     args: &ShowArgs,
@@ -90,15 +89,61 @@ fn write_text(
     } else if args.tree {
         tree::draw_torrent(metainfo, look, &mut |line| paper.line(line))?;
     } else if args.trackers {
-        for (tier, url) in trackers(metainfo) {
-            paper.line(format!("{tier}  {}", printable(url)))?;
-        }
+        trackers(&metainfo.trackers, false, paper)?;
     } else if args.magnet {
-        paper.line(printable(&magnet::link(metainfo)))?;
+        magnet_alone(&Magnet::of(metainfo), false, paper)?;
     } else {
         page::torrent(metainfo, torrent_len, look, &mut |line| paper.line(line))?;
     }
     Ok(())
+}
+
+fn link(
+    magnet: &Magnet,
+    args: &ShowArgs,
+    global: &GlobalArgs,
+    look: Look,
+    paper: &mut Paper,
+) -> Result<(), Failure> {
+    if args.files || args.tree {
+        return Err(Failure::new(
+            Exit::Magnet,
+            "a magnet link and an info-hash do not list the files of their torrent",
+        ));
+    }
+    if args.trackers {
+        // A link has no tiers: each tracker is one.
+        let tiers: Vec<_> = magnet.trackers.chunks(1).map(<[_]>::to_vec).collect();
+        trackers(&tiers, global.json, paper)?;
+    } else if args.magnet {
+        magnet_alone(magnet, global.json, paper)?;
+    } else if global.json {
+        paper.line(json::line(&Details::of_magnet(magnet)))?;
+    } else {
+        page::magnet(magnet, look, &mut |line| paper.line(line))?;
+    }
+    Ok(())
+}
+
+/// Writes every tracker with the number of its tier, counted from 1.
+fn trackers(tiers: &[Vec<String>], as_json: bool, paper: &mut Paper) -> io::Result<()> {
+    for (tier, urls) in (1..).zip(tiers) {
+        for url in urls {
+            paper.line(match as_json {
+                true => json::line(&json!({ "tier": tier, "url": url })),
+                false => format!("{tier}  {}", printable(url)),
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn magnet_alone(magnet: &Magnet, as_json: bool, paper: &mut Paper) -> io::Result<()> {
+    let link = magnet.to_string();
+    paper.line(match as_json {
+        true => json::line(&json!({ "magnet": link })),
+        false => link,
+    })
 }
 
 /// Writes the numbered files of a torrent, as `--files` does.
@@ -110,10 +155,4 @@ pub(crate) fn list_files(metainfo: &Metainfo, stdout: &Stream) -> Result<(), Fai
     };
     page::files(metainfo, look, &mut |line| paper.line(line))?;
     Ok(paper.finish()?)
-}
-
-/// Every tracker with the number of its tier, counted from 1.
-fn trackers(metainfo: &Metainfo) -> impl Iterator<Item = (usize, &str)> {
-    let tiers = (1..).zip(&metainfo.trackers);
-    tiers.flat_map(|(tier, urls)| urls.iter().map(move |url| (tier, url.as_str())))
 }

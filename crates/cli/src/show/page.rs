@@ -3,10 +3,10 @@
 use std::io;
 
 use superseed::{InfoHashes, Metainfo};
+use superseed_proto::magnet::Magnet;
 use superseed_proto::metainfo::{FileEntry, Format, Symlink};
 
 use super::{Look, tree};
-use crate::magnet;
 use crate::text::figures::{self, printable};
 
 /// Columns of the names of rows.
@@ -25,6 +25,41 @@ pub(super) fn torrent(
     rows(&describe(metainfo, torrent_len, look), look, line)?;
     line(String::new())?;
     tree::draw_torrent(metainfo, look, line)
+}
+
+/// Writes the page about a link.
+pub(super) fn magnet(magnet: &Magnet, look: Look, line: &mut Lines<'_>) -> io::Result<()> {
+    let mut rows = vec![(
+        "Name",
+        magnet.name.clone().unwrap_or_else(|| "?".to_owned()),
+    )];
+    rows.extend(hashes(&magnet.info_hashes));
+    let claimed = |len| format!("{}, the link claims", both_sizes(len));
+    rows.extend(magnet.exact_len.map(|len| ("Size", claimed(len))));
+    if !magnet.select_only.is_empty() {
+        rows.push(("Files", selected(magnet)));
+    }
+    let trackers = magnet.trackers.iter();
+    rows.extend(trackers.map(|url| ("Trackers", url.clone())));
+    let web_seeds = magnet.web_seeds.iter();
+    rows.extend(web_seeds.map(|url| ("Web seeds", url.clone())));
+    let peers = magnet.peers.iter();
+    rows.extend(peers.map(|peer| ("Peers", peer.to_string())));
+    rows.push(("Magnet", magnet.to_string()));
+    self::rows(&rows, look, line)
+}
+
+/// The files that a link selects, counted from 1 as everywhere else.
+fn selected(magnet: &Magnet) -> String {
+    let numbers = magnet.select_only.ranges().iter().map(|range| {
+        let (first, last) = (range.start() + 1, range.end() + 1);
+        if first == last {
+            first.to_string()
+        } else {
+            format!("{first}-{last}")
+        }
+    });
+    format!("only {}", numbers.collect::<Vec<_>>().join(","))
 }
 
 /// Writes names and values; a name that stands above is not repeated.
@@ -64,7 +99,7 @@ fn describe<'a>(metainfo: &Metainfo, torrent_len: usize, look: Look) -> Vec<(&'a
     rows.extend(web_seeds.map(|url| ("Web seeds", url.clone())));
     let nodes = metainfo.nodes.iter();
     rows.extend(nodes.map(|(host, port)| ("DHT nodes", host_port(host, *port))));
-    rows.push(("Magnet", magnet::link(metainfo)));
+    rows.push(("Magnet", Magnet::of(metainfo).to_string()));
     rows
 }
 

@@ -20,6 +20,12 @@ impl Ranges {
             .any(|&(first, last)| (first..=last).contains(&number))
     }
 
+    /// The ranges as they were written: first and last number. The last is
+    /// `u32::MAX` where all that follow are meant.
+    pub(crate) fn pairs(&self) -> &[(u32, u32)] {
+        &self.0
+    }
+
     /// The first number that is named and lies beyond `count`, if any. The
     /// open end of a range names nothing.
     pub(crate) fn beyond(&self, count: u32) -> Option<u32> {
