@@ -8,3 +8,4 @@
 pub mod bencode;
 pub mod magnet;
 pub mod merkle;
+pub mod metainfo;

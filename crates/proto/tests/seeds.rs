@@ -37,3 +37,8 @@ fn magnet_links_keep_their_promises() {
 fn merkle_proofs_keep_their_promises() {
     replay("merkle", properties::merkle::check);
 }
+
+#[test]
+fn torrents_keep_their_promises() {
+    replay("metainfo", properties::metainfo::check);
+}

@@ -110,16 +110,16 @@ fn web_seeds(root: Dict<'_>, many_files: bool) -> Vec<String> {
     };
     let alone = url(value).into_iter();
     let listed = value.as_list().into_iter().flatten().filter_map(url);
-    let mut seen = BTreeSet::new();
-    let urls = alone.chain(listed).filter(|url| seen.insert(*url));
-    urls.map(|url| {
+    let urls = alone.chain(listed).map(|url| {
         let mut url = percent::encode_unprintable(url);
         if many_files && !url.ends_with('/') {
             url.push('/');
         }
         url
-    })
-    .collect()
+    });
+    // Compared as they are used: what is spelled in two ways is one seed.
+    let mut seen = BTreeSet::new();
+    urls.filter(|url| seen.insert(url.clone())).collect()
 }
 
 /// `nodes`: a list of pairs of host and port (BEP 5).

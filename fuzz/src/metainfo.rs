@@ -1,0 +1,170 @@
+//! Torrent files: what loads adds up and stays in its directory, and is
+//! written again without a change to what its hashes cover.
+
+use std::collections::BTreeSet;
+
+use superseed_proto::InfoHashes;
+use superseed_proto::layout::{FileIndex, PieceIndex};
+use superseed_proto::magnet::Magnet;
+use superseed_proto::merkle::{LEAF_LEN, root_of_layer};
+use superseed_proto::metainfo::{FileEntry, Format, Info, Metainfo, MetainfoLimits, Symlink};
+
+/// How many pieces are looked at one by one.
+const PIECES_SEEN_MAX: u32 = 5000;
+
+/// Checks one input.
+pub fn check(bytes: &[u8]) {
+    let metainfo = match Metainfo::parse(bytes) {
+        Ok(metainfo) => metainfo,
+        Err(error) => {
+            let sentence = error.to_string();
+            assert!(sentence.len() < 1000, "{sentence}");
+            assert!(!sentence.contains(char::is_control), "{sentence:?}");
+            return;
+        }
+    };
+    check_hashes(&metainfo);
+    check_lengths(&metainfo.info);
+    check_paths(&metainfo.info);
+    check_layers(&metainfo);
+    check_round_trip(&metainfo);
+    let magnet = Magnet::of(&metainfo);
+    assert_eq!(magnet.info_hashes, metainfo.info_hashes);
+    assert_eq!(Magnet::parse(&magnet.to_string()), Ok(magnet));
+}
+
+fn check_hashes(metainfo: &Metainfo) {
+    let expected = match metainfo.info_hashes {
+        InfoHashes::V1(_) => Format::V1,
+        InfoHashes::V2(_) => Format::V2,
+        InfoHashes::Hybrid(..) => Format::Hybrid,
+    };
+    assert_eq!(metainfo.info.format(), expected);
+    let limits = MetainfoLimits::default();
+    let from_peers = Metainfo::from_raw_info(metainfo.raw_info.clone(), &limits)
+        .expect("it was read from a file");
+    assert_eq!(from_peers.info_hashes, metainfo.info_hashes);
+    assert_eq!(from_peers.info.files, metainfo.info.files);
+}
+
+/// Files lie one after the other, and pieces cover them.
+fn check_lengths(info: &Info) {
+    let layout = info.layout;
+    let piece_len = u64::from(layout.piece_len_nominal());
+    let (mut end, mut content_end) = (0_u64, 0);
+    for file in &info.files {
+        let begin = match info.format() {
+            Format::V2 => end.next_multiple_of(piece_len),
+            Format::V1 | Format::Hybrid => end,
+        };
+        assert_eq!(file.offset, begin, "{file:?}");
+        assert!(file.symlink.is_none() || file.len == 0, "{file:?}");
+        end = file.offset + file.len;
+        if file.len > 0 {
+            content_end = end;
+        }
+    }
+    // Only an empty file may lie beyond.
+    assert_eq!(content_end, layout.total_len());
+    let content: u64 = info
+        .files
+        .iter()
+        .filter(|file| !file.padding)
+        .map(|file| file.len)
+        .sum();
+    assert_eq!(info.content_len(), content);
+    if layout.piece_count() <= PIECES_SEEN_MAX {
+        let pieces = layout.pieces().map(|piece| {
+            let len = info.piece_len(piece);
+            assert!(len > 0 && len <= layout.piece_len_nominal());
+            assert_eq!(info.sha1(piece).is_some(), info.format().has_v1());
+            u64::from(len)
+        });
+        let covered = match info.format() {
+            Format::V2 => content,
+            Format::V1 | Format::Hybrid => layout.total_len(),
+        };
+        assert_eq!(pieces.sum::<u64>(), covered);
+    }
+    let _ = info.sha1(PieceIndex(layout.piece_count() - 1));
+}
+
+/// No path leads out, and no two files have one.
+fn check_paths(info: &Info) {
+    assert_safe(&info.name);
+    let mut files = BTreeSet::new();
+    let mut dirs = BTreeSet::new();
+    for (index, file) in info.files_indexed() {
+        assert!(!file.path.is_empty());
+        file.path.iter().for_each(|element| assert_safe(element));
+        if let Some(Symlink::Inside(target)) = &file.symlink {
+            target.iter().for_each(|element| assert_safe(element));
+        }
+        assert!(info.file_path(index).is_relative());
+        if !file.padding {
+            assert!(
+                files.insert(lowered(&file.path)),
+                "two files at {:?}",
+                file.path
+            );
+            for depth in 1..file.path.len() {
+                dirs.insert(lowered(&file.path[..depth]));
+            }
+        }
+    }
+    assert!(files.is_disjoint(&dirs), "a file where a directory is");
+}
+
+fn lowered(path: &[String]) -> Vec<String> {
+    path.iter()
+        .map(|element| element.to_ascii_lowercase())
+        .collect()
+}
+
+fn assert_safe(element: &str) {
+    assert!(!matches!(element, "" | "." | ".."), "{element:?}");
+    assert!(element.len() <= 255, "{element:?}");
+    assert!(
+        !element.contains(|c: char| c.is_control() || matches!(c, '/' | '\\')),
+        "{element:?}"
+    );
+}
+
+fn check_layers(metainfo: &Metainfo) {
+    let info = &metainfo.info;
+    let piece_len = info.layout.piece_len_nominal();
+    for (index, file) in info.files_indexed() {
+        let needs_root = info.format().has_v2() && !file.padding && file.len > 0;
+        assert_eq!(file.pieces_root.is_some(), needs_root, "{file:?}");
+        let (Some(layer), Some(root)) = (metainfo.piece_layer(index), file.pieces_root) else {
+            assert!(!is_one_piece(file, piece_len) || !needs_root, "{file:?}");
+            continue;
+        };
+        assert_eq!(layer.len(), info.file_pieces(index).len());
+        assert_eq!(layer.iter().len(), layer.len());
+        assert_eq!(root_of_layer(layer.iter(), piece_len / LEAF_LEN), root);
+        assert_eq!(layer.iter().last(), Some(layer.get(layer.len() - 1)));
+    }
+}
+
+fn is_one_piece(file: &FileEntry, piece_len: u32) -> bool {
+    file.len <= u64::from(piece_len)
+}
+
+fn check_round_trip(metainfo: &Metainfo) {
+    let bytes = metainfo.encode();
+    let again = Metainfo::parse(&bytes).expect("what was written can be read");
+    assert_eq!(again.raw_info, metainfo.raw_info);
+    assert_eq!(again.info_hashes, metainfo.info_hashes);
+    assert_eq!(again.trackers, metainfo.trackers);
+    assert_eq!(again.web_seeds, metainfo.web_seeds);
+    assert_eq!(again.nodes, metainfo.nodes);
+    assert_eq!(again.comment, metainfo.comment);
+    assert_eq!(again.created_by, metainfo.created_by);
+    assert_eq!(again.creation_date, metainfo.creation_date);
+    for file in 0..metainfo.info.files.len() as u32 {
+        let file = FileIndex(file);
+        assert_eq!(again.piece_layer(file), metainfo.piece_layer(file));
+    }
+    assert_eq!(again.encode(), bytes);
+}
