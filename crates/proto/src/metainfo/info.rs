@@ -257,6 +257,7 @@ pub(super) fn read(
     } else {
         v1::read(dict, raw, piece_len, &hashes, limits)?
     };
+    info.notes.not_canonical = document.root().has_soft_error();
     names::make_unique(&mut info.files, &mut info.notes)?;
     links::confine(&mut info.files);
     Ok((info, hashes))

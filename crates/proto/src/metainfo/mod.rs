@@ -11,6 +11,7 @@
 
 mod attributes;
 pub mod builder;
+mod edit;
 mod error;
 mod file_tree;
 mod hybrid;
@@ -18,6 +19,7 @@ mod info;
 mod layers;
 mod limits;
 mod links;
+mod lints;
 mod names;
 mod notes;
 mod outer;
@@ -35,12 +37,15 @@ use crate::bencode::{self, Encoder, Limits, Mode};
 use crate::hash::InfoHashes;
 use crate::layout::FileIndex;
 use layers::Layers;
+use outer::Remarks;
 
 pub use builder::{BuildFile, PlacedFile, TorrentBuilder};
+pub use edit::{Change, Edited, TorrentEdit};
 pub use error::MetainfoError;
 pub use info::{FileEntry, Format, Info, Symlink};
 pub use layers::PieceLayer;
 pub use limits::{FILE_LEN_MAX, MetainfoLimits, PIECE_COUNT_CEILING, PIECE_LEN_MAX};
+pub use lints::{Lint, PrivateSign, lints};
 pub use path::sanitize_element;
 
 /// A torrent: its info dictionary and what the file around it says.
@@ -69,6 +74,8 @@ pub struct Metainfo {
     pub creation_date: Option<i64>,
     /// The piece layers that came with the torrent.
     layers: Layers,
+    /// What is odd around the info dictionary.
+    remarks: Remarks,
 }
 
 impl Metainfo {
@@ -99,6 +106,7 @@ impl Metainfo {
             metainfo.layers = Layers::read(root.get("piece layers"), &metainfo.info)?;
         }
         outer::read(root, &mut metainfo);
+        metainfo.remarks.trailing_len = bytes.len() - document.consumed();
         Ok(metainfo)
     }
 
@@ -160,6 +168,7 @@ impl Metainfo {
             created_by: None,
             creation_date: None,
             layers: Layers::default(),
+            remarks: Remarks::default(),
         })
     }
 }

@@ -13,6 +13,8 @@ pub(super) struct Notes {
     pub(super) list: Vec<Note>,
     /// How many more there were.
     pub(super) left_out: usize,
+    /// The info dictionary is lenient bencode only.
+    pub(super) not_canonical: bool,
 }
 
 /// One change. Names of strangers are escaped and cut.

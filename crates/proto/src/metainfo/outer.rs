@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Metainfo;
+use super::{Metainfo, notes};
 use crate::bencode::{Dict, DictEncoder, Value};
 use crate::percent;
 
@@ -60,6 +60,17 @@ impl Around<'_> {
     }
 }
 
+/// What is odd around an info dictionary, for a person to see.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Remarks {
+    /// It is lenient bencode only.
+    pub(super) not_canonical: bool,
+    /// How many bytes follow the torrent.
+    pub(super) trailing_len: usize,
+    /// `encoding`, where it is not UTF-8. Escaped and cut.
+    pub(super) encoding: Option<String>,
+}
+
 /// Fills in everything of `metainfo` that is not in the info dictionary.
 pub(super) fn read(root: Dict<'_>, metainfo: &mut Metainfo) {
     metainfo.trackers = trackers(root);
@@ -67,7 +78,25 @@ pub(super) fn read(root: Dict<'_>, metainfo: &mut Metainfo) {
     metainfo.nodes = nodes(root);
     metainfo.comment = text(root, "comment.utf-8").or_else(|| text(root, "comment"));
     metainfo.created_by = text(root, "created by.utf-8").or_else(|| text(root, "created by"));
+    metainfo.remarks = remarks(root);
     metainfo.creation_date = root.int("creation date").filter(|seconds| *seconds >= 0);
+}
+
+fn remarks(root: Dict<'_>) -> Remarks {
+    let is_utf8 = |name: &&[u8]| {
+        let known: [&[u8]; 2] = [b"UTF-8", b"UTF8"];
+        known.iter().any(|known| name.eq_ignore_ascii_case(known))
+    };
+    let encoding = root.bytes("encoding").filter(|name| !is_utf8(name));
+    let sorted = root.iter().is_sorted_by(|(a, _), (b, _)| a < b);
+    // What is wrong within the info dictionary is told of that.
+    let soft = |(key, value): (&[u8], Value<'_>)| key != b"info" && value.has_soft_error();
+    let not_canonical = !sorted || root.iter().any(soft);
+    Remarks {
+        not_canonical,
+        trailing_len: 0,
+        encoding: encoding.map(notes::shown),
+    }
 }
 
 fn text(root: Dict<'_>, key: &str) -> Option<String> {
