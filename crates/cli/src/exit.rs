@@ -141,6 +141,7 @@ impl Failure {
     pub fn add(source: impl fmt::Display, error: &AddError) -> Self {
         let exit = match error {
             AddError::Metainfo(error) => return Self::metainfo(source, error),
+            AddError::V2Only(_) => Exit::Torrent,
             AddError::Duplicate | AddError::InvalidPath(_) => Exit::Usage,
             AddError::Foreign(_) => Exit::Exists,
             AddError::Full(_) => Exit::DiskFull,
@@ -244,6 +245,20 @@ mod tests {
     fn a_broken_pipe_is_success_and_says_nothing() {
         let failure = Failure::from(io::Error::from(io::ErrorKind::BrokenPipe));
         assert_eq!(failure, Failure::new(Exit::Success, ""));
+    }
+
+    #[test]
+    fn a_torrent_of_version_2_only_is_no_usable_torrent_yet() {
+        let error = AddError::V2Only(superseed_proto::InfoHashV2([0xab; 32]));
+        let failure = Failure::add("x.torrent", &error);
+        assert_eq!(failure.exit, Exit::Torrent);
+        assert_eq!(
+            failure.message,
+            format!(
+                "x.torrent: the torrent {} is version 2 only, which cannot be downloaded or seeded yet",
+                "ab".repeat(32)
+            )
+        );
     }
 
     #[test]

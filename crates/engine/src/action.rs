@@ -3,6 +3,8 @@
 use core::net::SocketAddr;
 use std::time::Duration;
 
+use superseed_proto::InfoHashV2;
+
 use crate::disk::DiskJob;
 use crate::event::Event;
 use crate::ids::{AnnounceKey, ConnKey, ListenerId, ResolveKey, Ticket, TorrentKey};
@@ -110,6 +112,9 @@ pub enum AddRefusal {
     /// A torrent with the same info-hash is in the session already.
     #[error("the session already has this torrent")]
     Duplicate(TorrentKey),
+    /// The torrent has no v1 half, and v2 swarms are not served yet.
+    #[error("the torrent {0} has no version 1 half")]
+    V2Only(InfoHashV2),
     /// The session ends.
     #[error("the session is shutting down")]
     ShuttingDown,

@@ -105,7 +105,7 @@ pub enum Command {
     /// Add a torrent; answered by `Added` or `AddRefused` with the same ticket.
     Add(Box<AddTorrent>),
     /// The metadata of a torrent that was added by its info-hashes. Ignored
-    /// if it is another torrent's.
+    /// if it is another torrent's, or v2 only, which is not served yet.
     ProvideMetadata(TorrentKey, Arc<Metainfo>),
     /// Forget a torrent after telling its trackers; answered by `Removed`.
     Remove(TorrentKey),

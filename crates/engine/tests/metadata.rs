@@ -7,10 +7,17 @@ use superseed_engine::{
     Action, AddRefusal, AddTorrent, Command, DiskOp, Engine, Input, Outbox, Settings, Ticket, Time,
     TorrentKey, TorrentOptions, TorrentSource, TorrentState,
 };
-use superseed_proto::metainfo::{Metainfo, TorrentBuilder};
+use superseed_proto::InfoHashes;
+use superseed_proto::metainfo::{Format, Metainfo, TorrentBuilder};
 
 fn metainfo(name: &str) -> Arc<Metainfo> {
-    let torrent = TorrentBuilder::new(name, 16_384).single_file(20_000);
+    metainfo_of(name, Format::V1)
+}
+
+fn metainfo_of(name: &str, format: Format) -> Arc<Metainfo> {
+    let torrent = TorrentBuilder::new(name, 16_384)
+        .format(format)
+        .single_file(20_000);
     Arc::new(
         Metainfo::parse(&torrent.hash_content(&[1; 20_000]).build()).expect("a torrent of our own"),
     )
@@ -90,4 +97,28 @@ fn it_can_be_removed_while_it_waits() {
     let actions = command(&mut engine, Command::Remove(torrent));
     assert!(matches!(actions.as_slice(), [Action::Removed { torrent: gone }] if *gone == torrent));
     added(&add(&mut engine, TorrentSource::InfoHashes(hashes)));
+}
+
+#[test]
+fn a_torrent_without_a_v1_half_is_refused_and_a_hybrid_is_taken() {
+    let mut engine = Engine::new(Settings::default(), [3; 32]);
+    let v2_only = metainfo_of("v2", Format::V2);
+    let refused = add(&mut engine, TorrentSource::Metainfo(Arc::clone(&v2_only)));
+    assert!(matches!(
+        refused.as_slice(),
+        [Action::AddRefused { reason: AddRefusal::V2Only(hash), .. }]
+            if Some(*hash) == v2_only.info_hashes.v2()
+    ));
+    // By its hash alone it might be a hybrid; it awaits metadata with a v1 half.
+    let actions = add(&mut engine, TorrentSource::InfoHashes(v2_only.info_hashes));
+    let torrent = added(&actions);
+    assert!(command(&mut engine, Command::ProvideMetadata(torrent, v2_only)).is_empty());
+    let stats = engine.torrent_stats(torrent, Time::START).unwrap();
+    assert_eq!(stats.state, TorrentState::AwaitingMetadata);
+
+    let hybrid = metainfo_of("hybrid", Format::Hybrid);
+    let by_v2 = InfoHashes::V2(hybrid.info_hashes.v2().unwrap());
+    let torrent = added(&add(&mut engine, TorrentSource::InfoHashes(by_v2)));
+    let actions = command(&mut engine, Command::ProvideMetadata(torrent, hybrid));
+    assert!(opens_storage(&actions));
 }

@@ -34,6 +34,6 @@ pub use superseed_engine::{
     Settings, TorrentKey, TorrentOptions, TorrentState,
 };
 pub use superseed_proto::SwarmKey;
-pub use superseed_proto::hash::InfoHashes;
+pub use superseed_proto::hash::{InfoHashV2, InfoHashes};
 pub use superseed_proto::layout::{FileIndex, PieceIndex};
-pub use superseed_proto::metainfo::{Metainfo, MetainfoError, TorrentBuilder};
+pub use superseed_proto::metainfo::{Format, Metainfo, MetainfoError, TorrentBuilder};

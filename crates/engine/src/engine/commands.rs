@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use superseed_proto::metainfo::Metainfo;
+use superseed_proto::{InfoHashV2, InfoHashes};
 
 use super::Engine;
 use super::timers::Timer;
@@ -76,7 +77,11 @@ impl Engine {
         let refusal = match twin {
             _ if self.shared.stopping => Some(AddRefusal::ShuttingDown),
             Some(&twin) => Some(AddRefusal::Duplicate(twin)),
-            None => None,
+            None => match &source {
+                TorrentSource::Metainfo(metainfo) => v2_only(metainfo).map(AddRefusal::V2Only),
+                // The hash of a hybrid looks the same until its metadata is here.
+                TorrentSource::InfoHashes(_) => None,
+            },
         };
         if let Some(reason) = refusal {
             return out.push(Action::AddRefused { ticket, reason });
@@ -104,7 +109,8 @@ impl Engine {
     }
 
     /// The metadata of a torrent is there: its storage is opened next. What
-    /// belongs to another torrent, or comes a second time, changes nothing.
+    /// belongs to another torrent, has no v1 half or comes a second time
+    /// changes nothing.
     fn activate(&mut self, key: TorrentKey, metainfo: Arc<Metainfo>, now: Time, out: &mut Outbox) {
         let Some(awaiting) = self.torrents.awaiting(key) else {
             return;
@@ -114,6 +120,7 @@ impl Engine {
             .info_hashes
             .swarm_keys()
             .all(|swarm| swarms.contains(&swarm))
+            || v2_only(&metainfo).is_some()
         {
             return;
         }
@@ -179,5 +186,13 @@ impl Engine {
             self.shared.timers.clear(Timer::Shutdown);
             out.push(Action::ShutdownDone);
         }
+    }
+}
+
+/// The hash of a torrent that no v1 swarm has: its pieces have no SHA-1.
+fn v2_only(metainfo: &Metainfo) -> Option<InfoHashV2> {
+    match metainfo.info_hashes {
+        InfoHashes::V2(hash) => Some(hash),
+        InfoHashes::V1(_) | InfoHashes::Hybrid(..) => None,
     }
 }

@@ -28,6 +28,7 @@ impl Host {
             Action::AddRefused { ticket, reason } => {
                 let why = match reason {
                     AddRefusal::Duplicate(_) => AddFailure::Duplicate,
+                    AddRefusal::V2Only(hash) => AddFailure::V2Only(hash),
                     AddRefusal::ShuttingDown => AddFailure::Stopping,
                 };
                 self.torrents.refused(ticket, why);

@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use superseed_engine::{DiskError, DiskErrorKind};
+use superseed_proto::InfoHashV2;
 use superseed_proto::metainfo::MetainfoError;
 
 use crate::storage::InvalidPath;
@@ -53,6 +54,9 @@ pub enum AddError {
     /// The session has a torrent with the same info-hash already.
     #[error("the session already has this torrent")]
     Duplicate,
+    /// The torrent has no v1 half (BEP 52), and v2 swarms are not served yet.
+    #[error("the torrent {0} is version 2 only, which cannot be downloaded or seeded yet")]
+    V2Only(InfoHashV2),
     /// A name or path of [`crate::AddOptions`] would leave the directory.
     #[error("{0}")]
     InvalidPath(#[from] InvalidPath),

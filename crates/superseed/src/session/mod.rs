@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use superseed_engine::{Command, Settings};
+use superseed_proto::InfoHashes;
 use superseed_proto::metainfo::Metainfo;
 use tokio::sync::{broadcast, oneshot};
 
@@ -115,6 +116,10 @@ impl Session {
             TorrentSource::Bytes(bytes) => Arc::new(Metainfo::parse(&bytes)?),
             TorrentSource::Metainfo(metainfo) => metainfo,
         };
+        if let InfoHashes::V2(hash) = metainfo.info_hashes {
+            // Said before its storage is touched.
+            return Err(AddError::V2Only(hash));
+        }
         let spec =
             options.storage_spec(&metainfo, &self.link.dir, self.link.state_dir.as_deref())?;
         let (reply, answer) = oneshot::channel();
@@ -131,6 +136,7 @@ impl Session {
         match answer.await {
             Ok(Ok(known)) => Ok(Torrent::new(Arc::clone(&self.link), known)),
             Ok(Err(AddFailure::Duplicate)) => Err(AddError::Duplicate),
+            Ok(Err(AddFailure::V2Only(hash))) => Err(AddError::V2Only(hash)),
             Ok(Err(AddFailure::Disk(error))) => Err(error.into()),
             Ok(Err(AddFailure::Stopping)) | Err(_) => Err(AddError::Stopped),
         }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use superseed_engine::{Command, DiskError, Engine, Event, Time, TorrentKey, TorrentOptions};
+use superseed_proto::InfoHashV2;
 use superseed_proto::layout::PieceIndex;
 use superseed_proto::metainfo::Metainfo;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -88,6 +89,8 @@ pub(crate) struct Known {
 pub(crate) enum AddFailure {
     /// The engine has it already.
     Duplicate,
+    /// It has no v1 half.
+    V2Only(InfoHashV2),
     /// The session ends.
     Stopping,
     /// Its storage could not be opened.

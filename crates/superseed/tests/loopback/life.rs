@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use superseed::{
-    AddError, AddOptions, Config, EventKind, Gone, Notice, ReadError, Session, StartError,
-    TorrentOptions, TorrentState, WaitError,
+    AddError, AddOptions, Config, EventKind, Format, Gone, Notice, ReadError, Session, StartError,
+    TorrentBuilder, TorrentOptions, TorrentState, WaitError,
 };
 
 use crate::world::{Content, run, session};
@@ -186,6 +186,12 @@ fn a_torrent_is_added_once() {
         assert_eq!(session.torrents().await.unwrap().len(), 1);
         let broken = session.add(b"de".to_vec(), AddOptions::default()).await;
         assert!(matches!(broken, Err(AddError::Metainfo(_))), "{broken:?}");
+        let v2_only = TorrentBuilder::new("v2.bin", 16_384)
+            .format(Format::V2)
+            .single_file(5)
+            .hash_content(b"12345");
+        let refused = session.add(v2_only.build(), AddOptions::default()).await;
+        assert!(matches!(refused, Err(AddError::V2Only(_))), "{refused:?}");
         session.stop().await;
     });
 }
