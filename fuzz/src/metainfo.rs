@@ -7,7 +7,12 @@ use superseed_proto::InfoHashes;
 use superseed_proto::layout::{FileIndex, PieceIndex};
 use superseed_proto::magnet::Magnet;
 use superseed_proto::merkle::{LEAF_LEN, root_of_layer};
-use superseed_proto::metainfo::{FileEntry, Format, Info, Metainfo, MetainfoLimits, Symlink};
+use superseed_proto::metainfo::{
+    Change, FileEntry, Format, Info, Metainfo, MetainfoLimits, Symlink, TorrentEdit, lints,
+};
+
+/// More lints than any torrent should have.
+const LINTS_MAX: usize = 200;
 
 /// How many pieces are looked at one by one.
 const PIECES_SEEN_MAX: u32 = 5000;
@@ -28,6 +33,8 @@ pub fn check(bytes: &[u8]) {
     check_paths(&metainfo.info);
     check_layers(&metainfo);
     check_round_trip(&metainfo);
+    check_lints(&metainfo);
+    check_edits(bytes, &metainfo);
     let magnet = Magnet::of(&metainfo);
     assert_eq!(magnet.info_hashes, metainfo.info_hashes);
     assert_eq!(Magnet::parse(&magnet.to_string()), Ok(magnet));
@@ -167,4 +174,76 @@ fn check_round_trip(metainfo: &Metainfo) {
         assert_eq!(again.piece_layer(file), metainfo.piece_layer(file));
     }
     assert_eq!(again.encode(), bytes);
+}
+
+/// Lints are few, and fit to be shown.
+fn check_lints(metainfo: &Metainfo) {
+    let lints = lints(metainfo);
+    assert!(lints.len() <= LINTS_MAX);
+    for lint in lints {
+        let sentence = lint.to_string();
+        assert!(sentence.len() < 2000, "{sentence}");
+        assert!(!sentence.contains(char::is_control), "{sentence:?}");
+    }
+}
+
+/// An edit changes what it names and nothing else.
+fn check_edits(bytes: &[u8], metainfo: &Metainfo) {
+    let apply = |edit: &TorrentEdit, bytes: &[u8]| {
+        let edited = edit.apply(bytes).expect("it is a torrent");
+        let after = Metainfo::parse(&edited.bytes).expect("the edit has read it");
+        assert_eq!(edited.after, after.info_hashes);
+        // Once is enough.
+        let again = edit.apply(&edited.bytes).expect("it is a torrent");
+        assert_eq!(again.bytes, edited.bytes);
+        assert!(!again.info_hash_changed());
+        (edited, after)
+    };
+    let (unchanged, after) = apply(&TorrentEdit::default(), bytes);
+    assert_eq!(after.raw_info, metainfo.raw_info);
+    assert_eq!(after.encode(), metainfo.encode());
+
+    let around = TorrentEdit {
+        trackers: Change::Set(vec![vec!["udp://a".to_owned(), "udp://b".to_owned()]]),
+        web_seeds: Change::Remove,
+        comment: Change::Set("a comment".to_owned()),
+        ..TorrentEdit::default()
+    };
+    let (edited, after) = apply(&around, bytes);
+    assert!(!edited.info_hash_changed());
+    assert_eq!(after.raw_info, metainfo.raw_info);
+    assert_eq!(after.trackers, [["udp://a", "udp://b"]]);
+    assert!(after.web_seeds.is_empty());
+    assert_eq!(after.comment.as_deref(), Some("a comment"));
+    assert_eq!(after.nodes, metainfo.nodes);
+    assert_eq!(after.created_by, metainfo.created_by);
+    assert_eq!(after.creation_date, metainfo.creation_date);
+
+    let inside = TorrentEdit {
+        private: Some(!metainfo.info.private),
+        source: Change::Set("a source".to_owned()),
+        ..TorrentEdit::default()
+    };
+    let (edited, after) = apply(&inside, bytes);
+    assert!(edited.info_hash_changed());
+    assert_eq!(after.info.private, !metainfo.info.private);
+    assert_eq!(after.info.source.as_deref(), Some("a source"));
+    // A torrent without a usable name is named by its hash.
+    if after.info.name == metainfo.info.name {
+        assert_eq!(after.info.files, metainfo.info.files);
+    }
+    assert_eq!(after.trackers, metainfo.trackers);
+    for file in 0..metainfo.info.files.len() as u32 {
+        let file = FileIndex(file);
+        assert_eq!(after.piece_layer(file), metainfo.piece_layer(file));
+    }
+    let removed = TorrentEdit {
+        private: Some(metainfo.info.private),
+        source: Change::Remove,
+        ..TorrentEdit::default()
+    };
+    let (_, after) = apply(&removed, &edited.bytes);
+    assert_eq!(after.info.private, metainfo.info.private);
+    assert_eq!(after.info.source, None);
+    assert!(unchanged.bytes.len() <= bytes.len());
 }

@@ -9,6 +9,8 @@ mod sentence;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use super::info::Symlink;
 use super::notes::{Note, Taken};
 use super::{Format, Metainfo, notes};
@@ -121,6 +123,9 @@ pub enum PrivateSign {
     Passkey(String),
 }
 
+/// How many schemes of trackers that are not known are told.
+const TRACKER_SCHEMES_MAX: usize = 20;
+
 /// How many links that are refused are told one by one.
 const LINKS_MAX: usize = 20;
 
@@ -156,13 +161,13 @@ fn pieces(metainfo: &Metainfo, lints: &mut Vec<Lint>) {
 }
 
 fn trackers(metainfo: &Metainfo, lints: &mut Vec<Lint>) {
+    const KNOWN: [&str; 5] = ["http", "https", "udp", "ws", "wss"];
+    let mut unknown = BTreeSet::new();
     for url in metainfo.trackers.iter().flatten() {
         let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
-        let known = ["http", "https", "udp", "ws", "wss"];
-        let is_known = known.iter().any(|known| scheme.eq_ignore_ascii_case(known));
-        let lint = Lint::TrackerScheme(notes::shown(scheme.as_bytes()));
-        if !is_known && !lints.contains(&lint) {
-            lints.push(lint);
+        let is_known = KNOWN.iter().any(|known| scheme.eq_ignore_ascii_case(known));
+        if !is_known && unknown.len() < TRACKER_SCHEMES_MAX && unknown.insert(scheme) {
+            lints.push(Lint::TrackerScheme(notes::shown(scheme.as_bytes())));
         }
     }
 }

@@ -102,6 +102,13 @@ fn signs_of_private_trackers_without_the_flag_are_told() {
 }
 
 #[test]
+fn a_torrent_of_many_schemes_has_few_lints() {
+    let urls = (0..100_000).map(|n| format!("x{n}://"));
+    let lints = of(&small().tier(urls).build());
+    assert_eq!(lints.len(), TRACKER_SCHEMES_MAX);
+}
+
+#[test]
 fn names_that_were_changed_are_told_and_counted() {
     let torrent = multi(
         &[
