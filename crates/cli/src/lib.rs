@@ -11,6 +11,7 @@ mod bench;
 mod commands;
 mod config;
 mod create;
+mod edit;
 mod env;
 mod exit;
 mod globs;
@@ -64,6 +65,7 @@ pub fn run(plan: Plan, env: &mut Env) -> Exit {
         Command::Share(args) => share::run(&args, &global, env),
         Command::Create(args) => create::run(&args, &global, env),
         Command::Magnet(args) => magnet::run(&args, &global, env),
+        Command::Edit(args) => edit::run(&args, &global, env),
         Command::Show(args) => show::run(&args, &global, env),
         Command::Verify(args) => verify::run(&args, &global, env),
         Command::Tracker(args) => tracker::run(&args, &global, env),

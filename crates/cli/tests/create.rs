@@ -69,6 +69,15 @@ fn a_torrent_is_made_and_its_path_printed() {
     // The builder of the fixture hashed the same bytes in memory.
     let expected = Metainfo::parse(&fs::read(&scene.fixture.torrent).unwrap()).unwrap();
     assert_eq!(hash, expected.info_hashes);
+    let odd = scene.create(&["-l", "1000", "--private", "--force"]);
+    assert!(
+        odd.stderr.ends_with(
+            "films: the piece length of 1000 bytes is not a power of two\n\
+             films: the piece length of 1000 bytes is below 16 KiB, which some clients refuse\n\
+             films: the torrent is private but has no tracker, so no peer can be found\n"
+        ),
+        "{odd:?}"
+    );
     let quiet = scene.create(&["-q", "--force"]);
     assert_eq!(quiet.exit, Exit::Success, "{quiet:?}");
     assert_eq!(quiet.stderr, "");

@@ -5,11 +5,12 @@ mod support;
 
 use superseed::TorrentBuilder;
 use superseed_cli::Exit;
+use superseed_proto::metainfo::Format;
 use support::{Fixture, superseed};
 
 /// imdl's keys in imdl's order, ours among them where they belong. Programs
 /// rely on each of them: what is missing is null, never absent.
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 23] = [
     "name",
     "comment",
     "creation_date",
@@ -32,6 +33,7 @@ const KEYS: [&str; 22] = [
     "file_count",
     "files",
     "file_details",
+    "lints",
 ];
 
 /// The keys of a printed object, in their order.
@@ -158,6 +160,91 @@ fn parts_are_shown_alone() {
 }
 
 #[test]
+fn what_is_odd_is_told_under_the_tree() {
+    let torrent = TorrentBuilder::new("x", 1000)
+        .file(["README"], 1)
+        .file(["readme"], 2)
+        .hash_content(b"abc")
+        .private(true)
+        .build();
+    let page = superseed(["show", "-"]).stdin(torrent.clone()).run().stdout;
+    let expected = "
+Lints
+  the piece length of 1000 bytes is not a power of two
+  the piece length of 1000 bytes is below 16 KiB, which some clients refuse
+  the torrent is private but has no tracker, so no peer can be found
+  the path 'readme' differs from another in upper and lower case only, and the file is called 'readme.1'
+";
+    assert!(page.ends_with(expected), "{page}");
+    let json = &superseed(["show", "-", "--json"])
+        .stdin(torrent)
+        .run()
+        .json()[0];
+    let lints = json["lints"].as_array().unwrap().iter();
+    let kinds: Vec<_> = lints.map(|lint| lint["kind"].as_str().unwrap()).collect();
+    assert_eq!(
+        kinds,
+        [
+            "piece_length_odd",
+            "piece_length_short",
+            "private_without_tracker",
+            "case_duplicate"
+        ]
+    );
+}
+
+#[test]
+fn a_v2_torrent_is_shown_with_its_roots() {
+    let torrent = TorrentBuilder::new("v2", 16_384)
+        .format(Format::V2)
+        .file(["a"], 20_000)
+        .file(["b"], 5)
+        .hash_content(&[7; 20_005])
+        .build();
+    let json = &superseed(["show", "-", "--json"])
+        .stdin(torrent.clone())
+        .run()
+        .json()[0];
+    assert!(json["info_hash"].is_null());
+    assert_eq!(json["info_hash_v2"].as_str().unwrap().len(), 64);
+    assert_eq!(json["meta_version"], 2);
+    assert_eq!(json["content_size"], 20_005);
+    assert_eq!(json["piece_count"], 3);
+    assert_eq!(json["file_details"][1]["offset"], 32_768);
+    assert_eq!(
+        json["file_details"][1]["pieces_root"]
+            .as_str()
+            .unwrap()
+            .len(),
+        64
+    );
+    let page = superseed(["show", "-"]).stdin(torrent.clone()).run().stdout;
+    assert!(page.contains("\nInfo-hash v2  "), "{page}");
+    assert!(page.contains("\nFormat        v2\n"), "{page}");
+    // Its swarm side has not landed: one sentence, and nothing is made.
+    let dir = tempfile::tempdir().unwrap();
+    for command in ["download", "seed"] {
+        let args = [
+            command,
+            "-",
+            "-d",
+            dir.path().to_str().unwrap(),
+            "--listen",
+            "127.0.0.1:0",
+        ];
+        let output = superseed(args).stdin(torrent.clone()).run();
+        assert_eq!(output.exit, Exit::Torrent, "{output:?}");
+        assert!(
+            output
+                .stderr
+                .contains("is version 2 only, which cannot be downloaded or seeded yet"),
+            "{output:?}"
+        );
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+}
+
+#[test]
 fn nothing_of_a_torrent_moves_the_terminal() {
     let nasty = "a\u{1b}[2J\u{202e}b\u{9b}c\u{7f}d\u{2028}e";
     let torrent = TorrentBuilder::new("x", 16_384)
@@ -218,6 +305,7 @@ fn bad_input_is_one_sentence_with_the_path_and_its_code() {
     let empty = write("empty.torrent", b"");
     let nothing = write("nothing.torrent", b"de");
     let list = write("list.torrent", b"le");
+    let lists = write("lists.torrent", &vec![b'l'; superseed::FETCH_BYTES_MAX]);
     let huge = write("huge.torrent", &vec![b'0'; superseed::FETCH_BYTES_MAX + 1]);
     let table = [
         (html.as_str(), Exit::Bencode),
@@ -225,6 +313,7 @@ fn bad_input_is_one_sentence_with_the_path_and_its_code() {
         (&empty, Exit::Bencode),
         (&nothing, Exit::Torrent),
         (&list, Exit::Torrent),
+        (&lists, Exit::Bencode),
         (&huge, Exit::Torrent),
         ("/nonexistent/x.torrent", Exit::NotFound),
         (dir.path().to_str().unwrap(), Exit::Io),

@@ -74,6 +74,9 @@ fn wrong_command_lines_are_usage_errors_on_standard_error() {
         "download",
         "seed",
         "show",
+        "verify",
+        "edit",
+        "magnet",
         "download x --no-such-option",
         "download x --max-upload-limit fast",
         "download x --select-file 0",
@@ -132,6 +135,11 @@ fn every_command_has_a_man_page() {
         "superseed",
         "superseed-download",
         "superseed-seed",
+        "superseed-create",
+        "superseed-show",
+        "superseed-verify",
+        "superseed-edit",
+        "superseed-magnet",
         "superseed-config-show",
     ] {
         assert!(dir.path().join(format!("{page}.1")).is_file(), "{page}");

@@ -192,7 +192,7 @@ impl FromStr for Tier {
 }
 
 /// A tracker's URL, of any kind that some client speaks.
-pub(super) fn url(text: &str) -> Result<String, String> {
+pub(crate) fn url(text: &str) -> Result<String, String> {
     of_scheme(text, &["http://", "https://", "udp://", "ws://", "wss://"])
         .ok_or_else(|| format!("{text:?} is not an http, https, udp, ws or wss URL"))
 }

@@ -117,6 +117,11 @@ pub(crate) enum Command {
     /// Ends with 32 if anything is missing or wrong.
     #[command(visible_alias = "check")]
     Verify(VerifyArgs),
+    /// Change the trackers, comment, source or privacy of torrent files
+    ///
+    /// What is not named stays as it is, byte for byte. A change of the
+    /// info-hash is refused unless --new-infohash is given.
+    Edit(Box<EditArgs>),
     /// Print the magnet link of a torrent
     Magnet(MagnetArgs),
     /// Run a tracker over HTTP and UDP

@@ -6,6 +6,7 @@ use serde::Serialize;
 use superseed::Metainfo;
 use superseed::content::{CreateOptions, Scan};
 use superseed_proto::magnet::Magnet;
+use superseed_proto::metainfo::lints;
 
 use super::Output;
 use crate::args::GlobalArgs;
@@ -79,6 +80,12 @@ pub(super) fn made(
             info.layout.piece_count(),
             figures::size(u64::from(info.layout.piece_len_nominal())),
         ));
+    }
+    if !global.quiet {
+        for lint in lints(metainfo) {
+            env.stderr
+                .say(printable(&format!("{}: {lint}", metainfo.name())));
+        }
     }
     env.stdout.line(path.display().to_string())?;
     if args.magnet {

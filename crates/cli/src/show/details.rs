@@ -4,7 +4,7 @@
 use serde::Serialize;
 use superseed::{FileIndex, Metainfo};
 use superseed_proto::magnet::Magnet;
-use superseed_proto::metainfo::{FileEntry, Symlink};
+use superseed_proto::metainfo::{FileEntry, Lint, Symlink, lints};
 
 use super::page::host_port;
 
@@ -34,6 +34,7 @@ pub(super) struct Details<'a> {
     file_count: Option<usize>,
     files: Option<Vec<String>>,
     file_details: Option<Vec<FileDetail>>,
+    lints: Option<Vec<Oddity>>,
     /// The peers that a link names.
     #[serde(skip_serializing_if = "Option::is_none")]
     peers: Option<Vec<String>>,
@@ -52,6 +53,51 @@ pub(super) struct FileDetail {
     pieces_root: Option<String>,
     attr: String,
     symlink: Option<String>,
+}
+
+/// Something odd about the torrent.
+#[derive(Debug, Serialize)]
+struct Oddity {
+    kind: &'static str,
+    message: String,
+}
+
+impl Oddity {
+    fn of(lint: &Lint) -> Self {
+        Self {
+            kind: kind(lint),
+            message: lint.to_string(),
+        }
+    }
+}
+
+/// What programs call a lint.
+fn kind(lint: &Lint) -> &'static str {
+    match lint {
+        Lint::PieceLenOdd(_) => "piece_length_odd",
+        Lint::PieceLenShort(_) => "piece_length_short",
+        Lint::PieceLenLong(_) => "piece_length_long",
+        Lint::ManyPieces { .. } => "many_pieces",
+        Lint::FewPieces { .. } => "few_pieces",
+        Lint::PrivateFlagMissing(_) => "private_flag_missing",
+        Lint::PrivateWithoutTracker => "private_without_tracker",
+        Lint::PrivateWithNodes => "private_with_nodes",
+        Lint::TrackerScheme(_) => "tracker_scheme",
+        Lint::UnsafeName { .. } => "unsafe_name",
+        Lint::DuplicateName { .. } => "duplicate_name",
+        Lint::CaseDuplicate { .. } => "case_duplicate",
+        Lint::FileIsDirectory { .. } => "file_is_directory",
+        Lint::MoreNames(_) => "more_names",
+        Lint::LinkRefused(_) => "link_refused",
+        Lint::MoreLinks(_) => "more_links",
+        Lint::LayersMissing(_) => "layers_missing",
+        Lint::NonCanonicalInfo => "non_canonical_info",
+        Lint::NonCanonicalOuter => "non_canonical_outer",
+        Lint::TrailingBytes(_) => "trailing_bytes",
+        Lint::Encoding(_) => "encoding",
+        // Lints of a later version of the reader.
+        _ => "other",
+    }
 }
 
 impl<'a> Details<'a> {
@@ -92,6 +138,7 @@ impl<'a> Details<'a> {
             file_count: Some(files.len()),
             files: Some(files),
             file_details: Some(file_details(metainfo).collect()),
+            lints: Some(lints(metainfo).iter().map(Oddity::of).collect()),
             ..Self::default()
         }
     }

@@ -4,7 +4,7 @@ use std::io;
 
 use superseed::{InfoHashes, Metainfo};
 use superseed_proto::magnet::Magnet;
-use superseed_proto::metainfo::{FileEntry, Format, Symlink};
+use superseed_proto::metainfo::{FileEntry, Format, Symlink, lints};
 
 use super::{Look, tree};
 use crate::text::figures::{self, printable};
@@ -24,7 +24,17 @@ pub(super) fn torrent(
 ) -> io::Result<()> {
     rows(&describe(metainfo, torrent_len, look), look, line)?;
     line(String::new())?;
-    tree::draw_torrent(metainfo, look, line)
+    tree::draw_torrent(metainfo, look, line)?;
+    let lints = lints(metainfo);
+    if !lints.is_empty() {
+        line(String::new())?;
+        line(look.paint.label("Lints"))?;
+    }
+    for lint in lints {
+        let sentence = printable(&lint.to_string());
+        line(format!("  {}", look.paint.warning(&sentence)))?;
+    }
+    Ok(())
 }
 
 /// Writes the page about a link.

@@ -16,6 +16,8 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
+use superseed::{AddError, InfoHashes};
+
 use crate::args::{DownloadArgs, GlobalArgs, SeedArgs, TransferArgs};
 use crate::env::Env;
 use crate::exit::{Exit, Failure};
@@ -133,6 +135,10 @@ async fn load(given: &OsString, args: &TransferArgs, order: Order, env: &mut Env
         )),
     };
     let item = loaded.and_then(|(metainfo, _)| {
+        // What cannot run yet can still be listed.
+        if let (InfoHashes::V2(hash), false) = (metainfo.info_hashes, args.show_files) {
+            return Err(Failure::add(&source, &AddError::V2Only(hash)));
+        }
         let metainfo = Arc::new(metainfo);
         let options = setup::add_options(&metainfo, args, order)
             .map_err(|failure| Failure::new(failure.exit, format!("{source}: {failure}")))?;
