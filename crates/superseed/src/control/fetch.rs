@@ -41,15 +41,17 @@ pub async fn fetch_torrent(url: &str) -> Result<Vec<u8>, FetchError> {
     std::thread::Builder::new()
         .name("superseed-fetch".to_owned())
         .spawn(move || {
-            let exchange = tokio::time::timeout(FETCH_TIMEOUT, async {
+            let exchange = async {
                 let agent = concat!("superseed/", env!("CARGO_PKG_VERSION"));
                 let client = client::build(None, agent).map_err(|error| FetchError::Failed {
                     url: given.clone(),
                     error,
                 })?;
                 fetch(&client, parsed, &given).await
-            });
-            let result = runtime.block_on(exchange).unwrap_or_else(|_| {
+            };
+            // A timer can only be made inside its runtime.
+            let within = async { tokio::time::timeout(FETCH_TIMEOUT, exchange).await };
+            let result = runtime.block_on(within).unwrap_or_else(|_| {
                 Err(FetchError::Failed {
                     url: given.clone(),
                     error: "no answer in time".to_owned(),
