@@ -35,6 +35,21 @@ pub const SCENARIOS: &[Scenario] = &[
         run: fluid,
     },
     Scenario {
+        name: "homogeneous-10",
+        about: "256 MiB to ten equal leechers from a seed of twice their uplink",
+        run: |run| homogeneous(run, 10),
+    },
+    Scenario {
+        name: "homogeneous-50",
+        about: "the same to fifty",
+        run: |run| homogeneous(run, 50),
+    },
+    Scenario {
+        name: "homogeneous-200",
+        about: "the same to two hundred",
+        run: |run| homogeneous(run, 200),
+    },
+    Scenario {
         name: "one-line",
         about: "one seed feeds one leecher over a long fat line",
         run: one_line,
@@ -226,6 +241,35 @@ fn fluid(run: &Run) -> Outcome {
         ("last_to_limit", last / limit),
         ("mean_to_limit", mean / limit),
         ("wasted_share", wasted as f64 / (50.0 * LEN as f64)),
+    ];
+    Outcome::of(&world, figures)
+}
+
+/// Equal leechers with round trips of 20 to 80 ms, who all come at once.
+fn homogeneous(run: &Run, leechers: usize) -> Outcome {
+    const LEN: usize = 256 << 20;
+    const SEED_UP: u64 = 4 << 20;
+    const UP: u64 = 2 << 20;
+    const DOWN: u64 = 16 << 20;
+    let mut world = run.world();
+    // A quarter of a round trip at each of two ends, there and back.
+    let latency = |world: &mut World| Duration::from_micros(world.rng().between(5_000, 20_000));
+    let seed = line(SEED_UP, DOWN, latency(&mut world));
+    let specs = (0..leechers)
+        .map(|_| line(UP, DOWN, latency(&mut world)))
+        .collect();
+    let swarm = Swarm::start(&mut world, ContentSpec::new(LEN, 256 << 10), seed, specs);
+    let times = swarm.finish(&mut world, Duration::from_secs(1_200));
+    let ups = vec![UP as f64; leechers];
+    let limit = fluid_limit_s(LEN as f64, SEED_UP as f64, DOWN as f64, &ups);
+    let seconds = |time: Option<&Duration>| time.map_or(0.0, Duration::as_secs_f64);
+    let wasted: u64 = (swarm.leechers.iter())
+        .map(|host| world.stats(*host, &swarm.content).wasted_bytes)
+        .sum();
+    let figures = vec![
+        ("last_to_limit", seconds(times.iter().max()) / limit),
+        ("first_to_limit", seconds(times.iter().min()) / limit),
+        ("wasted_share", wasted as f64 / (leechers * LEN) as f64),
     ];
     Outcome::of(&world, figures)
 }
