@@ -6,6 +6,7 @@
 use std::fmt;
 use std::io;
 
+use superseed::content::{CreateError, VerifyError};
 use superseed::{AddError, DiskError, DiskErrorKind, FetchError, MetainfoError};
 use superseed::{StartError, WaitError};
 
@@ -135,6 +136,38 @@ impl Failure {
             Exit::Torrent
         };
         Self::new(exit, format!("{source}: {error}"))
+    }
+
+    /// No torrent could be made of `source`.
+    pub fn create(source: impl fmt::Display, error: &CreateError) -> Self {
+        let exit = match error {
+            CreateError::NotFound(_) => Exit::NotFound,
+            CreateError::Io { .. } | CreateError::NotAFile(_) | CreateError::Changed(_) => Exit::Io,
+            CreateError::NothingChosen(_)
+            | CreateError::PieceLen(_)
+            | CreateError::PieceLenV2(_)
+            | CreateError::Order => Exit::Usage,
+            CreateError::Cancelled => {
+                let message = format!("{source}: interrupted before the torrent was made");
+                return Self::new(Exit::Interrupted, message);
+            }
+            // What is there cannot become a torrent that others load.
+            _ => Exit::Torrent,
+        };
+        Self::new(exit, error.to_string())
+    }
+
+    /// Nothing can be said of the data of `name`.
+    pub fn verify(name: impl fmt::Display, error: &VerifyError) -> Self {
+        let exit = match error {
+            VerifyError::NotFound(_) => Exit::NotFound,
+            VerifyError::Cancelled => {
+                let message = format!("{name}: interrupted before all was checked");
+                return Self::new(Exit::Interrupted, message);
+            }
+            _ => Exit::Io,
+        };
+        Self::new(exit, error.to_string())
     }
 
     /// `source` could not be added.

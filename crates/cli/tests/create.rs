@@ -299,7 +299,7 @@ fn an_interrupt_leaves_no_file() {
     assert!(
         output
             .stderr
-            .ends_with("big: interrupted, nothing was written\n"),
+            .ends_with("big: interrupted before the torrent was made\n"),
         "{output:?}"
     );
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use superseed::Metainfo;
 use superseed::content::{self, CreateError, CreateOptions, Filter, Scan, SortKey, Symlinks};
-use superseed::{FETCH_BYTES_MAX, Metainfo};
 use superseed_proto::metainfo::Format;
 
 use crate::args::GlobalArgs;
@@ -20,7 +20,6 @@ use crate::exit::{Exit, Failure};
 use crate::globs::Globs;
 use crate::output::{self, Existing};
 use crate::progress::hashing::{self, Task};
-use crate::text::figures;
 
 /// What the torrent says of the program that made it.
 const CREATED_BY: &str = concat!("superseed/", env!("CARGO_PKG_VERSION"));
@@ -70,14 +69,6 @@ pub(crate) fn run(args: &CreateArgs, global: &GlobalArgs, env: &mut Env) -> Resu
             output::write(path, &bytes, existing)?;
             report::made(&metainfo, bytes.len(), path, args, global, env)?;
         }
-    }
-    if bytes.len() > FETCH_BYTES_MAX && !global.quiet {
-        env.stderr.say(format!(
-            "superseed: the torrent file has {}, and most programs take no more than {}; \
-             longer pieces make it smaller",
-            figures::size(bytes.len() as u64),
-            figures::size(FETCH_BYTES_MAX as u64),
-        ));
     }
     Ok(Exit::Success)
 }
@@ -166,20 +157,12 @@ fn filter(args: &CreateArgs) -> Result<Option<Filter>, Failure> {
 }
 
 fn failure(error: &CreateError, args: &CreateArgs) -> Failure {
-    let exit = match error {
-        CreateError::NotFound(_) => Exit::NotFound,
-        CreateError::Io { .. } | CreateError::NotAFile(_) | CreateError::Changed(_) => Exit::Io,
-        CreateError::NothingChosen(_)
-        | CreateError::PieceLen(_)
-        | CreateError::PieceLenV2(_)
-        | CreateError::Order => Exit::Usage,
-        CreateError::Name { name, .. } if args.name.as_ref() == Some(name) => Exit::Usage,
-        CreateError::Cancelled => {
-            let message = format!("{}: interrupted, nothing was written", args.path.display());
-            return Failure::new(Exit::Interrupted, message);
+    let failure = Failure::create(args.path.display(), error);
+    match error {
+        // The option is at fault, not the file.
+        CreateError::Name { name, .. } if args.name.as_ref() == Some(name) => {
+            Failure::usage(failure.message)
         }
-        // What is there cannot become a torrent that others load.
-        _ => Exit::Torrent,
-    };
-    Failure::new(exit, error.to_string())
+        _ => failure,
+    }
 }

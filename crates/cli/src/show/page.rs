@@ -131,11 +131,11 @@ pub(crate) fn format_words(format: Format) -> &'static str {
 
 /// A row for each tier of trackers.
 pub(crate) fn trackers(tiers: &[Vec<String>]) -> impl Iterator<Item = (&'static str, String)> {
-    let rows = (1..).zip(tiers).map(|(number, tier)| {
+    (1..).zip(tiers).map(|(number, tier)| {
+        // The second URL stands below the first.
         let urls = tier.join("\n        ");
         ("Trackers", format!("tier {number}: {urls}"))
-    });
-    rows
+    })
 }
 
 /// A size with an IEC unit, and in bytes where that says more.

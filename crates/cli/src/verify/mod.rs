@@ -8,7 +8,7 @@ mod report;
 use std::path::{Path, PathBuf};
 
 use superseed::Metainfo;
-use superseed::content::{self, VerifyError, VerifyOptions};
+use superseed::content::{self, VerifyOptions};
 
 use crate::args::{GlobalArgs, VerifyArgs};
 use crate::env::Env;
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &VerifyArgs, global: &GlobalArgs, env: &mut Env) -> Resu
         }
     };
     let (metainfo, report) = hashing::run(task, global, env, work)?;
-    let report = report.map_err(|error| failure(&error, &metainfo))?;
+    let report = report.map_err(|error| Failure::verify(metainfo.name(), &error))?;
     report::tell(&metainfo, &report, &content, global, env)
 }
 
@@ -62,16 +62,4 @@ fn find(metainfo: &Metainfo, named: Option<&Path>, source: &Source) -> PathBuf {
     places
         .find(|place| place.exists())
         .unwrap_or_else(|| PathBuf::from("."))
-}
-
-fn failure(error: &VerifyError, metainfo: &Metainfo) -> Failure {
-    let exit = match error {
-        VerifyError::NotFound(_) => Exit::NotFound,
-        VerifyError::Cancelled => {
-            let message = format!("{}: interrupted before all was checked", metainfo.name());
-            return Failure::new(Exit::Interrupted, message);
-        }
-        _ => Exit::Io,
-    };
-    Failure::new(exit, error.to_string())
 }
