@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use superseed_proto::bencode::Limits;
 use superseed_proto::metainfo::{MetainfoError, PIECE_LEN_MAX};
 use thiserror::Error;
 
@@ -84,6 +85,18 @@ pub enum CreateError {
         path: PathBuf,
         /// Why it would be refused.
         reason: MetainfoError,
+    },
+    /// The .torrent file itself would be refused for its length.
+    #[error(
+        "{path}: the .torrent file would be {len} bytes long, and one of more than {max} is \
+         refused by those who load it; longer pieces or fewer files make it shorter",
+        max = Limits::TORRENT_FILE.bytes
+    )]
+    TorrentTooLarge {
+        /// What was scanned.
+        path: PathBuf,
+        /// The length that the .torrent file would have, in bytes.
+        len: usize,
     },
     /// A file is not any more what it was when it was found.
     #[error("{0}: the file changed while it was read")]

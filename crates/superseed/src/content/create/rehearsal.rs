@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use superseed_proto::bencode::Limits;
 use superseed_proto::hash::{Sha1Hash, Sha256Hash};
 use superseed_proto::merkle::{LEAF_LEN, root_of_layer};
 use superseed_proto::metainfo::{
-    FileEntry, Format, Info, Metainfo, Symlink, TorrentBuilder, sanitize_element,
+    FileEntry, Format, Info, Metainfo, MetainfoError, MetainfoLimits, PlacedFile, Symlink,
+    TorrentBuilder, sanitize_element,
 };
 
 use super::error::CreateError;
@@ -22,12 +24,19 @@ const SHA256: Sha256Hash = Sha256Hash([1; 32]);
 /// Reads the torrent that `draft` is going to become, and sees that each file
 /// keeps its name and each link leads to where it should.
 pub(super) fn rehearse(root: &Path, draft: &Draft, found: &[Found]) -> Result<Info, CreateError> {
-    let info = Metainfo::parse(&with_invented_hashes(draft).build())
-        .map_err(|reason| CreateError::Unloadable {
+    let unloadable = |reason| CreateError::Unloadable {
+        path: root.to_owned(),
+        reason,
+    };
+    check_piece_count(draft).map_err(unloadable)?;
+    let torrent = with_invented_hashes(draft).build();
+    if torrent.len() > Limits::TORRENT_FILE.bytes {
+        return Err(CreateError::TorrentTooLarge {
             path: root.to_owned(),
-            reason,
-        })?
-        .info;
+            len: torrent.len(),
+        });
+    }
+    let info = Metainfo::parse(&torrent).map_err(unloadable)?.info;
     // A v2-only torrent cannot say that its only file lies in a directory: it
     // loads under the name of the file (BEP 52 has one tree for both).
     let is_lone_file = info.format() == Format::V2 && !info.multi_file;
@@ -42,6 +51,21 @@ pub(super) fn rehearse(root: &Path, draft: &Draft, found: &[Found]) -> Result<In
         compare(file, found, || full_path(root, found))?;
     }
     Ok(info)
+}
+
+/// Sees that there are not too many pieces, before memory is taken for their
+/// hashes: a sparse file can be longer than any disk.
+fn check_piece_count(draft: &Draft) -> Result<(), MetainfoError> {
+    let arrangement = draft.builder.arrangement();
+    let end = |placed: &PlacedFile| placed.offset.saturating_add(placed.len);
+    let total_len = arrangement.last().map_or(0, end);
+    let count = total_len.div_ceil(u64::from(draft.piece_len));
+    let limit = MetainfoLimits::default().piece_count;
+    if count > u64::from(limit) {
+        Err(MetainfoError::TooManyPieces { count, limit })
+    } else {
+        Ok(())
+    }
 }
 
 fn compare(

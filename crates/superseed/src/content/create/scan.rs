@@ -65,7 +65,8 @@ pub fn scan(path: &Path, options: &CreateOptions) -> Result<Scan, CreateError> {
     } else {
         return Err(CreateError::NotAFile(path.to_owned()));
     };
-    let total_len: u64 = found.iter().map(Found::len).sum();
+    // Sparse files can be longer together than can be counted.
+    let total_len = found.iter().map(Found::len).fold(0, u64::saturating_add);
     if total_len == 0 {
         let path = path.to_owned();
         let nothing_chosen = found.is_empty() && options.filter.is_some();

@@ -7,20 +7,23 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::OFlags;
+use superseed_proto::bencode::Limits;
+use superseed_proto::metainfo::MetainfoError;
 
 use super::error::CreateError;
 use super::options::{CreateOptions, Symlinks};
 
-/// How many files are looked for. Nobody loads a torrent of more: libtorrent
-/// reads three million tokens of bencode, and a file takes at least seven.
-pub const FILE_COUNT_MAX: usize = 3_000_000 / 7;
+/// How many files are looked for. Nobody loads a torrent of more: the tokens
+/// of bencode are bounded, and a file takes at least eight.
+pub const FILE_COUNT_MAX: usize = Limits::TORRENT_FILE.tokens / 8;
 
 /// How deep directories are followed: deeper paths are refused by loading,
 /// and a stack that grows with the disk is refused here.
 const DEPTH_MAX: usize = 128;
 
-/// The bits of a file's mode by which anyone may execute it.
-const EXECUTABLE: u32 = 0o111;
+/// The bit of a file's mode by which its owner may execute it: what libtorrent
+/// looks at, too.
+const EXECUTABLE: u32 = 0o100;
 
 /// What tells that a file is still the one that was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,7 +134,7 @@ impl Walk<'_> {
         if depth > DEPTH_MAX {
             return Err(CreateError::Unloadable {
                 path: dir.to_owned(),
-                reason: superseed_proto::metainfo::MetainfoError::PathTooDeep(self.found.len() + 1),
+                reason: MetainfoError::PathTooDeep(self.found.len() + 1),
             });
         }
         let mut id = None;
