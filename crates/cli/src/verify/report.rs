@@ -47,9 +47,12 @@ pub(super) fn tell(
         return Err(Failure::new(Exit::Verify, message));
     }
     if !global.json && !global.quiet {
-        let files = if count == 1 { "file is" } else { "files are" };
+        let files = match count {
+            1 => "1 file is as it should be".to_owned(),
+            _ => format!("{count} files are as they should be"),
+        };
         let size = figures::size(metainfo.info.content_len());
-        paper.line(format!("{name}: {count} {files} as they should be, {size}"))?;
+        paper.line(format!("{name}: {files}, {size}"))?;
     }
     paper.finish()?;
     Ok(Exit::Success)
