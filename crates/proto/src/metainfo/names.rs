@@ -53,11 +53,11 @@ pub(super) fn make_unique(files: &mut [FileEntry], notes: &mut Notes) -> Result<
             path: notes::shown(files[number].path.join("/").as_bytes()),
             name: notes::shown(candidate.as_bytes()),
             taken: match there {
-                Node::Dir(_) => Taken::ByDirectory,
+                Node::Dir(_) => Taken::Directory,
                 Node::File(other) if files[other as usize].path == files[number].path => {
-                    Taken::BySame
+                    Taken::Same
                 }
-                Node::File(_) => Taken::ByCase,
+                Node::File(_) => Taken::Case,
             },
         });
         files[number].path.pop();

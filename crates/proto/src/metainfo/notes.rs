@@ -34,11 +34,11 @@ pub(super) enum Note {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Taken {
     /// By a file of the same path.
-    BySame,
+    Same,
     /// By a file whose path differs in ASCII case only.
-    ByCase,
+    Case,
     /// By a directory of other files.
-    ByDirectory,
+    Directory,
 }
 
 impl Notes {

@@ -14,7 +14,7 @@ const EXTENSION_LEN_MAX: usize = 9;
 /// is left that can name a file.
 ///
 /// Separators and invisible characters are dropped; control characters and
-/// each run of invalid UTF-8 become `_`; an element of 240 bytes or more is cut
+/// each sequence of invalid UTF-8 become `_`; an element of 240 bytes or more is cut
 /// there but for its extension. What then is empty, `.` or `..` is `None`. An
 /// element that came empty is `_`.
 pub fn sanitize_element(raw: &[u8]) -> Option<String> {
@@ -39,19 +39,32 @@ pub(super) fn sanitize_forced(raw: &[u8]) -> String {
     sanitize_element(raw).unwrap_or_else(|| "_".to_owned())
 }
 
-/// The text, with `_` for each run of bytes that is not UTF-8.
+/// The text, with `_` for each sequence that is not UTF-8.
+///
+/// As in libtorrent a sequence is as long as its first byte says, whatever
+/// follows: names in another encoding lose a letter now and then, but they are
+/// the names under which most of the swarm has the data.
 fn text(raw: &[u8]) -> String {
     let mut text = String::with_capacity(raw.len());
-    let mut in_run = false;
-    for chunk in raw.utf8_chunks() {
-        in_run &= chunk.valid().is_empty();
+    let mut rest = raw;
+    while let Some(chunk) = rest.utf8_chunks().next() {
         text.push_str(chunk.valid());
-        if !chunk.invalid().is_empty() && !in_run {
+        rest = &rest[chunk.valid().len()..];
+        if let Some(&first) = rest.first() {
             text.push('_');
-            in_run = true;
+            rest = &rest[claimed_len(first).min(rest.len())..];
         }
     }
     text
+}
+
+/// How long the first byte of a sequence says that it is, in bytes; 1 for what
+/// begins none. Five bytes were UTF-8 once.
+fn claimed_len(first: u8) -> usize {
+    match first.leading_ones() {
+        ones @ 2..=5 => ones as usize,
+        _ => 1,
+    }
 }
 
 /// The extension of a long name, if its dot is at `from` or later.

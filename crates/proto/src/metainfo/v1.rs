@@ -198,11 +198,18 @@ fn pieces<'a>(
 ) -> Result<&'a [u8], MetainfoError> {
     let count = check_piece_count(total_len, piece_len, limits)?;
     let pieces = dict.bytes("pieces").ok_or(MetainfoError::MissingPieces)?;
-    let (found, expected) = (pieces.len() as u64, count * SHA1_LEN as u64);
-    if found != expected {
-        return Err(MetainfoError::PiecesMismatch { found, expected });
-    }
+    check_pieces_len(pieces, count)?;
     Ok(pieces)
+}
+
+/// Whether there are twenty bytes for each of `count` pieces.
+pub(super) fn check_pieces_len(pieces: &[u8], count: u64) -> Result<(), MetainfoError> {
+    let (found, expected) = (pieces.len() as u64, count * SHA1_LEN as u64);
+    if found == expected {
+        Ok(())
+    } else {
+        Err(MetainfoError::PiecesMismatch { found, expected })
+    }
 }
 
 /// How many pieces so many bytes have.

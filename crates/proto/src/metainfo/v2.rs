@@ -36,7 +36,12 @@ pub(super) fn read(
     // Empty files at the end are placed where the next piece would begin.
     let ends = files.iter().filter(|file| file.len > 0);
     let total_len = ends.map(|file| file.offset + file.len).max().unwrap_or(0);
-    v1::check_piece_count(total_len, piece_len, limits)?;
+    let count = v1::check_piece_count(total_len, piece_len, limits)?;
+    if let Some(pieces) = dict.bytes("pieces") {
+        // Without a list of files they hash nothing, but they must fit, so
+        // that the same torrents load as in libtorrent.
+        v1::check_pieces_len(pieces, count)?;
+    }
     Ok(Info {
         name,
         layout: Layout::new(total_len, piece_len).ok_or(MetainfoError::Empty)?,

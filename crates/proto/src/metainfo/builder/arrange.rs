@@ -20,7 +20,13 @@ pub struct PlacedFile {
 /// the order of the file tree, which is that of the bytes of their path
 /// elements, and each that has bytes begins with a piece: in a hybrid of
 /// several files, padding follows each file that does not fill its last piece,
-/// the last one included (as in BEP 52's own implementation and libtorrent).
+/// the last one included (as in BEP 52's own implementation and libtorrent). A
+/// hybrid of one file has none, be it in a directory or not.
+///
+/// libtorrent 2.1 sorts a hybrid's list by whole paths, in which `a-` and `a.b`
+/// come before `a/x`, and its file tree by elements. Where the two differ it
+/// refuses its own torrent; ours has one order and loads in both. Empty files
+/// and links are followed by no padding and take their place in the order.
 pub(super) fn arrange(files: &[BuildFile], format: Format, piece_len: u32) -> Vec<PlacedFile> {
     let mut order: Vec<usize> = (0..files.len()).collect();
     if format.has_v2() {

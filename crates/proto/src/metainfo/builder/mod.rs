@@ -107,6 +107,10 @@ impl TorrentBuilder {
     }
 
     /// Adds a file to a torrent of several, with all that is known of it.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "a file is no summand, and nobody would write builder + file"
+    )]
     pub fn add(mut self, file: BuildFile) -> Self {
         if self.single {
             self.single = false;

@@ -5,10 +5,14 @@
 //!
 //! - A file's dictionary has `attr` only where it has letters, in the order
 //!   `p`, `h`, `x`, `l`. Of a single file it stands in the info dictionary.
-//! - A link has `length` 0 in a v1 list, and no `length` in a file tree.
+//! - A link has `length` 0 in a v1 list, and no `length` in a file tree. Its
+//!   target is counted from the torrent's directory. libtorrent takes `x` from
+//!   the mode of the link itself, which is 0777 on Linux, so its links have
+//!   `attr` `xl` there; `h` is set by hand only.
 //! - An empty file has no `pieces root`.
 //! - Padding is called `.pad/` and its length, and has `attr` `p`. Only a
-//!   hybrid of several files has it; see [`arrange`](super::arrange).
+//!   hybrid of several files has it; see [`arrange`](super::arrange). `attr` of
+//!   a v1-only torrent never has `p` here: v1 files follow each other.
 //! - `piece layers` is there in every torrent with a v2 half, if only as an
 //!   empty dictionary, and has the files that are longer than a piece.
 

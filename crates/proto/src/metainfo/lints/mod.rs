@@ -177,9 +177,9 @@ fn names(metainfo: &Metainfo, lints: &mut Vec<Lint>) {
     lints.extend(notes.list.iter().cloned().map(|note| match note {
         Note::Sanitized { raw, element } => Lint::UnsafeName { raw, name: element },
         Note::Renamed { path, name, taken } => match taken {
-            Taken::BySame => Lint::DuplicateName { path, name },
-            Taken::ByCase => Lint::CaseDuplicate { path, name },
-            Taken::ByDirectory => Lint::FileIsDirectory { path, name },
+            Taken::Same => Lint::DuplicateName { path, name },
+            Taken::Case => Lint::CaseDuplicate { path, name },
+            Taken::Directory => Lint::FileIsDirectory { path, name },
         },
     }));
     if notes.left_out > 0 {

@@ -51,7 +51,7 @@ fn elements_are_made_safe() {
 }
 
 #[test]
-fn what_is_not_utf8_becomes_one_underscore() {
+fn each_sequence_that_is_not_utf8_becomes_an_underscore() {
     let table: &[(&[u8], &str)] = &[
         (b"filename\xc2\xa1", "filename\u{a1}"),
         (b"filename\xc2", "filename_"),
@@ -65,6 +65,10 @@ fn what_is_not_utf8_becomes_one_underscore() {
         (b"filename\xe0\x80\xae", "filename_"),
         (b"filename\xf0\x80\x80\xae", "filename_"),
         (b"\xffa\xffb", "_a_b"),
+        (b"\xff\xff", "__"),
+        // Latin-1: the first byte claims three.
+        (b"caf\xe9.txt", "caf_xt"),
+        (b"\xcd-p", "_p"),
     ];
     for (raw, expected) in table {
         assert_eq!(sanitize_forced(raw), *expected, "{}", raw.escape_ascii());

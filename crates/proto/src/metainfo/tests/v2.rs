@@ -98,6 +98,16 @@ fn each_check_of_a_v2_torrent_refuses_with_its_own_sentence() {
             M::PiecesRoot,
         ),
         (file("4:attr1:p6:lengthi5eROOT"), M::PaddingInTree(1)),
+        (
+            v2_info(
+                "1:ad0:d6:lengthi5eROOTee",
+                "4:name1:t12:piece lengthi16384e6:pieces5:aaaaa",
+            ),
+            M::PiecesMismatch {
+                found: 5,
+                expected: 20,
+            },
+        ),
         (file("6:lengthi0e"), M::Empty),
         (file("6:lengthi0eROOT"), M::Empty),
         // 2^21 + 1 pieces.
