@@ -47,7 +47,7 @@ impl fmt::Display for Lint {
                 write!(f, "trackers by '{scheme}' are not known")
             }
             Self::UnsafeName { raw, name } => {
-                write!(f, "the name '{raw}' is unsafe and is read as '{name}'")
+                write!(f, "the name '{raw}' is not safe and is read as '{name}'")
             }
             Self::DuplicateName { path, name } => write!(
                 f,

@@ -125,7 +125,7 @@ fn names_that_were_changed_are_told_and_counted() {
     assert_eq!(
         sentences,
         [
-            "the name '..' is unsafe and is read as '_'",
+            "the name '..' is not safe and is read as '_'",
             "the path 'a' is a file and a directory at once, and the file is called 'a.1'",
             "the path 'X' differs from another in upper and lower case only, and the file is called 'X.1'",
             "a second file has the path 'x' and is called 'x.2'",
