@@ -64,7 +64,7 @@ fn main() {
             run();
             let (mut theirs, mut ours) = (Vec::new(), Vec::new());
             for _ in 0..rounds {
-                theirs.push(time(&reference));
+                theirs.push(time(reference));
                 ours.push(time(run));
             }
             // Of each pair, so that what slows the machine for a while slows both.

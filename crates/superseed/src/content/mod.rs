@@ -3,8 +3,7 @@
 //! A blocking library that takes all cores: [`scan`] looks at a file or
 //! directory and [`Scan::hash`] makes a torrent of it; [`verify`] says file by
 //! file what of a torrent is there and what is damaged. It reads and never
-//! writes, needs no session, and knows no peers. What is hashed how lives in
-//! [`hash`], once for both.
+//! writes, needs no session, and knows no peers. One pipeline hashes for both.
 //!
 //! ```
 //! use superseed::content::{self, CreateOptions, VerifyOptions};

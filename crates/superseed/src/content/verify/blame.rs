@@ -60,7 +60,7 @@ pub(super) fn report(
         let report = &mut files[file.0 as usize];
         // Without its layer nobody can say where it is wrong, unless v1 did.
         if report.damaged.is_empty() {
-            report.damaged = vec![0..info.file(file).len];
+            add(&mut report.damaged, 0..info.file(file).len);
         }
     }
     for report in &mut files {

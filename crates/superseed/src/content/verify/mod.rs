@@ -11,6 +11,7 @@ mod report;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::num::NonZeroUsize;
@@ -55,7 +56,7 @@ pub fn verify(
 ) -> Result<VerifyReport, VerifyError> {
     let info = &metainfo.info;
     let place = Place::open(info, content)?;
-    let seen: Vec<Verdict> = info
+    let mut seen: Vec<Verdict> = info
         .files_indexed()
         .map(|(file, _)| place.look_at(info, file))
         .collect();
@@ -72,23 +73,11 @@ pub fn verify(
         failed: Mutex::default(),
     };
     let digests = hash::hash(&plan, &there, options.threads, progress)?;
-    let failed = there
-        .failed
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
-    let seen = note_failures(seen, failed);
-    Ok(blame::report(metainfo, &plan, &digests, seen))
-}
-
-/// Takes in what could not be read of files that were there.
-fn note_failures(mut seen: Vec<Verdict>, failed: Vec<(u32, String)>) -> Vec<Verdict> {
-    for (file, reason) in failed {
-        let verdict = &mut seen[file as usize];
-        if !matches!(verdict, Verdict::Unreadable(_)) {
-            *verdict = Verdict::Unreadable(reason);
-        }
+    let failed = there.failed.into_inner();
+    for (file, reason) in failed.unwrap_or_else(PoisonError::into_inner) {
+        seen[file as usize] = Verdict::Unreadable(reason);
     }
-    seen
+    Ok(blame::report(metainfo, &plan, &digests, seen))
 }
 
 /// The files that are there.
@@ -96,17 +85,14 @@ struct There<'v> {
     metainfo: &'v Metainfo,
     place: &'v Place,
     seen: &'v [Verdict],
-    /// What could not be read, and why.
-    failed: Mutex<Vec<(u32, String)>>,
+    /// What could not be read, and why it failed first.
+    failed: Mutex<HashMap<u32, String>>,
 }
 
 impl There<'_> {
     fn fail(&self, file: u32, reason: String) {
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        // A broken disk fails piece by piece.
-        if failed.iter().all(|(known, _)| *known != file) {
-            failed.push((file, reason));
-        }
+        failed.entry(file).or_insert(reason);
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod change;
 mod links;
+mod model;
 mod names;
 
 use std::fs;
