@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap::builder::ArgPredicate;
 use clap::{Args, ValueEnum};
 use globset::Glob;
 
@@ -20,13 +21,28 @@ pub(crate) struct CreateArgs {
     pub(crate) path: PathBuf,
 
     /// Make a v1 torrent, which every client knows; the default
-    #[arg(long, conflicts_with_all = ["v2", "hybrid"], help_heading = "Pieces")]
+    // What is named beats what the configuration turned on.
+    #[arg(
+        long,
+        conflicts_with_all = ["v2", "hybrid"],
+        default_value_ifs = [("v2", "true", "false"), ("hybrid", "true", "false")],
+        help_heading = "Pieces"
+    )]
     pub(crate) v1: bool,
     /// Make a v2 torrent (BEP 52): per-file hash trees, SHA-256
-    #[arg(long, conflicts_with = "hybrid", help_heading = "Pieces")]
+    #[arg(
+        long,
+        conflicts_with = "hybrid",
+        default_value_ifs = [("v1", "true", "false"), ("hybrid", "true", "false")],
+        help_heading = "Pieces"
+    )]
     pub(crate) v2: bool,
     /// Make a torrent that is both v1 and v2
-    #[arg(long, help_heading = "Pieces")]
+    #[arg(
+        long,
+        default_value_ifs = [("v1", "true", "false"), ("v2", "true", "false")],
+        help_heading = "Pieces"
+    )]
     pub(crate) hybrid: bool,
     /// The length of pieces, `1M` for example, or `auto`
     #[arg(
@@ -89,7 +105,12 @@ pub(crate) struct CreateArgs {
     #[arg(short, long, value_name = "TEXT", help_heading = "Description")]
     pub(crate) comment: Option<String>,
     /// Write no creation date
-    #[arg(long, conflicts_with = "creation_date", help_heading = "Description")]
+    #[arg(
+        long,
+        conflicts_with = "creation_date",
+        default_value_if("creation_date", ArgPredicate::IsPresent, "false"),
+        help_heading = "Description"
+    )]
     pub(crate) no_date: bool,
     /// Write this creation date instead of the present: seconds since 1970, or 2026-11-21T07:30:00Z
     ///

@@ -7,6 +7,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use clap::builder::Resettable;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
 
@@ -125,7 +126,8 @@ fn check(arg: &Arg, values: &[String], from: impl std::fmt::Display) -> Result<(
     Command::new("check")
         .no_binary_name(true)
         .disable_help_flag(true)
-        .arg(arg.clone())
+        // The options that it conflicts with are not part of this command.
+        .arg(arg.clone().conflicts_with(Resettable::Reset))
         .try_get_matches_from(values.iter().map(|value| format!("--{name}={value}")))
         .map(|_| ())
         .map_err(|error| {

@@ -127,7 +127,10 @@ fn options(args: &CreateArgs, env: &Env) -> Result<CreateOptions, Failure> {
 /// The date that was asked for, that of `SOURCE_DATE_EPOCH`
 /// (reproducible-builds.org), or the present.
 fn creation_date(args: &CreateArgs, env: &Env) -> Result<Option<i64>, Failure> {
-    if args.no_date || args.creation_date.is_some() {
+    if args.no_date {
+        return Ok(None);
+    }
+    if args.creation_date.is_some() {
         return Ok(args.creation_date);
     }
     if let Some(text) = env.var("SOURCE_DATE_EPOCH") {

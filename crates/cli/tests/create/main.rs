@@ -1,6 +1,8 @@
 //! `superseed create`: what it makes, says and refuses.
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is the verdict")]
 
+mod refusals;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::fs;
@@ -171,6 +173,25 @@ fn the_same_input_makes_the_same_bytes() {
 }
 
 #[test]
+fn what_is_named_beats_what_is_configured() {
+    let scene = Scene::new();
+    for (more, v1, v2) in [
+        (None, false, true),
+        (Some("--v1"), true, false),
+        (Some("--hybrid"), true, true),
+    ] {
+        let args = ["create", text(&scene.films), "-o", "-"];
+        let run = superseed(args.into_iter().chain(more)).var("SUPERSEED_CREATE_V2", "true");
+        let made = Metainfo::parse(&run.run_bytes()).unwrap().info_hashes;
+        assert_eq!(
+            (made.v1().is_some(), made.v2().is_some()),
+            (v1, v2),
+            "{more:?}"
+        );
+    }
+}
+
+#[test]
 fn files_are_chosen_and_sorted() {
     let scene = Scene::new();
     let made = |more: &[&str]| {
@@ -257,24 +278,6 @@ fn json_tells_what_was_made() {
 }
 
 #[test]
-fn a_torrent_that_exists_is_refused_unless_forced() {
-    let scene = Scene::new();
-    fs::write(&scene.torrent, b"mine").unwrap();
-    let refused = scene.create(&[]);
-    assert_eq!(refused.exit, Exit::Exists, "{refused:?}");
-    assert_eq!(
-        refused.stderr,
-        format!(
-            "superseed: {} exists; --force overwrites it\n",
-            scene.torrent.display()
-        )
-    );
-    assert_eq!(fs::read(&scene.torrent).unwrap(), b"mine");
-    assert_eq!(scene.create(&["-f"]).exit, Exit::Success);
-    assert_eq!(scene.made().name(), "films");
-}
-
-#[test]
 fn a_bar_is_drawn_on_a_terminal_and_gone_at_the_end() {
     let scene = Scene::new();
     let args = ["create", text(&scene.films), "-o", text(&scene.torrent)];
@@ -282,124 +285,4 @@ fn a_bar_is_drawn_on_a_terminal_and_gone_at_the_end() {
     assert_eq!(output.exit, Exit::Success, "{output:?}");
     assert_eq!(output.stdout, format!("{}\n", scene.torrent.display()));
     assert!(output.stderr.contains("info-hash"), "{output:?}");
-}
-
-#[test]
-fn an_interrupt_leaves_no_file() {
-    let dir = tempfile::tempdir().unwrap();
-    // Sparse, and far more than can be hashed before the interrupt is seen.
-    let data = dir.path().join("big");
-    fs::File::create(&data).unwrap().set_len(1 << 36).unwrap();
-    let torrent = dir.path().join("big.torrent");
-    let args = ["create", text(&data), "-o", text(&torrent), "-l", "16M"];
-    let (run, interrupt) = superseed(args).interruptible();
-    interrupt.send(()).unwrap();
-    let output = run.run();
-    assert_eq!(output.exit, Exit::Interrupted, "{output:?}");
-    assert!(
-        output
-            .stderr
-            .ends_with("big: interrupted before the torrent was made\n"),
-        "{output:?}"
-    );
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-}
-
-#[test]
-fn bad_input_is_one_sentence_and_a_code() {
-    let scene = Scene::new();
-    let dir = scene.fixture.dir.path();
-    let hollow = dir.join("hollow");
-    fs::create_dir_all(hollow.join("deep")).unwrap();
-    fs::write(hollow.join("deep/nothing"), b"").unwrap();
-    let (films, hollow) = (text(&scene.films), text(&hollow));
-    let nothing_to_share =
-        format!("{hollow}: holds nothing to share: there is no file, or all are empty");
-    let table: [(&[&str], Exit, &str); 12] = [
-        (
-            &["/nonexistent/x"],
-            Exit::NotFound,
-            "/nonexistent/x: there is no such file or directory",
-        ),
-        (&[hollow], Exit::Torrent, &nothing_to_share),
-        (
-            &[films, "--include", "*.txt"],
-            Exit::Usage,
-            "none of the files in it was chosen",
-        ),
-        (
-            &[films, "--v2", "-l", "48K"],
-            Exit::Usage,
-            "is not a power of two of at least 16 KiB",
-        ),
-        (&[films, "-l", "600M"], Exit::Usage, "is not between 1 and"),
-        (
-            &[films, "--v2", "--sort=size"],
-            Exit::Usage,
-            "only v1 torrents can be sorted",
-        ),
-        (
-            &[films, "-n", "a/b"],
-            Exit::Usage,
-            "\"a/b\" would not be kept",
-        ),
-        (
-            &[films, "-n", ".."],
-            Exit::Usage,
-            "\"..\" would not be kept",
-        ),
-        (
-            &[films, "-o", "/nonexistent/x.torrent"],
-            Exit::NotFound,
-            "cannot write /nonexistent/x.torrent",
-        ),
-        (&[films, "-o", films], Exit::Exists, "is a directory"),
-        (
-            &[films, "-o", "-", "--json"],
-            Exit::Usage,
-            "--output - leaves no room",
-        ),
-        (
-            &[films, "-o", "-", "--magnet"],
-            Exit::Usage,
-            "--output - leaves no room",
-        ),
-    ];
-    for (args, exit, sentence) in table {
-        let output = superseed(["create", "-q"].iter().chain(args)).run();
-        assert_eq!(output.exit, exit, "{args:?}: {output:?}");
-        assert_eq!(output.stdout, "", "{args:?}");
-        assert_eq!(output.stderr.lines().count(), 1, "{args:?}: {output:?}");
-        assert!(output.stderr.starts_with("superseed: "), "{output:?}");
-        assert!(output.stderr.contains(sentence), "{args:?}: {output:?}");
-    }
-}
-
-#[test]
-fn what_the_command_line_refuses_is_a_usage_error() {
-    for line in [
-        "create",
-        "create x -l 0",
-        "create x -l 0K",
-        "create x -l 4G",
-        "create x -l big",
-        "create x --v1 --v2",
-        "create x --v2 --hybrid",
-        "create x -a nowhere",
-        "create x -a http://a.example/,",
-        "create x -w nowhere",
-        "create x --node nowhere",
-        "create x --no-date --creation-date 1",
-        "create x --creation-date tomorrow",
-        "create x --creation-date=-1",
-        "create x --symlinks eat",
-        "create x --sort=colour",
-        "create x -t 0",
-        "create x --include [",
-    ] {
-        let output = superseed(line.split(' ')).run();
-        assert_eq!(output.exit, Exit::Usage, "{line}: {output:?}");
-        assert_eq!(output.stdout, "", "{line}");
-        assert!(!output.stderr.is_empty(), "{line}");
-    }
 }

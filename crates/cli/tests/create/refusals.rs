@@ -1,0 +1,146 @@
+//! What `create` refuses, and that it leaves nothing behind.
+
+use std::fs;
+
+use superseed_cli::Exit;
+
+use crate::support::superseed;
+use crate::{Scene, text};
+
+#[test]
+fn a_torrent_that_exists_is_refused_unless_forced() {
+    let scene = Scene::new();
+    fs::write(&scene.torrent, b"mine").unwrap();
+    let refused = scene.create(&[]);
+    assert_eq!(refused.exit, Exit::Exists, "{refused:?}");
+    assert_eq!(
+        refused.stderr,
+        format!(
+            "superseed: {} exists; --force overwrites it\n",
+            scene.torrent.display()
+        )
+    );
+    assert_eq!(fs::read(&scene.torrent).unwrap(), b"mine");
+    assert_eq!(scene.create(&["-f"]).exit, Exit::Success);
+    assert_eq!(scene.made().name(), "films");
+}
+
+#[test]
+fn an_interrupt_leaves_no_file() {
+    let dir = tempfile::tempdir().unwrap();
+    // Sparse, and far more than can be hashed before the interrupt is seen.
+    let data = dir.path().join("big");
+    fs::File::create(&data).unwrap().set_len(1 << 36).unwrap();
+    let torrent = dir.path().join("big.torrent");
+    let args = ["create", text(&data), "-o", text(&torrent), "-l", "16M"];
+    let (run, interrupt) = superseed(args).interruptible();
+    interrupt.send(()).unwrap();
+    let output = run.run();
+    assert_eq!(output.exit, Exit::Interrupted, "{output:?}");
+    assert!(
+        output
+            .stderr
+            .ends_with("big: interrupted before the torrent was made\n"),
+        "{output:?}"
+    );
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn bad_input_is_one_sentence_and_a_code() {
+    let scene = Scene::new();
+    let dir = scene.fixture.dir.path();
+    let hollow = dir.join("hollow");
+    fs::create_dir_all(hollow.join("deep")).unwrap();
+    fs::write(hollow.join("deep/nothing"), b"").unwrap();
+    let (films, hollow) = (text(&scene.films), text(&hollow));
+    let nothing_to_share =
+        format!("{hollow}: holds nothing to share: there is no file, or all are empty");
+    let table: [(&[&str], Exit, &str); 12] = [
+        (
+            &["/nonexistent/x"],
+            Exit::NotFound,
+            "/nonexistent/x: there is no such file or directory",
+        ),
+        (&[hollow], Exit::Torrent, &nothing_to_share),
+        (
+            &[films, "--include", "*.txt"],
+            Exit::Usage,
+            "none of the files in it was chosen",
+        ),
+        (
+            &[films, "--v2", "-l", "48K"],
+            Exit::Usage,
+            "is not a power of two of at least 16 KiB",
+        ),
+        (&[films, "-l", "600M"], Exit::Usage, "is not between 1 and"),
+        (
+            &[films, "--v2", "--sort=size"],
+            Exit::Usage,
+            "only v1 torrents can be sorted",
+        ),
+        (
+            &[films, "-n", "a/b"],
+            Exit::Usage,
+            "\"a/b\" would not be kept",
+        ),
+        (
+            &[films, "-n", ".."],
+            Exit::Usage,
+            "\"..\" would not be kept",
+        ),
+        (
+            &[films, "-o", "/nonexistent/x.torrent"],
+            Exit::NotFound,
+            "cannot write /nonexistent/x.torrent",
+        ),
+        (&[films, "-o", films], Exit::Exists, "is a directory"),
+        (
+            &[films, "-o", "-", "--json"],
+            Exit::Usage,
+            "--output - leaves no room",
+        ),
+        (
+            &[films, "-o", "-", "--magnet"],
+            Exit::Usage,
+            "--output - leaves no room",
+        ),
+    ];
+    for (args, exit, sentence) in table {
+        let output = superseed(["create", "-q"].iter().chain(args)).run();
+        assert_eq!(output.exit, exit, "{args:?}: {output:?}");
+        assert_eq!(output.stdout, "", "{args:?}");
+        assert_eq!(output.stderr.lines().count(), 1, "{args:?}: {output:?}");
+        assert!(output.stderr.starts_with("superseed: "), "{output:?}");
+        assert!(output.stderr.contains(sentence), "{args:?}: {output:?}");
+    }
+}
+
+#[test]
+fn what_the_command_line_refuses_is_a_usage_error() {
+    for line in [
+        "create",
+        "create x -l 0",
+        "create x -l 0K",
+        "create x -l 4G",
+        "create x -l big",
+        "create x --v1 --v2",
+        "create x --v2 --hybrid",
+        "create x -a nowhere",
+        "create x -a http://a.example/,",
+        "create x -w nowhere",
+        "create x --node nowhere",
+        "create x --no-date --creation-date 1",
+        "create x --creation-date tomorrow",
+        "create x --creation-date=-1",
+        "create x --symlinks eat",
+        "create x --sort=colour",
+        "create x -t 0",
+        "create x --include [",
+    ] {
+        let output = superseed(line.split(' ')).run();
+        assert_eq!(output.exit, Exit::Usage, "{line}: {output:?}");
+        assert_eq!(output.stdout, "", "{line}");
+        assert!(!output.stderr.is_empty(), "{line}");
+    }
+}
