@@ -30,11 +30,37 @@ pub(super) fn reaches(own: SocketAddr, addr: SocketAddr) -> bool {
     own.port() == addr.port() && (same_host || loopback)
 }
 
-/// Every canonical address of a host.
-pub(super) fn all_ports(ip: IpAddr) -> RangeInclusive<SocketAddr> {
-    match ip {
-        IpAddr::V4(_) => SocketAddr::new(ip, 0)..=SocketAddr::new(ip, u16::MAX),
-        IpAddr::V6(ip) => v6(ip, 0, 0)..=v6(ip, u16::MAX, u32::MAX),
+/// The part of an IPv6 address that names a network: whoever has one of its
+/// addresses has 2^64 of them.
+const NETWORK: u128 = !0 << 64;
+
+/// What stands for the host of an address: an IPv4 address itself, and of an
+/// IPv6 address its /64. In a local network (link-local and unique local
+/// addresses) a /64 is many hosts, each of which is its address.
+pub(crate) fn host(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) if is_shared(ip) => Ipv6Addr::from_bits(ip.to_bits() & NETWORK).into(),
+        ip => ip,
+    }
+}
+
+/// Whether one party has the whole /64 of an address.
+fn is_shared(ip: Ipv6Addr) -> bool {
+    !(ip.is_loopback() || ip.is_unicast_link_local() || ip.is_unique_local())
+}
+
+/// Every canonical address of a [`host`].
+pub(super) fn all_addrs(host: IpAddr) -> RangeInclusive<SocketAddr> {
+    match host {
+        IpAddr::V4(_) => SocketAddr::new(host, 0)..=SocketAddr::new(host, u16::MAX),
+        IpAddr::V6(first) => {
+            let last = if is_shared(first) {
+                Ipv6Addr::from_bits(first.to_bits() | !NETWORK)
+            } else {
+                first
+            };
+            v6(first, 0, 0)..=v6(last, u16::MAX, u32::MAX)
+        }
     }
 }
 

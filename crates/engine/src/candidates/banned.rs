@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use crate::limits::BANNED_PER_TORRENT_MAX;
 
-/// A bounded set of canonical addresses in the order of their bans.
+/// A bounded set of hosts ([`super::host`]) in the order of their bans.
 #[derive(Debug, Default)]
 pub(super) struct Banned {
     hosts: BTreeSet<IpAddr>,

@@ -26,6 +26,7 @@ use crate::limits::{CANDIDATES_PER_TORRENT_MAX, SELF_ADDRS_PER_TORRENT_MAX};
 use crate::stats::PeerSource;
 use crate::time::Time;
 
+pub(crate) use address::host;
 use backoff::Backoff;
 use banned::Banned;
 use queues::Queues;
@@ -230,13 +231,13 @@ impl Candidates {
             .map_or(Time::NEVER, |(due, _)| due.max(now))
     }
 
-    /// Never again an address of this host.
+    /// Never again an address of this host: of IPv6, of its /64.
     pub fn ban(&mut self, ip: IpAddr) {
-        let ip = ip.to_canonical();
-        self.banned.insert(ip);
+        let host = address::host(ip);
+        self.banned.insert(host);
         let of_host: Vec<_> = self
             .known
-            .range(address::all_ports(ip))
+            .range(address::all_addrs(host))
             .map(|(a, _)| *a)
             .collect();
         for addr in of_host {
@@ -246,7 +247,7 @@ impl Candidates {
 
     /// Whether the host is banned.
     pub fn is_banned(&self, ip: IpAddr) -> bool {
-        self.banned.contains(ip.to_canonical())
+        self.banned.contains(address::host(ip))
     }
 
     /// The peer at this address has our own peer id: never tried again.

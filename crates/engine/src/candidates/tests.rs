@@ -411,3 +411,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_ban_takes_the_whole_network_that_an_ipv6_host_has() {
+    let mut candidates = Candidates::new(7);
+    let [first, other, elsewhere] = [
+        "[2001:db8::1]:5",
+        "[2001:db8::2:3:4:5]:6",
+        "[2001:db8:0:1::1]:5",
+    ]
+    .map(|addr| addr.parse::<SocketAddr>().unwrap());
+    for addr in [first, other, elsewhere] {
+        assert!(candidates.add(addr, PeerSource::Tracker, at(0)));
+    }
+    candidates.ban(first.ip());
+    assert_eq!(candidates.len(), 1);
+    assert!(candidates.is_banned(other.ip()));
+    assert!(!candidates.is_banned(elsewhere.ip()));
+    assert!(!candidates.add(other, PeerSource::Tracker, at(0)));
+}

@@ -297,15 +297,15 @@ impl Torrent {
         }
     }
 
-    /// Never again: every connection of the address ends.
+    /// Never again: every connection of the host ends.
     pub(crate) fn ban(&mut self, cx: &mut Cx<'_>, ip: core::net::IpAddr) {
         self.candidates.ban(ip);
-        let of_ip = |key: &ConnKey| {
+        let is_banned = |key: &ConnKey| {
             cx.conns
                 .get(*key)
-                .is_some_and(|conn| conn.remote.ip() == ip)
+                .is_some_and(|conn| self.candidates.is_banned(conn.remote.ip()))
         };
-        let banned: Vec<ConnKey> = self.peers.iter().copied().filter(of_ip).collect();
+        let banned: Vec<ConnKey> = self.peers.iter().copied().filter(is_banned).collect();
         for key in banned {
             let addr = cx.conns[key].remote;
             self.disconnect(cx, key, CloseKind::Fault, Some(PeerFault::WrongData));

@@ -236,16 +236,17 @@ impl Torrent {
         cx.event(self.key, EventKind::PieceFailed(piece));
         let senders = self.picker.piece_failed(piece);
         let ip_of = |conn: &ConnKey| cx.conns.get(*conn).map(|conn| conn.remote.ip());
-        let mut ips: Vec<_> = senders.iter().filter_map(|(_, conn)| ip_of(conn)).collect();
+        let hosts = senders.iter().filter_map(|(_, conn)| ip_of(conn));
+        let mut hosts: Vec<_> = hosts.map(crate::candidates::host).collect();
         let suspects = digests.into_iter().filter_map(|(block, digest)| {
             let (_, conn) = senders.iter().find(|(sent, _)| *sent == block)?;
             Some((block, ip_of(conn)?, digest))
         });
         let suspects: Vec<_> = suspects.collect();
         let all_known = senders.iter().all(|(_, conn)| ip_of(conn).is_some());
-        ips.sort_unstable();
-        ips.dedup();
-        if let ([culprit], true) = (ips.as_slice(), all_known) {
+        hosts.sort_unstable();
+        hosts.dedup();
+        if let ([culprit], true) = (hosts.as_slice(), all_known) {
             let culprit = *culprit;
             self.ban(cx, culprit);
         } else if self.suspects.len() < crate::limits::SUSPECT_PIECES_MAX {
