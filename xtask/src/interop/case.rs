@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::fixture::Set;
 use super::install::Tool;
 use super::stage::Stage;
-use super::{bars, disturbed, matrix, resume};
+use super::{bars, disturbed, files, matrix, resume, share};
 
 /// When a case runs without being named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,5 +56,7 @@ pub(super) fn all() -> Vec<Case> {
     cases.extend(resume::cases());
     cases.extend(disturbed::cases());
     cases.extend(bars::cases());
+    cases.extend(share::cases());
+    cases.extend(files::cases());
     cases
 }

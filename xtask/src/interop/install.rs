@@ -26,6 +26,8 @@ pub(super) enum Tool {
     /// The Python module; it also makes every fixture's torrent.
     Libtorrent,
     Opentracker,
+    /// Makes v1 torrents.
+    Mktorrent,
 }
 
 impl Tool {
@@ -37,9 +39,11 @@ impl Tool {
             Self::Transmission => &[
                 ("transmission-daemon", "transmission-daemon"),
                 ("transmission-cli", "transmission-remote"),
+                ("transmission-cli", "transmission-show"),
             ],
             Self::Libtorrent => &[("python3-venv", "python3")],
             Self::Opentracker => &[("opentracker", "opentracker")],
+            Self::Mktorrent => &[("mktorrent", "mktorrent")],
         }
     }
 
@@ -68,6 +72,7 @@ pub(super) fn install() -> Result<()> {
         Tool::Transmission,
         Tool::Libtorrent,
         Tool::Opentracker,
+        Tool::Mktorrent,
     ];
     let missing: Vec<&str> = all
         .iter()

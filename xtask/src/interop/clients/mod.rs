@@ -16,7 +16,7 @@ use super::install::Tool;
 use super::stage::{Process, Stage, wait_until};
 
 pub(super) use libtorrent::uploaded;
-pub(super) use superseed::command as superseed_command;
+pub(super) use superseed::{command as superseed_command, program as superseed_program};
 
 /// The port that every client listens on, each at its own address.
 pub(super) const PORT: u16 = 7002;

@@ -7,15 +7,21 @@ use anyhow::Result;
 use super::{Done, Job, Running};
 use crate::interop::stage::{Stage, superseed};
 
-/// `superseed VERB` with a home of its own, so that neither the user's
+/// The program with a home of its own, so that neither the user's
 /// configuration nor the state of another case plays a part.
-pub(crate) fn command(stage: &Stage, verb: &str) -> Command {
+pub(crate) fn program(stage: &Stage) -> Command {
     let mut command = Command::new(superseed());
     let home = stage.path("home");
     command.env("HOME", &home);
     for variable in ["XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"] {
         command.env(variable, home.join(variable));
     }
+    command
+}
+
+/// `superseed VERB`, with all it has to say.
+pub(crate) fn command(stage: &Stage, verb: &str) -> Command {
+    let mut command = program(stage);
     command.args([verb, "--json", "-v"]);
     command
 }
