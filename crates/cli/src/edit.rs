@@ -5,6 +5,8 @@
 //! leaves its file as it was and the others go on. How a key is replaced is the
 //! metainfo's business.
 
+use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::path::Path;
 
 use serde_json::json;
@@ -70,7 +72,7 @@ fn check(args: &EditArgs, global: &GlobalArgs) -> Result<(), Failure> {
 
 /// Whether the result is standard output's: it is where it was asked for, and
 /// where the torrent came through standard input.
-fn is_stdout(given: &std::ffi::OsStr, args: &EditArgs) -> bool {
+fn is_stdout(given: &OsStr, args: &EditArgs) -> bool {
     match &args.output {
         Some(path) => path.as_os_str() == "-",
         None => given == "-",
@@ -86,7 +88,7 @@ struct Outcome {
     written: Option<String>,
 }
 
-fn edit(given: &std::ffi::OsStr, args: &EditArgs, env: &mut Env) -> Result<Outcome, Failure> {
+fn edit(given: &OsStr, args: &EditArgs, env: &mut Env) -> Result<Outcome, Failure> {
     let source = Source::parse(given)?;
     let bytes = block_on(source.read(&mut *env.stdin))?;
     let failed = |error| Failure::metainfo(&source, &error);
@@ -120,7 +122,7 @@ fn edit(given: &std::ffi::OsStr, args: &EditArgs, env: &mut Env) -> Result<Outco
 /// would stay as it is is not written again.
 fn write(
     source: &Source,
-    given: &std::ffi::OsStr,
+    given: &OsStr,
     bytes: &[u8],
     changed: bool,
     args: &EditArgs,
@@ -197,7 +199,7 @@ fn trackers(before: &[Vec<String>], args: &EditArgs) -> Vec<Vec<String>> {
     }
     tiers.extend(args.add_tracker.iter().map(|url| vec![url.clone()]));
     // A replacement or addition may have been there: its first place counts.
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     for tier in &mut tiers {
         tier.retain(|url| seen.insert(url.clone()));
     }

@@ -196,14 +196,14 @@ fn lengths_that_are_wrong_are_told() {
 fn an_interrupt_ends_it() {
     let dir = tempfile::tempdir().unwrap();
     let torrent = superseed::TorrentBuilder::new("x", 1 << 24)
-        .single_file(1 << 36)
-        .piece_hashes(vec![superseed_proto::hash::Sha1Hash([1; 20]); 1 << 12])
+        .single_file(1 << 40)
+        .piece_hashes(vec![superseed_proto::hash::Sha1Hash([1; 20]); 1 << 16])
         .build();
     let path = dir.path().join("x.torrent");
     fs::write(&path, torrent).unwrap();
-    // Not sparse throughout: holes are known to be zero and cost nothing.
+    // Sparse: its pieces are known to be zero, but there are 65,536 of them.
     let data = fs::File::create(dir.path().join("x")).unwrap();
-    data.set_len(1 << 36).unwrap();
+    data.set_len(1 << 40).unwrap();
     let (run, interrupt) = superseed(["verify", text(&path)]).interruptible();
     interrupt.send(()).unwrap();
     let output = run.run();

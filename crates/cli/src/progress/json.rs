@@ -9,6 +9,7 @@ use superseed::PeerStats;
 use super::{Ending, Progress, View, line, peers};
 use crate::env::Stream;
 use crate::exit::{Exit, Failure};
+use crate::text::json;
 
 /// How often a progress line comes where the user sets nothing shorter: a
 /// program that reads them wants to know sooner than the reader of a log.
@@ -41,7 +42,7 @@ impl Json {
     }
 
     fn emit(&mut self, value: &Value) {
-        self.reader_gone |= self.stdout.line(value.to_string()).is_err();
+        self.reader_gone |= self.stdout.line(json::line(value)).is_err();
     }
 }
 

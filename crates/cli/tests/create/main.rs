@@ -279,10 +279,18 @@ fn json_tells_what_was_made() {
 
 #[test]
 fn a_bar_is_drawn_on_a_terminal_and_gone_at_the_end() {
-    let scene = Scene::new();
-    let args = ["create", text(&scene.films), "-o", text(&scene.torrent)];
+    let dir = tempfile::tempdir().unwrap();
+    let (data, torrent) = (dir.path().join("big"), dir.path().join("big.torrent"));
+    fs::File::create(&data).unwrap().set_len(1 << 38).unwrap();
+    let args = ["create", text(&data), "-o", text(&torrent), "-l", "16M"];
     let output = superseed(args).terminal().run();
     assert_eq!(output.exit, Exit::Success, "{output:?}");
-    assert_eq!(output.stdout, format!("{}\n", scene.torrent.display()));
-    assert!(output.stderr.contains("info-hash"), "{output:?}");
+    assert_eq!(output.stdout, format!("{}\n", torrent.display()));
+    let (bar, after) = output.stderr.rsplit_once("\x1b[2K").unwrap();
+    assert!(bar.contains("big ["), "{output:?}");
+    assert!(bar.contains("%  hashing  "), "{output:?}");
+    assert!(
+        after.starts_with("big: v1, 256.0 GiB in 1 file"),
+        "{output:?}"
+    );
 }
