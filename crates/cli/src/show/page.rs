@@ -86,7 +86,7 @@ pub(crate) fn rows(rows: &[(&str, String)], look: Look, line: &mut Lines<'_>) ->
     Ok(())
 }
 
-fn describe<'a>(metainfo: &Metainfo, torrent_len: usize, look: Look) -> Vec<(&'a str, String)> {
+fn describe(metainfo: &Metainfo, torrent_len: usize, look: Look) -> Vec<(&'static str, String)> {
     let info = &metainfo.info;
     let mut rows = vec![("Name", info.name.clone())];
     rows.extend(hashes(&metainfo.info_hashes));
