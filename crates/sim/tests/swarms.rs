@@ -39,6 +39,13 @@ fn the_last_of_fifty_upload_limited_leechers_is_within_one_and_a_half_fluid_limi
 }
 
 #[test]
+fn three_who_are_as_fast_as_the_seed_all_have_it_within_one_and_a_fifth_fluid_limits() {
+    let outcomes = run_seeds(scenario("share"), 0..3, 3);
+    let last = worst(&outcomes, "last_to_limit");
+    assert!(last <= 1.2, "the last took {last:.3} fluid limits");
+}
+
+#[test]
 fn one_seed_fills_a_long_line() {
     let outcome = scenario("one-line").run_twice(1);
     let share = outcome.figure("line_share");

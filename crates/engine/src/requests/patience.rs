@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::time::Time;
 
-/// The least that a silence may last. More than the three seconds of queue and
+/// The least that a silence may last. More than the second of queue and
 /// two of delay that the window aims at: a peer that serves many sends in
 /// bursts, and two seconds (libtorrent) took back a tenth of what was on its
 /// way in a simulated swarm of fifty.

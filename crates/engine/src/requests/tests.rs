@@ -65,7 +65,7 @@ fn one_peer_fills_a_gigabit_at_a_hundred_milliseconds_within_two_seconds() {
 }
 
 #[test]
-fn the_window_settles_at_delay_and_three_seconds_of_rate() {
+fn the_window_settles_at_delay_and_a_second_of_rate() {
     for (rate, rtt_ms) in [
         (1_000_000, 50),
         (500_000, 400),
@@ -74,7 +74,7 @@ fn the_window_settles_at_delay_and_three_seconds_of_rate() {
     ] {
         let mut window = RequestWindow::new(at(0));
         let (depth, bytes, deepest) = Link::new(rate, rtt_ms).run(&mut window, 0, 40, 2_000);
-        let want = rate as f64 * (3.0 + rtt_ms as f64 / 1e3) / f64::from(BLOCK_LEN);
+        let want = rate as f64 * (1.0 + rtt_ms as f64 / 1e3) / f64::from(BLOCK_LEN);
         assert!(
             (depth as f64) > want * 0.8 - 1.0,
             "{rate}: {depth} of {want}"
@@ -104,7 +104,7 @@ fn a_peer_that_becomes_faster_gets_more() {
     let mut window = RequestWindow::new(at(0));
     let (before, ..) = Link::new(50_000, 50).run(&mut window, 0, 30, 2_000);
     let (after, bytes, _) = Link::new(5_000_000, 50).run(&mut window, 30, 30, 2_000);
-    assert!(before < 20 && after > 700, "{before} {after}");
+    assert!(before < 20 && after > 240, "{before} {after}");
     assert!(bytes > 4_800_000, "{bytes}");
 }
 

@@ -51,7 +51,11 @@ impl Torrent {
             .collect()
     }
 
-    /// HAVE to everyone who lacks something; interest in others may end.
+    /// HAVE to everyone; interest in those who have it may end.
+    ///
+    /// A peer that has the piece is told all the same: it must see when we are
+    /// complete, and a seed shows its user how far those are who fetch from it
+    /// (libtorrent's `send_redundant_have`, on by default).
     fn tell_have(&mut self, cx: &mut Cx<'_>, piece: PieceIndex) {
         for at in 0..self.peers.len() {
             let key = self.peers[at];
@@ -59,13 +63,9 @@ impl Torrent {
                 continue;
             };
             let Some(peer) = conn.peer() else { continue };
-            let (has, seed) = (peer.have.has(piece), peer.is_seed());
-            // A peer that has the piece is told all the same: it must see when
-            // we are complete. Only to a seed it means nothing.
-            if !seed {
-                conn.send(&Message::Have(piece.0));
-                cx.want_write(key);
-            }
+            let has = peer.have.has(piece);
+            conn.send(&Message::Have(piece.0));
+            cx.want_write(key);
             if has {
                 self.update_interest(cx, key);
             }

@@ -50,6 +50,11 @@ pub const SCENARIOS: &[Scenario] = &[
         run: |run| homogeneous(run, 200),
     },
     Scenario {
+        name: "share",
+        about: "256 MiB to three machines of a network, all uplinks 100 Mbit/s",
+        run: share,
+    },
+    Scenario {
         name: "one-line",
         about: "one seed feeds one leecher over a long fat line",
         run: one_line,
@@ -270,6 +275,42 @@ fn homogeneous(run: &Run, leechers: usize) -> Outcome {
         ("last_to_limit", seconds(times.iter().max()) / limit),
         ("first_to_limit", seconds(times.iter().min()) / limit),
         ("wasted_share", wasted as f64 / (leechers * LEN) as f64),
+    ];
+    Outcome::of(&world, figures)
+}
+
+/// What `superseed share` meets: a seed no faster than those who fetch, so that
+/// every piece it sends twice is time lost to all. (`cargo xtask interop
+/// bar-share` does the same with real sockets.)
+fn share(run: &Run) -> Outcome {
+    const LEN: usize = 256 << 20;
+    const LEECHERS: usize = 3;
+    /// 100 Mbit/s without headers.
+    const UP: u64 = 11_625_000;
+    const DOWN: u64 = 10 * UP;
+    let mut world = run.world();
+    let machine = || {
+        let mut machine = line(UP, DOWN, Duration::from_micros(100));
+        machine.link.send_buffer_bytes = 256 << 10;
+        machine.link.window_bytes = 1 << 20;
+        machine
+    };
+    let specs = (0..LEECHERS).map(|_| machine()).collect();
+    let swarm = Swarm::start(
+        &mut world,
+        ContentSpec::new(LEN, 256 << 10),
+        machine(),
+        specs,
+    );
+    let times = swarm.finish(&mut world, Duration::from_secs(300));
+    let last = times.iter().max().copied().unwrap_or_default();
+    let limit = fluid_limit_s(LEN as f64, UP as f64, DOWN as f64, &[UP as f64; LEECHERS]);
+    let sent = world
+        .stats(swarm.seed, &swarm.content)
+        .session_uploaded_bytes;
+    let figures = vec![
+        ("last_to_limit", last.as_secs_f64() / limit),
+        ("copies_sent_by_seed", sent as f64 / LEN as f64),
     ];
     Outcome::of(&world, figures)
 }
