@@ -63,7 +63,7 @@ pub(crate) struct ShareArgs {
     #[arg(long, value_name = "N", default_value = "200", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Network")]
     pub(crate) max_peers: u16,
 
-    /// End when somebody has everything and nobody is fetching any more
+    /// End when somebody has everything and nobody is connected any more
     #[arg(long, help_heading = "Ending")]
     pub(crate) once: bool,
     /// End when this many times the size was uploaded; 0 sets no such goal

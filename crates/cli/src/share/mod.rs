@@ -237,25 +237,22 @@ impl Host<'_> {
         for change in self.guests.look(&peers, stats.pieces) {
             self.show.change(&change, stats.pieces)?;
         }
-        let fetching = self.count(&stats);
-        self.show.update(&self.guests.present(), self.totals)?;
-        Ok(self.once && self.totals.complete > 0 && fetching == 0)
+        self.count(&stats);
+        let guests = self.guests.present();
+        self.show.update(&guests, self.totals)?;
+        Ok(self.once && self.totals.complete > 0 && guests.is_empty())
     }
 
-    /// Takes the figures of this moment; tells how many are still fetching, as
-    /// they told the tracker.
-    fn count(&mut self, stats: &TorrentStats) -> u32 {
-        let swarms = self.hashes.swarm_keys().map(|key| self.tracker.swarm(key));
-        let (complete, fetching) = swarms.fold((0, 0), |(complete, fetching), swarm| {
-            (complete + swarm.downloaded, fetching + swarm.incomplete)
-        });
+    /// Takes the figures of this moment.
+    fn count(&mut self, stats: &TorrentStats) {
+        let swarms = self.hashes.swarm_keys();
+        let complete = swarms.map(|key| self.tracker.swarm(key).downloaded).sum();
         self.totals = Totals {
             pieces: stats.pieces,
             upload_bytes_per_s: stats.upload_bytes_per_s,
             uploaded_bytes: stats.session_uploaded_bytes,
             complete,
         };
-        fetching
     }
 }
 
