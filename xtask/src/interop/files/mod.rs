@@ -26,7 +26,7 @@ pub(super) fn cases() -> Vec<Case> {
         limit: Duration::from_secs(limit_s),
         run,
     };
-    use Group::{Bars, Default};
+    use Group::Default;
     vec![
         case(
             "libtorrent",
@@ -54,6 +54,6 @@ pub(super) fn cases() -> Vec<Case> {
         case("edit", Default, &[], 60, Box::new(damage::edit)),
         case("tebibyte", Default, &[], 30, Box::new(scale::tebibyte)),
         case("bad-input", Default, &[], 120, Box::new(bad_input::table)),
-        case("100000", Bars, &[], 600, Box::new(scale::many)),
+        case("100000", Default, &[], 300, Box::new(scale::many)),
     ]
 }
