@@ -6,8 +6,8 @@ use superseed_proto::bencode::Limits;
 use superseed_proto::hash::{Sha1Hash, Sha256Hash};
 use superseed_proto::merkle::{LEAF_LEN, root_of_layer};
 use superseed_proto::metainfo::{
-    FileEntry, Format, Info, Metainfo, MetainfoError, MetainfoLimits, PlacedFile, Symlink,
-    TorrentBuilder, sanitize_element,
+    FileEntry, Info, Metainfo, MetainfoError, MetainfoLimits, PlacedFile, Symlink, TorrentBuilder,
+    sanitize_element,
 };
 
 use super::error::CreateError;
@@ -18,8 +18,15 @@ use super::walk::{Found, FoundKind};
 /// Stands for the hash of anything.
 const SHA1: Sha1Hash = Sha1Hash([1; 20]);
 
-/// Stands for the hash of anything; a root of zeroes would be refused.
-const SHA256: Sha256Hash = Sha256Hash([1; 32]);
+/// Stands for the hash of a piece of a file; a root of zeroes would be refused.
+///
+/// Each file has another: files with equal hashes share a piece layer, and the
+/// torrent would be foreseen shorter than it is going to be.
+fn sha256(at: usize) -> Sha256Hash {
+    let mut hash = [1; 32];
+    hash[..8].copy_from_slice(&(at as u64).to_be_bytes());
+    Sha256Hash(hash)
+}
 
 /// Reads the torrent that `draft` is going to become, and sees that each file
 /// keeps its name and each link leads to where it should.
@@ -28,6 +35,15 @@ pub(super) fn rehearse(root: &Path, draft: &Draft, found: &[Found]) -> Result<In
         path: root.to_owned(),
         reason,
     };
+    // Not left to the parser: a v2-only torrent of one file loads under the name
+    // of that file, even where it lies in a directory (BEP 52 has one tree for
+    // both).
+    if !is_kept(&draft.name) {
+        return Err(CreateError::Name {
+            path: root.to_owned(),
+            name: draft.name.clone(),
+        });
+    }
     check_piece_count(draft).map_err(unloadable)?;
     let torrent = with_invented_hashes(draft).build();
     if torrent.len() > Limits::TORRENT_FILE.bytes {
@@ -37,20 +53,16 @@ pub(super) fn rehearse(root: &Path, draft: &Draft, found: &[Found]) -> Result<In
         });
     }
     let info = Metainfo::parse(&torrent).map_err(unloadable)?.info;
-    // A v2-only torrent cannot say that its only file lies in a directory: it
-    // loads under the name of the file (BEP 52 has one tree for both).
-    let is_lone_file = info.format() == Format::V2 && !info.multi_file;
-    if info.name != draft.name && !is_lone_file {
-        return Err(CreateError::Name {
-            path: root.to_owned(),
-            name: draft.name.clone(),
-        });
-    }
     let files = info.files.iter().filter(|file| !file.padding);
     for (file, found) in files.zip(found) {
         compare(file, found, || full_path(root, found))?;
     }
     Ok(info)
+}
+
+/// Whether loading leaves a path element as it is.
+fn is_kept(element: &str) -> bool {
+    sanitize_element(element.as_bytes()).is_some_and(|kept| kept == element)
 }
 
 /// Sees that there are not too many pieces, before memory is taken for their
@@ -75,9 +87,7 @@ fn compare(
 ) -> Result<(), CreateError> {
     let has_path = !found.path.is_empty();
     if has_path && !file.path.iter().eq(found.elements()) {
-        let changed = found
-            .elements()
-            .find(|element| sanitize_element(element.as_bytes()).as_deref() != Some(element));
+        let changed = found.elements().find(|element| !is_kept(element));
         return Err(match changed {
             Some(name) => CreateError::Name {
                 path: full_path(),
@@ -116,9 +126,9 @@ fn with_invented_hashes(draft: &Draft) -> TorrentBuilder {
                 continue;
             };
             let count = placed.len.div_ceil(piece_len) as usize;
-            let layer = std::iter::repeat_n(SHA256, count);
+            let layer = std::iter::repeat_n(sha256(at), count);
             builder = match count {
-                1 => builder.pieces_root(at, SHA256),
+                1 => builder.pieces_root(at, sha256(at)),
                 _ => {
                     let root = root_of_layer(layer.clone(), draft.piece_len / LEAF_LEN);
                     builder.pieces_root(at, root).piece_layer(at, layer)

@@ -151,6 +151,20 @@ fn a_torrent_that_others_refuse_for_its_length_is_refused() {
 }
 
 #[test]
+fn files_of_one_length_do_not_share_a_layer_when_the_length_is_foreseen() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["a", "b", "c"] {
+        let file = fs::File::create(dir.path().join(name)).unwrap();
+        file.set_len(2 << 30).unwrap();
+    }
+    let error = scan(dir.path(), &options(Format::V2, 16_384)).unwrap_err();
+    assert!(
+        matches!(error, CreateError::TorrentTooLarge { len, .. } if len > 12 << 20),
+        "{error:?}"
+    );
+}
+
+#[test]
 fn more_pieces_than_others_load_are_refused_before_hashing() {
     let dir = tempfile::tempdir().unwrap();
     let file = fs::File::create(dir.path().join("sparse")).unwrap();
