@@ -7,7 +7,7 @@ use superseed_proto::bencode::Limits;
 use superseed_proto::metainfo::{MetainfoError, PIECE_LEN_MAX};
 use thiserror::Error;
 
-use super::walk::FILE_COUNT_MAX;
+use super::walk::{FILE_COUNT_MAX, LINKED_DIRS_MAX};
 use crate::content::hash::Cancelled;
 
 /// Why no torrent can be made of a file or directory.
@@ -62,6 +62,10 @@ pub enum CreateError {
     /// A link to a directory that it is in, while links are followed.
     #[error("{0}: the symbolic link leads back to a directory that it is in")]
     LinkLoop(PathBuf),
+    /// Directories are reached by so many links that following all of them may
+    /// have no end.
+    #[error("{0}: more than {LINKED_DIRS_MAX} symbolic links to directories would be followed")]
+    TooManyLinks(PathBuf),
     /// There are more files than any torrent can list.
     #[error("{0}: holds more than {FILE_COUNT_MAX} files")]
     TooManyFiles(PathBuf),

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs::{self, File, FileType, Metadata, OpenOptions};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
@@ -20,6 +21,10 @@ pub const FILE_COUNT_MAX: usize = Limits::TORRENT_FILE.tokens / 8;
 /// How deep directories are followed: deeper paths are refused by loading,
 /// and a stack that grows with the disk is refused here.
 const DEPTH_MAX: usize = 128;
+
+/// How many links to directories are followed: a few that cross each other are
+/// endlessly many paths, which need not have a file in them.
+pub(super) const LINKED_DIRS_MAX: usize = 50_000;
 
 /// The bit of a file's mode by which its owner may execute it: what libtorrent
 /// looks at, too.
@@ -113,6 +118,7 @@ pub(super) fn walk(root: &Path, options: &CreateOptions) -> Result<Vec<Found>, C
         options,
         found: Vec::new(),
         above: HashSet::new(),
+        linked_dirs: 0,
     };
     walk.dir(root, &mut String::new(), 0)?;
     Ok(walk.found)
@@ -125,6 +131,8 @@ struct Walk<'w> {
     /// The directories that the present one is in, by device and inode. Kept
     /// only where links are followed: nothing else can lead back.
     above: HashSet<(u64, u64)>,
+    /// How many links to directories were followed.
+    linked_dirs: usize,
 }
 
 impl Walk<'_> {
@@ -152,9 +160,6 @@ impl Walk<'_> {
             let entry = entry.map_err(|error| CreateError::io(dir, error))?;
             let full = entry.path();
             let name = entry.file_name();
-            let Some(name) = name.to_str() else {
-                return Err(CreateError::NotUtf8(full));
-            };
             let file_type = entry
                 .file_type()
                 .map_err(|error| CreateError::io(&full, error))?;
@@ -162,7 +167,8 @@ impl Walk<'_> {
             if !path.is_empty() {
                 path.push('/');
             }
-            path.push_str(name);
+            // What is not UTF-8 is refused when a file of such a path is chosen.
+            path.push_str(&name.to_string_lossy());
             self.entry(&full, path, file_type, depth)?;
             path.truncate(parent_len);
         }
@@ -189,6 +195,10 @@ impl Walk<'_> {
                 Err(_) if !self.is_chosen(path) => return Ok(()),
                 Err(error) => return Err(CreateError::io(full, error)),
             }
+            self.linked_dirs += usize::from(file_type.is_dir());
+            if self.linked_dirs > LINKED_DIRS_MAX {
+                return Err(CreateError::TooManyLinks(self.root.to_owned()));
+            }
         }
         if file_type.is_dir() {
             return self.dir(full, path, depth + 1);
@@ -200,7 +210,7 @@ impl Walk<'_> {
             return Err(CreateError::NotAFile(full.to_owned()));
         }
         let kind = look_at(full)?;
-        self.add(path, kind)
+        self.add(full, path, kind)
     }
 
     fn link(&mut self, full: &Path, path: &str) -> Result<(), CreateError> {
@@ -214,7 +224,7 @@ impl Walk<'_> {
                 target: text,
             });
         };
-        self.add(path, FoundKind::Link { target, text })
+        self.add(full, path, FoundKind::Link { target, text })
     }
 
     fn is_chosen(&self, path: &str) -> bool {
@@ -222,7 +232,11 @@ impl Walk<'_> {
         filter.is_none_or(|filter| filter(path))
     }
 
-    fn add(&mut self, path: &str, kind: FoundKind) -> Result<(), CreateError> {
+    fn add(&mut self, full: &Path, path: &str, kind: FoundKind) -> Result<(), CreateError> {
+        // A replacement character is in no name that was not UTF-8.
+        if !full.as_os_str().as_bytes().ends_with(path.as_bytes()) {
+            return Err(CreateError::NotUtf8(full.to_owned()));
+        }
         if self.found.len() == FILE_COUNT_MAX {
             return Err(CreateError::TooManyFiles(self.root.to_owned()));
         }

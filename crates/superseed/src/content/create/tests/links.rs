@@ -73,3 +73,26 @@ fn followed_links_are_files_and_loops_are_refused() {
     let error = scan(dir.path(), &options).unwrap_err();
     assert!(matches!(error, CreateError::NotFound(found) if found == up));
 }
+
+#[test]
+fn links_that_lead_to_the_same_directories_again_and_again_are_refused() {
+    let dir = dir_of(&[("file", 10)]);
+    // Each directory leads to the next by two links, so 2^30 paths have no file.
+    for n in 0..30 {
+        let here = dir.path().join(n.to_string());
+        fs::create_dir(&here).unwrap();
+        for name in ["a", "b"] {
+            symlink(format!("../{}", n + 1), here.join(name)).unwrap();
+        }
+    }
+    fs::create_dir(dir.path().join("30")).unwrap();
+    let options = CreateOptions {
+        symlinks: Symlinks::Follow,
+        ..options(Format::V1, 16_384)
+    };
+    let error = scan(dir.path(), &options).unwrap_err();
+    assert!(
+        matches!(&error, CreateError::TooManyLinks(found) if found == dir.path()),
+        "{error:?}"
+    );
+}

@@ -111,6 +111,31 @@ fn names_that_loading_would_change_are_refused() {
 }
 
 #[test]
+fn a_lone_file_of_a_v2_torrent_must_keep_its_name_too() {
+    let dir = dir_of(&[("a\u{202E}b", 10)]);
+    let file = dir.path().join("a\u{202E}b");
+    let renamed = dir_of(&[("good", 10)]);
+    for format in FORMATS {
+        let as_it_is = CreateOptions {
+            format,
+            ..CreateOptions::default()
+        };
+        let error = scan(&file, &as_it_is).unwrap_err();
+        assert!(matches!(error, CreateError::Name { .. }), "{format}");
+        for name in ["", "..", "a/b"] {
+            let options = CreateOptions {
+                name: Some(name.to_owned()),
+                ..as_it_is.clone()
+            };
+            for path in [renamed.path(), &renamed.path().join("good")] {
+                let error = scan(path, &options).unwrap_err();
+                assert!(matches!(error, CreateError::Name { .. }), "{format} {name}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_name_that_is_not_utf8_is_refused() {
     use std::os::unix::ffi::OsStrExt;
     let dir = dir_of(&[]);
@@ -120,6 +145,31 @@ fn a_name_that_is_not_utf8_is_refused() {
         let error = scan(at, &CreateOptions::default()).unwrap_err();
         assert!(matches!(error, CreateError::NotUtf8(found) if found == path));
     }
+}
+
+#[test]
+fn a_name_that_is_not_utf8_harms_nobody_where_it_is_left_out() {
+    use std::os::unix::ffi::OsStrExt;
+    let dir = dir_of(&[("good", 10)]);
+    let old = std::ffi::OsStr::from_bytes(b"caf\xE9");
+    fs::create_dir(dir.path().join(old)).unwrap();
+    for path in [
+        dir.path().join(old).join("menu.jpg"),
+        dir.path().join("\u{FFFD}.jpg"),
+    ] {
+        fs::write(path, b"x").unwrap();
+    }
+    let without = |excluded: &'static str| CreateOptions {
+        filter: Some(Arc::new(move |path| !path.contains(excluded))),
+        ..CreateOptions::default()
+    };
+    let left = scan(dir.path(), &without("menu")).unwrap();
+    let left: Vec<_> = left.files().map(|file| file.path).collect();
+    // What is spelled with U+FFFD is UTF-8.
+    assert_eq!(left, ["good", "\u{FFFD}.jpg"]);
+    let error = scan(dir.path(), &without("good")).unwrap_err();
+    let menu = dir.path().join(old).join("menu.jpg");
+    assert!(matches!(error, CreateError::NotUtf8(found) if found == menu));
 }
 
 #[test]
