@@ -137,24 +137,19 @@ impl Scanned<'_> {
         self.numbers[file as usize].expect("padding is not read")
     }
 
-    fn mark(&self, at: usize) -> Option<Mark> {
-        match &self.scan.found[at].kind {
-            FoundKind::File { mark, .. } => Some(*mark),
-            FoundKind::Link { .. } => None,
-        }
-    }
-
     /// Looks at all files again: one may have changed after its last byte was
     /// read, or before its first.
     fn check_unchanged(&self) -> Result<(), CreateError> {
         for at in 0..self.scan.found.len() {
-            let Some(mark) = self.mark(at) else {
-                continue;
-            };
             let path = self.scan.full_path(at);
-            match fs::metadata(&path) {
-                Ok(metadata) if Mark::from(&metadata) == mark => {}
-                _ => return Err(CreateError::Changed(path)),
+            let is_same = match &self.scan.found[at].kind {
+                FoundKind::File { mark, .. } => {
+                    fs::metadata(&path).is_ok_and(|metadata| Mark::from(&metadata) == *mark)
+                }
+                FoundKind::Link { text, .. } => fs::read_link(&path).is_ok_and(|now| now == *text),
+            };
+            if !is_same {
+                return Err(CreateError::Changed(path));
             }
         }
         Ok(())
@@ -168,8 +163,10 @@ impl Content for Scanned<'_> {
         let at = self.found(file);
         let path = self.scan.full_path(at);
         let opened = walk::open(&path).and_then(|file| Ok((Mark::from(&file.metadata()?), file)));
+        let kind = &self.scan.found[at].kind;
+        let is_marked = |now| matches!(kind, FoundKind::File { mark, .. } if *mark == now);
         match opened {
-            Ok((mark, file)) if Some(mark) == self.mark(at) => Ok(Some(file)),
+            Ok((now, file)) if is_marked(now) => Ok(Some(file)),
             Ok(_) => Err(CreateError::Changed(path)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(CreateError::Changed(path))

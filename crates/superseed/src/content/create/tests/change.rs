@@ -69,6 +69,28 @@ fn a_file_that_changes_between_scan_and_hash_is_an_error() {
     assert!(matches!(scan.hash(&()), Err(CreateError::Changed(found)) if found == path));
 }
 
+#[test]
+fn a_link_that_changes_while_files_are_read_is_an_error() {
+    use std::os::unix::fs::symlink;
+    let dir = dir_of(&[("a", 100_000), ("b", 10)]);
+    let link = dir.path().join("link");
+    symlink("a", &link).unwrap();
+    for target in [Some("b"), None] {
+        let scan = scan(dir.path(), &CreateOptions::default()).unwrap();
+        let progress = Once {
+            done: AtomicBool::new(false),
+            act: || {
+                fs::remove_file(&link).unwrap();
+                target
+                    .map_or(Ok(()), |target| symlink(target, &link))
+                    .unwrap();
+            },
+        };
+        let error = scan.hash(&progress).unwrap_err();
+        assert!(matches!(error, CreateError::Changed(found) if found == link));
+    }
+}
+
 #[derive(Default)]
 struct Sum {
     bytes: AtomicU64,
