@@ -1,6 +1,6 @@
 //! Reading files in large portions, one file and one buffer at a time.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 
@@ -29,8 +29,9 @@ struct Open {
     file: u32,
     /// `None` if it cannot be read.
     handle: Option<File>,
-    /// Whether it may have holes.
-    is_sparse: bool,
+    /// How far it may have holes, in bytes; 0 if it has none. What lies beyond
+    /// the end of a file is not zero but missing.
+    sparse_len: u64,
     /// What is in the buffer: the offset in the file, and the length.
     held: (u64, usize),
 }
@@ -93,7 +94,7 @@ impl<'c, C: Content> Reader<'c, C> {
     /// Whether a run of a file is known to be zeroes without reading it.
     pub(super) fn is_hole(&mut self, file: u32, offset: u64, len: u64) -> Result<bool, C::Stop> {
         let open = open(self.content, &mut self.open, file)?;
-        Ok(open.is_sparse
+        Ok(offset + len <= open.sparse_len
             && open
                 .handle
                 .as_ref()
@@ -113,7 +114,7 @@ fn open<'o, C: Content>(
         let handle = content.open(file)?;
         *current = Some(Open {
             file,
-            is_sparse: handle.as_ref().is_some_and(may_have_holes),
+            sparse_len: handle.as_ref().map_or(0, sparse_len),
             handle,
             held: (0, 0),
         });
@@ -121,13 +122,15 @@ fn open<'o, C: Content>(
     Ok(current.as_mut().expect("it was opened above"))
 }
 
-/// Whether a file takes less of the disk than it is long. Looking for holes
-/// in each piece of a file that has none would be in vain.
-fn may_have_holes(file: &File) -> bool {
+/// The length of a file that takes less of the disk than it is long, or 0.
+/// Looking for holes in each piece of a file that has none would be in vain.
+fn sparse_len(file: &File) -> u64 {
     /// What `st_blocks` counts in (POSIX leaves it open; Linux and the BSDs agree).
     const BLOCK_LEN: u64 = 512;
-    file.metadata()
-        .is_ok_and(|metadata| metadata.blocks().saturating_mul(BLOCK_LEN) < metadata.len())
+    let is_sparse =
+        |metadata: &Metadata| metadata.blocks().saturating_mul(BLOCK_LEN) < metadata.len();
+    let metadata = file.metadata().ok().filter(is_sparse);
+    metadata.map_or(0, |metadata| metadata.len())
 }
 
 /// Fills `buf`, or as much of it as the file has.

@@ -13,7 +13,7 @@ use crate::content::hash::{Digests, Plan, root_of_nodes};
 enum PieceState {
     Good,
     Bad,
-    /// Some of its bytes could not be read.
+    /// Some of the bytes that its hash is made of could not be read.
     Unread,
 }
 
@@ -106,9 +106,15 @@ fn judge_v2(
     let pieces = metainfo.info.file_pieces(file);
     let pieces = pieces.start as usize..pieces.end as usize;
     let Some(layer) = metainfo.piece_layer(file) else {
+        if digests.hashed[pieces.clone()].contains(&false) {
+            // The root says nothing of a part of the file; the v1 half does.
+            if !metainfo.info.format().has_v1() {
+                states[pieces].fill(PieceState::Unread);
+            }
+            return true;
+        }
         let piece_len = metainfo.info.layout.piece_len_nominal();
-        return digests.hashed[pieces.clone()].contains(&false)
-            || root_of_nodes(&digests.nodes[pieces], piece_len) == *root;
+        return root_of_nodes(&digests.nodes[pieces], piece_len) == *root;
     };
     for (at, expected) in pieces.zip(layer.iter()) {
         if states[at] == PieceState::Good && digests.nodes[at] != expected {

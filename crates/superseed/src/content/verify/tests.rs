@@ -232,6 +232,48 @@ fn without_its_layer_a_file_is_checked_by_its_root() {
 }
 
 #[test]
+fn nothing_is_said_of_a_short_file_without_its_layer() {
+    let dir = dir_of(&[("a", 3 * P as usize + 1), ("b", 100)]);
+    let limits = superseed_proto::metainfo::MetainfoLimits::default();
+    for format in [Format::V2, Format::Hybrid] {
+        let whole = torrent(dir.path(), format);
+        let bare = Metainfo::from_raw_info(whole.raw_info.clone(), &limits).unwrap();
+        let path = dir.path().join("a");
+        let content = fs::read(&path).unwrap();
+        fs::write(&path, &content[..2 * P as usize]).unwrap();
+        let report = check(&bare, dir.path());
+        let short = of(&bare, &report, "a");
+        assert_eq!(short.verdict, Verdict::TooShort { len: 2 * P });
+        assert!(short.damaged.is_empty());
+        // The v1 half of a hybrid knows the pieces that are there.
+        match format {
+            Format::V2 => assert_eq!(short.unverifiable, [0..2 * P]),
+            _ => assert!(short.unverifiable.is_empty()),
+        }
+        assert_eq!(of(&bare, &report, "b").verdict, Verdict::Ok);
+        fs::write(&path, content).unwrap();
+    }
+}
+
+#[test]
+fn what_lies_beyond_the_end_of_a_sparse_file_is_no_hole() {
+    let dir = dir_of(&[("a", 40_000), ("b", 40_000)]);
+    let metainfo = torrent(dir.path(), Format::V1);
+    for (path, len) in [("a", P + 5), ("b", 40_000)] {
+        let file = fs::File::create(dir.path().join(path)).unwrap();
+        file.set_len(len).unwrap();
+    }
+    let report = check(&metainfo, dir.path());
+    let short = of(&metainfo, &report, "a");
+    assert_eq!(short.verdict, Verdict::TooShort { len: P + 5 });
+    assert_eq!(short.damaged, [0..P]);
+    assert_eq!(short.unverifiable, [P..P + 5]);
+    let beside = of(&metainfo, &report, "b");
+    assert_eq!(beside.unverifiable, [0..3 * P - 40_000]);
+    assert_eq!(beside.damaged, [3 * P - 40_000..40_000]);
+}
+
+#[test]
 fn a_huge_sparse_file_is_checked_without_being_read() {
     const LEN: u64 = 1 << 40;
     const PIECE_LEN: u32 = 16 << 20;
