@@ -119,7 +119,8 @@ impl Info {
     ///
     /// As [`Metainfo::parse`](super::Metainfo::parse).
     pub fn parse(raw_info: &Bytes) -> Result<Self, MetainfoError> {
-        read(raw_info, &MetainfoLimits::default()).map(|(info, _)| info)
+        let limits = MetainfoLimits::default();
+        read(raw_info, &Limits::METADATA, &limits).map(|(info, _)| info)
     }
 
     /// A file.
@@ -218,12 +219,14 @@ impl Info {
     }
 }
 
-/// Reads and hashes a raw info dictionary.
+/// Reads and hashes a raw info dictionary. What decoding it may cost depends on
+/// where it comes from.
 pub(super) fn read(
     raw: &Bytes,
+    decoding: &Limits,
     limits: &MetainfoLimits,
 ) -> Result<(Info, InfoHashes), MetainfoError> {
-    let document = bencode::decode(raw, &Limits::METADATA, Mode::Lenient)?;
+    let document = bencode::decode(raw, decoding, Mode::Lenient)?;
     if document.consumed() != raw.len() {
         let kind = bencode::DecodeErrorKind::TrailingData;
         return Err(bencode::DecodeError {

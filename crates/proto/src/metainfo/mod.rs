@@ -101,7 +101,8 @@ impl Metainfo {
             .ok_or(MetainfoError::NotADictionary)?;
         let info = root.get("info").ok_or(MetainfoError::MissingInfo)?;
         info.as_dict().ok_or(MetainfoError::MissingInfo)?;
-        let mut metainfo = Self::from_raw_info(Bytes::copy_from_slice(info.raw()), limits)?;
+        let raw_info = Bytes::copy_from_slice(info.raw());
+        let mut metainfo = Self::of_info(raw_info, &Limits::TORRENT_FILE, limits)?;
         if metainfo.info.format().has_v2() {
             metainfo.layers = Layers::read(root.get("piece layers"), &metainfo.info)?;
         }
@@ -156,7 +157,15 @@ impl Metainfo {
     ///
     /// As [`Metainfo::parse`].
     pub fn from_raw_info(raw_info: Bytes, limits: &MetainfoLimits) -> Result<Self, MetainfoError> {
-        let (info, info_hashes) = info::read(&raw_info, limits)?;
+        Self::of_info(raw_info, &Limits::METADATA, limits)
+    }
+
+    fn of_info(
+        raw_info: Bytes,
+        decoding: &Limits,
+        limits: &MetainfoLimits,
+    ) -> Result<Self, MetainfoError> {
+        let (info, info_hashes) = info::read(&raw_info, decoding, limits)?;
         Ok(Self {
             info,
             info_hashes,

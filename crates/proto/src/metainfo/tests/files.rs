@@ -1,7 +1,7 @@
 //! Names that collide, padding and links.
 
 use super::*;
-use crate::bencode::Encoder;
+use crate::bencode::{DecodeErrorKind, Encoder};
 
 #[test]
 fn no_two_files_share_a_path() {
@@ -123,4 +123,31 @@ fn a_file_cannot_lie_behind_a_link() {
     );
     let metainfo = Metainfo::parse(&torrent).unwrap();
     assert_eq!(paths(&metainfo), ["a.1", "a/f", "b/g"]);
+}
+
+#[test]
+fn a_torrent_file_may_have_more_files_than_metadata_from_peers() {
+    const FILES: usize = 320_000;
+    let torrent = Encoder::dict(|root| {
+        root.dict("info", |info| {
+            info.list("files", |list| {
+                for number in 0..FILES {
+                    list.dict(|file| {
+                        file.int("length", 1);
+                        file.list("path", |path| path.bytes(format!("{number:x}")));
+                    });
+                }
+            });
+            info.bytes("name", "t");
+            info.int("piece length", 1 << 20);
+            info.bytes("pieces", [0; 20]);
+        });
+    });
+    let metainfo = Metainfo::parse(&torrent).unwrap();
+    assert_eq!(metainfo.info.files.len(), FILES);
+    let fetched = Metainfo::from_raw_info(metainfo.raw_info, &MetainfoLimits::default());
+    assert!(matches!(
+        fetched.unwrap_err(),
+        MetainfoError::NotBencode(error) if error.kind == DecodeErrorKind::TooManyTokens
+    ));
 }
