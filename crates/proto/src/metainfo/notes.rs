@@ -81,7 +81,11 @@ pub(super) fn shown(raw: &[u8]) -> String {
                 shown.push(c);
             }
         }
-        for byte in chunk.invalid().iter().take(room) {
+        for byte in chunk.invalid() {
+            if room == 0 {
+                shown.push('…');
+                return shown;
+            }
             room -= 1;
             shown.push_str(&format!("\\x{byte:02x}"));
         }
@@ -98,6 +102,8 @@ mod tests {
         assert_eq!(shown(b"a\x1b[31m\xff"), "a\\u{1b}[31m\\xff");
         assert_eq!(shown("a\u{202e}b é".as_bytes()), "a\\u{202e}b é");
         assert_eq!(shown(&[b'x'; 4096]).chars().count(), SHOWN_CHARS_MAX + 1);
+        let cut = shown(&[0xff; 4096]);
+        assert_eq!(cut, "\\xff".repeat(SHOWN_CHARS_MAX) + "…");
     }
 
     #[test]
