@@ -176,12 +176,10 @@ impl DictEncoder<'_> {
         self.entries.sort_by(|a, b| key(a).cmp(key(b)));
         self.entries
             .dedup_by(|later, first| key(later) == key(first));
-        let sorted: Vec<u8> = self
-            .entries
-            .iter()
-            .flat_map(|entry| &out[entry.whole.clone()])
-            .copied()
-            .collect();
+        let mut sorted = Vec::with_capacity(out.len() - start);
+        for entry in &self.entries {
+            sorted.extend_from_slice(&out[entry.whole.clone()]);
+        }
         out.truncate(start);
         out.extend_from_slice(&sorted);
     }
