@@ -135,7 +135,10 @@ pub(super) fn hash<C: Content>(
     };
     thread::scope(|scope| {
         for _ in 1..workers {
-            scope.spawn(work);
+            // Where the system gives no more threads, those there are do it all.
+            if thread::Builder::new().spawn_scoped(scope, work).is_err() {
+                break;
+            }
         }
         work();
     });
