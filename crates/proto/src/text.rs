@@ -20,8 +20,8 @@ pub(crate) fn printable(bytes: &[u8], chars_max: usize) -> String {
 
 /// Bidirectional controls (Unicode TR 9), line and paragraph separators, and
 /// the byte order mark: they make text look like something else.
-fn turns_direction(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+pub(crate) fn turns_direction(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -31,7 +31,7 @@ mod tests {
     #[test]
     fn what_a_terminal_would_obey_is_removed() {
         assert_eq!(printable(b"\x1b[31mred\x07\r\n", 80), "[31mred");
-        assert_eq!(printable("a\u{202e}cba".as_bytes(), 80), "acba");
+        assert_eq!(printable("a\u{202e}c\u{61c}ba".as_bytes(), 80), "acba");
         assert_eq!(
             printable(b"\xc2\xb5Torrent 3.5 \xff", 80),
             "µTorrent 3.5 \u{fffd}"

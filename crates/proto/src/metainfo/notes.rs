@@ -3,6 +3,8 @@
 //! A bounded record: a hostile torrent may give a reason for every name.
 
 use super::limits::NOTES_MAX;
+use super::path;
+use crate::text;
 
 /// How much of a name is kept, in characters.
 const SHOWN_CHARS_MAX: usize = 120;
@@ -75,7 +77,7 @@ pub(super) fn shown(raw: &[u8]) -> String {
                 return shown;
             }
             room -= 1;
-            if c.is_control() || !c.is_ascii() && super::path::is_invisible(c) {
+            if c.is_control() || path::is_invisible(c) || text::turns_direction(c) {
                 shown.extend(c.escape_default());
             } else {
                 shown.push(c);
@@ -101,6 +103,7 @@ mod tests {
     fn what_a_terminal_would_obey_is_escaped_and_long_names_are_cut() {
         assert_eq!(shown(b"a\x1b[31m\xff"), "a\\u{1b}[31m\\xff");
         assert_eq!(shown("a\u{202e}b é".as_bytes()), "a\\u{202e}b é");
+        assert_eq!(shown("a\u{2028}b".as_bytes()), "a\\u{2028}b");
         assert_eq!(shown(&[b'x'; 4096]).chars().count(), SHOWN_CHARS_MAX + 1);
         let cut = shown(&[0xff; 4096]);
         assert_eq!(cut, "\\xff".repeat(SHOWN_CHARS_MAX) + "…");
