@@ -57,6 +57,12 @@ pub(crate) fn run(args: &CreateArgs, global: &GlobalArgs, env: &mut Env) -> Resu
         return Ok(Exit::Success);
     }
     if let Output::File(path) = &output {
+        if scan.holds(path) {
+            return Err(Failure::usage(format!(
+                "{} is one of the files to share; --exclude leaves it out, --output writes elsewhere",
+                path.display()
+            )));
+        }
         // Told before hours of hashing, not after.
         output::check(path, existing)?;
     }

@@ -26,6 +26,28 @@ fn a_torrent_that_exists_is_refused_unless_forced() {
 }
 
 #[test]
+fn a_torrent_is_not_written_over_a_file_that_it_holds() {
+    let scene = Scene::new();
+    let inside = scene.films.join("films.torrent");
+    fs::write(&inside, b"an old one").unwrap();
+    let args = ["create", text(&scene.films), "-f", "-o", text(&inside)];
+    let refused = superseed(args).run();
+    assert_eq!(refused.exit, Exit::Usage, "{refused:?}");
+    assert_eq!(
+        refused.stderr,
+        format!(
+            "superseed: {} is one of the files to share; \
+             --exclude leaves it out, --output writes elsewhere\n",
+            inside.display()
+        )
+    );
+    assert_eq!(fs::read(&inside).unwrap(), b"an old one");
+    let excluded = [&args[..], &["--exclude", "*.torrent"]].concat();
+    assert_eq!(superseed(excluded).run().exit, Exit::Success);
+    assert_ne!(fs::read(&inside).unwrap(), b"an old one");
+}
+
+#[test]
 fn an_interrupt_leaves_no_file() {
     let dir = tempfile::tempdir().unwrap();
     // Sparse: its pieces are known to be zero, but there are 65,536 of them.

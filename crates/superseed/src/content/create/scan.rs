@@ -106,6 +106,19 @@ impl Scan {
         })
     }
 
+    /// Whether the file at `path`, by whatever name, is one that was found. The
+    /// torrent must not be written there: it would not hold its own bytes.
+    pub fn holds(&self, path: &Path) -> bool {
+        let Ok(metadata) = fs::metadata(path) else {
+            return false;
+        };
+        let is_it = |found: &Found| match &found.kind {
+            FoundKind::File { mark, .. } => mark.is_of(&metadata),
+            FoundKind::Link { .. } => false,
+        };
+        self.found.iter().any(is_it)
+    }
+
     /// The length of all files in bytes: what will be hashed, without padding.
     pub fn total_len(&self) -> u64 {
         self.found.iter().map(Found::len).sum()

@@ -39,6 +39,13 @@ pub(super) struct Mark {
     inode: u64,
 }
 
+impl Mark {
+    /// Whether it is the same file, be it changed or not.
+    pub(super) fn is_of(&self, metadata: &Metadata) -> bool {
+        (self.device, self.inode) == (metadata.dev(), metadata.ino())
+    }
+}
+
 impl From<&Metadata> for Mark {
     fn from(metadata: &Metadata) -> Self {
         Self {

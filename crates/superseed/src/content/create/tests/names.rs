@@ -184,3 +184,24 @@ fn executables_are_marked() {
         assert_eq!(marked, [true, false]);
     }
 }
+
+#[test]
+fn a_scan_knows_its_files_by_any_name() {
+    let dir = dir_of(&[("a", 10), ("b", 10)]);
+    let options = CreateOptions {
+        filter: Some(Arc::new(|path| path == "a")),
+        ..CreateOptions::default()
+    };
+    let scan = scan(dir.path(), &options).unwrap();
+    fs::hard_link(dir.path().join("a"), dir.path().join("c")).unwrap();
+    assert!(
+        ["a", "./a", "c"]
+            .iter()
+            .all(|path| scan.holds(&dir.path().join(path)))
+    );
+    assert!(
+        ["b", "d", ""]
+            .iter()
+            .all(|path| !scan.holds(&dir.path().join(path)))
+    );
+}
