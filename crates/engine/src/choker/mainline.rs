@@ -24,7 +24,7 @@ const EXTRA_FRONT_PLACES: u32 = 2;
 ///
 /// The six best of those who are interested and not snubbed are preferred.
 /// Then all others are walked in an order of their own: they are unchoked
-/// until one of them is interested and [`SERVED_MIN`] peers are served; those
+/// until one of them is interested and four peers are served; those
 /// on the way who are not interested are unchoked too. Every thirty seconds
 /// the order is turned so that a choked and interested peer comes first. All
 /// is decided anew whenever anything happens.

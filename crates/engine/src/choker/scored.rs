@@ -28,7 +28,7 @@ const WIN_KEEPS: f64 = 0.97;
 /// Places by score, as a rival for [`super::DefaultChoker`].
 ///
 /// As many slots as the *download* rate pays for go to the best by rate,
-/// stability and trust ([`PeerScore`]); a further, optimistic one changes
+/// stability and trust; a further, optimistic one changes
 /// hands every third round. Nothing changes between rounds. While seeding,
 /// for which the original has no rule, our rate to a peer stands for its rate
 /// to us.
