@@ -129,6 +129,10 @@ Magnet        magnet:?xt=urn:btih:{hash}&dn=films
     );
     let listed = superseed(["-S", fixture.torrent()]).run();
     assert_eq!((listed.exit, listed.stdout), (Exit::Success, list));
+    let json = superseed(["show", "--files", "--json", fixture.torrent()]).run();
+    assert_eq!(json.json()[2]["path"], "films/extra/b.srt");
+    let listed = superseed(["-S", fixture.torrent(), "--json"]).run();
+    assert_eq!(listed.stdout, json.stdout);
     let bytes = superseed(["show", "--files", "--bytes", fixture.torrent()]).run();
     assert!(
         bytes.stdout.starts_with("1  600000  films/a.mkv\n"),

@@ -387,3 +387,27 @@ fn a_directory_that_is_a_file_is_named() {
     assert!(output.stderr.contains(file.to_str().unwrap()), "{output:?}");
     assert_eq!(output.stderr.lines().count(), 1, "{output:?}");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_the_wait_for_a_torrent_from_standard_input() {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::{Command, Stdio};
+
+    let mut child = Command::new(env!("CARGO_BIN_EXE_superseed"))
+        .args(["download", "-"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // More than a pipe holds: when it is written, the program has begun to read.
+    stdin.write_all(&[b'l'; 1 << 20]).unwrap();
+    let pid = child.id().to_string();
+    let kill = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+    assert!(kill.success());
+    // A program that goes on reading now comes to the end of the input.
+    drop(stdin);
+    let status = child.wait().unwrap();
+    assert_eq!(status.signal(), Some(15), "{status}");
+}

@@ -64,15 +64,20 @@ fn torrent_json(
     paper: &mut Paper,
 ) -> Result<(), Failure> {
     if args.files || args.tree {
-        for detail in details::file_details(metainfo) {
-            paper.line(json::line(&detail))?;
-        }
+        files_json(metainfo, paper)?;
     } else if args.trackers {
         trackers(&metainfo.trackers, true, paper)?;
     } else if args.magnet {
         magnet_alone(&Magnet::of(metainfo), true, paper)?;
     } else {
         paper.line(json::line(&Details::of(metainfo, torrent_len)))?;
+    }
+    Ok(())
+}
+
+fn files_json(metainfo: &Metainfo, paper: &mut Paper) -> io::Result<()> {
+    for detail in details::file_details(metainfo) {
+        paper.line(json::line(&detail))?;
     }
     Ok(())
 }
@@ -147,8 +152,16 @@ fn magnet_alone(magnet: &Magnet, as_json: bool, paper: &mut Paper) -> io::Result
 }
 
 /// Writes the numbered files of a torrent, as `--files` does.
-pub(crate) fn list_files(metainfo: &Metainfo, stdout: &Stream) -> Result<(), Failure> {
+pub(crate) fn list_files(
+    metainfo: &Metainfo,
+    as_json: bool,
+    stdout: &Stream,
+) -> Result<(), Failure> {
     let mut paper = Paper::new(stdout.clone());
+    if as_json {
+        files_json(metainfo, &mut paper)?;
+        return Ok(paper.finish()?);
+    }
     let look = Look {
         paint: Paint(false),
         exact: false,

@@ -25,6 +25,7 @@ use crate::progress;
 use crate::runtime::block_on;
 use crate::show;
 use crate::source::Source;
+use crate::text::figures::printable;
 use crate::transfer::item::Item;
 use crate::transfer::order::Order;
 
@@ -67,7 +68,7 @@ async fn run(
         items.push(load(given, &args, order, env).await);
     }
     if args.show_files {
-        return show_files(&items, env);
+        return show_files(&items, global, env);
     }
     let mut progress = progress::choose(&args, global, env);
     for item in &items {
@@ -127,12 +128,17 @@ async fn load(given: &OsString, args: &TransferArgs, order: Order, env: &mut Env
         Err(failure) => return Item::failed(name, failure),
     };
     let read = source.load(&mut *env.stdin);
-    let loaded = tokio::select! {
-        loaded = read => loaded,
-        () = env.interrupts.next() => Err(Failure::new(
-            Exit::Interrupted,
-            format!("{source}: interrupted before it was read"),
-        )),
+    let loaded = match &source {
+        Source::Url(_) => tokio::select! {
+            loaded = read => loaded,
+            () = env.interrupts.next() => Err(Failure::new(
+                Exit::Interrupted,
+                format!("{source}: interrupted before it was read"),
+            )),
+        },
+        // A read that blocks, as of a terminal, is ended by what signals do by
+        // default, which waiting for them would take from them.
+        Source::Path(_) | Source::Stdin => read.await,
     };
     let item = loaded.and_then(|(metainfo, _)| {
         // What cannot run yet can still be listed.
@@ -148,19 +154,20 @@ async fn load(given: &OsString, args: &TransferArgs, order: Order, env: &mut Env
 }
 
 /// `-S`: lists the files of each torrent and transfers nothing.
-fn show_files(items: &[Item], env: &Env) -> Result<Exit, Failure> {
+fn show_files(items: &[Item], global: &GlobalArgs, env: &Env) -> Result<Exit, Failure> {
     let mut exit = Exit::Success;
     for item in items {
         match (&item.metainfo, item.failure()) {
             (Some(metainfo), None) => {
-                if items.len() > 1 {
-                    env.stdout.line(format!("{}:", item.name()))?;
+                if items.len() > 1 && !global.json {
+                    env.stdout.line(format!("{}:", printable(item.name())))?;
                 }
-                show::list_files(metainfo, &env.stdout)?;
+                show::list_files(metainfo, global.json, &env.stdout)?;
             }
             (_, failure) => {
                 if let Some(failure) = failure {
-                    env.stderr.say(format!("superseed: {failure}"));
+                    let words = printable(&failure.message);
+                    env.stderr.say(format!("superseed: {words}"));
                     exit = if exit == Exit::Success {
                         failure.exit
                     } else {
