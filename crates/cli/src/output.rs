@@ -26,10 +26,18 @@ pub(crate) fn check(path: &Path, existing: Existing) -> Result<(), Failure> {
             format!("{} is a directory", path.display()),
         )),
         Ok(found) if found.is_file() && existing == Existing::Refuse => Err(exists(path)),
+        // Devices and pipes are written in place.
+        Ok(found) if !found.is_file() => Ok(()),
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(Failure::file("write", path.display(), &error))
         }
-        _ => Ok(()),
+        _ => {
+            // A link is written where it leads.
+            let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+            tempfile::tempfile_in(directory(&real))
+                .map(|_| ())
+                .map_err(|error| Failure::file("write", path.display(), &error))
+        }
     }
 }
 

@@ -166,3 +166,18 @@ fn what_the_command_line_refuses_is_a_usage_error() {
         assert!(!output.stderr.is_empty(), "{line}");
     }
 }
+
+#[test]
+fn a_place_that_cannot_be_written_is_told_before_hashing() {
+    let scene = Scene::new();
+    let missing = scene.fixture.dir.path().join("missing/x.torrent");
+    let refused = superseed(["create", text(&scene.films), "-o", text(&missing)]).run();
+    assert_eq!(refused.exit, Exit::NotFound, "{refused:?}");
+    assert_eq!(
+        refused.stderr,
+        format!(
+            "superseed: cannot write {}: No such file or directory\n",
+            missing.display()
+        )
+    );
+}
