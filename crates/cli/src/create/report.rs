@@ -72,12 +72,13 @@ pub(super) fn made(
     }
     if !global.quiet {
         env.stderr.say(format!(
-            "{}: {}, {} in {file_count} {}, {} pieces of {}, info-hash {hashes}",
+            "{}: {}, {} in {file_count} {}, {} {} of {}, info-hash {hashes}",
             printable(metainfo.name()),
             info.format(),
             figures::size(info.content_len()),
             files(file_count),
             info.layout.piece_count(),
+            pieces(info.layout.piece_count()),
             figures::size(u64::from(info.layout.piece_len_nominal())),
         ));
     }
@@ -158,6 +159,10 @@ pub(super) fn planned(
     });
     tree::draw(root.as_ref(), leaves, look, &mut |line| paper.line(line))?;
     Ok(paper.finish()?)
+}
+
+fn pieces(count: u32) -> &'static str {
+    if count == 1 { "piece" } else { "pieces" }
 }
 
 fn files(count: usize) -> &'static str {

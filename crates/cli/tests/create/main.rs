@@ -294,3 +294,12 @@ fn a_bar_is_drawn_on_a_terminal_and_gone_at_the_end() {
         "{output:?}"
     );
 }
+
+#[test]
+fn one_piece_is_not_called_pieces() {
+    let output = Scene::new().create(&["-l", "1M"]);
+    assert!(
+        output.stderr.contains(", 1 piece of 1.0 MiB,"),
+        "{output:?}"
+    );
+}
