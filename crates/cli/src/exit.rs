@@ -108,7 +108,7 @@ impl Failure {
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self {
             exit,
-            message: message.into(),
+            message: without_numbers(&message.into()),
         }
     }
 
@@ -125,7 +125,7 @@ impl Failure {
             io::ErrorKind::AlreadyExists => Exit::Exists,
             _ => Exit::Io,
         };
-        Self::new(exit, format!("cannot {doing} {path}: {}", reason(error)))
+        Self::new(exit, format!("cannot {doing} {path}: {error}"))
     }
 
     /// `source` is no torrent.
@@ -252,13 +252,20 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// The system's words without Rust's `(os error 2)`.
-fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.find(" (os error ") {
-        Some(end) => text[..end].to_owned(),
-        None => text,
+/// Words of the system without the `(os error 2)` that Rust adds to them.
+pub(crate) fn without_numbers(words: &str) -> String {
+    let mut parts = words.split(" (os error ");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once(')') {
+            Some((number, rest)) if number.parse::<i32>().is_ok() => plain += rest,
+            _ => {
+                plain += " (os error ";
+                plain += part;
+            }
+        }
     }
+    plain
 }
 
 #[cfg(test)]
@@ -296,6 +303,8 @@ mod tests {
 
     #[test]
     fn the_systems_words_come_without_its_numbers() {
+        let words = "a: no (os error 13), b (os error x): c (os error 2)";
+        assert_eq!(without_numbers(words), "a: no, b (os error x): c");
         let error = io::Error::from_raw_os_error(2);
         let failure = Failure::file("read", "x.torrent", &error);
         assert_eq!(failure.exit, Exit::NotFound);

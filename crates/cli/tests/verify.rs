@@ -92,6 +92,20 @@ fn without_a_path_the_data_beside_the_torrent_is_found() {
 }
 
 #[test]
+fn where_everything_is_missing_it_is_said_where_it_was_looked_for() {
+    let scene = Scene::new();
+    let elsewhere = scene.fixture.empty("elsewhere");
+    let output = scene.verify(&[text(&elsewhere)]);
+    assert_eq!(output.exit, Exit::Verify, "{output:?}");
+    let end = format!(
+        "superseed: films: 3 of 3 files are not as the torrent says: 3 missing; \
+         looked for in {}\n",
+        elsewhere.display()
+    );
+    assert!(output.stderr.ends_with(&end), "{output:?}");
+}
+
+#[test]
 fn what_is_wrong_is_named_with_its_bytes() {
     let scene = Scene::new();
     let films = scene.data.join("films");

@@ -9,7 +9,7 @@ use superseed::content::{FileReport, Verdict, VerifyReport};
 
 use crate::args::GlobalArgs;
 use crate::env::Env;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, without_numbers};
 use crate::show::paper::Paper;
 use crate::text::figures::{self, printable};
 use crate::text::json;
@@ -43,7 +43,11 @@ pub(super) fn tell(
     let count = report.files.len();
     if !report.is_ok() {
         paper.finish()?;
-        let message = format!("{name}: {}", sum.words(count));
+        let mut message = format!("{name}: {}", sum.words(count));
+        if sum.missing == count {
+            // More often the wrong place than lost data.
+            message += &format!("; looked for in {}", content.display());
+        }
         return Err(Failure::new(Exit::Verify, message));
     }
     if !global.json && !global.quiet {
@@ -77,7 +81,7 @@ fn write(
         Verdict::TooShort { len } | Verdict::TooLong { len } => {
             format!(": {len} bytes instead of {expected}")
         }
-        Verdict::Unreadable(reason) => format!(": {}", printable(reason)),
+        Verdict::Unreadable(reason) => format!(": {}", printable(&without_numbers(reason))),
         _ => String::new(),
     };
     paper.line(format!("{verdict}  {path}{more}"))?;
@@ -234,7 +238,7 @@ impl FileJson {
                 _ => None,
             },
             reason: match &file.verdict {
-                Verdict::Unreadable(reason) => Some(reason.clone()),
+                Verdict::Unreadable(reason) => Some(without_numbers(reason)),
                 _ => None,
             },
             damaged: spans(&file.damaged),
