@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap_complete::Shell;
 
-use crate::args::command::definition;
+use crate::args::command::{definition, described};
 use crate::env::Env;
 use crate::exit::{Exit, Failure};
 
@@ -21,14 +21,14 @@ pub(crate) fn completions(shell: Shell, env: &Env) -> Result<Exit, Failure> {
 pub(crate) fn man(dir: Option<&Path>, env: &Env) -> Result<Exit, Failure> {
     let Some(dir) = dir else {
         let mut text = Vec::new();
-        clap_mangen::Man::new(definition()).render(&mut text)?;
+        clap_mangen::Man::new(described()).render(&mut text)?;
         env.stdout.write(text)?;
         return Ok(Exit::Success);
     };
     let failed = |error| Failure::file("write man pages to", dir.display(), &error);
     fs::create_dir_all(dir).map_err(failed)?;
     // The generator knows the names of subcommands only after a build.
-    let mut command = definition().disable_help_subcommand(true);
+    let mut command = described().disable_help_subcommand(true);
     command.build();
     clap_mangen::generate_to(command, dir).map_err(failed)?;
     env.stdout.line(dir.display().to_string())?;

@@ -145,3 +145,19 @@ fn every_command_has_a_man_page() {
         assert!(dir.path().join(format!("{page}.1")).is_file(), "{page}");
     }
 }
+
+#[test]
+fn help_and_errors_name_switches_without_the_value_that_turns_them_off() {
+    for args in [["create", "--help"], ["create", "-h"], ["help", "create"]] {
+        let help = superseed(args).run();
+        assert_eq!(help.exit, Exit::Success, "{help:?}");
+        assert!(help.stdout.contains("--dry-run"), "{help:?}");
+        assert!(!help.stdout.contains("BOOL"), "{help:?}");
+    }
+    let clash = superseed(["create", "x", "--v1", "--v2"]).run();
+    assert_eq!(clash.exit, Exit::Usage);
+    assert!(
+        clash.stderr.contains("'--v1' cannot be used with '--v2'"),
+        "{clash:?}"
+    );
+}

@@ -11,16 +11,26 @@ const AFTER: &str = "Options of download and seed can also be set as environment
 (SUPERSEED_MAX_DOWNLOAD_LIMIT=2M) and in the configuration file (max-download-limit = \"2M\"); \
 the command line wins over the environment, the environment over the file. \
 `superseed config show` tells where each value comes from. \
+A switch that is on is turned off by =false (--seed=false). \
 Sizes and rates: 500K and 2M count in 1024, 500kB and 2MB in 1000.";
 
 /// The definition of the command line.
 pub(crate) fn definition() -> Command {
-    Plan::command()
-        .after_help(AFTER)
-        .after_long_help(format!("{AFTER}\n\nExit codes:\n{}", exit_codes()))
+    described()
         .mut_args(switch)
         .mut_subcommands(|command| command.mut_args(switch))
 }
+
+/// The definition as people read it: a value that hardly anybody gives to a
+/// switch does not stand beside every one of them.
+pub(crate) fn described() -> Command {
+    Plan::command()
+        .after_help(AFTER)
+        .after_long_help(format!("{AFTER}\n\nExit codes:\n{}", exit_codes()))
+}
+
+/// What `switch` adds to the name of an option.
+pub(crate) const SWITCH_VALUE: &str = "[=<BOOL>]";
 
 fn exit_codes() -> String {
     Exit::ALL
@@ -121,6 +131,7 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         definition().debug_assert();
+        described().debug_assert();
     }
 
     #[test]

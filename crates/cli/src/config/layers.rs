@@ -14,7 +14,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
 use super::file::{self, File};
 use super::scope::{self, Scope};
 use crate::args::Plan;
-use crate::args::command::{definition, with_default_command};
+use crate::args::command::{SWITCH_VALUE, definition, described, with_default_command};
 use crate::env::{Colour, Env};
 use crate::exit::Failure;
 
@@ -169,7 +169,13 @@ pub(crate) fn plan(env: &Env) -> Result<Plan, NoPlan> {
 }
 
 fn parse(definition: Command, args: &[OsString], env: &Env) -> Result<ArgMatches, NoPlan> {
-    definition.try_get_matches_from(args).map_err(|error| {
+    definition.try_get_matches_from(args).map_err(|mut error| {
+        if error.kind() == ErrorKind::DisplayHelp
+            && let Err(plain) = described().try_get_matches_from(args)
+            && plain.kind() == ErrorKind::DisplayHelp
+        {
+            error = plain;
+        }
         let stream = if error.use_stderr() {
             &env.stderr
         } else {
@@ -182,7 +188,7 @@ fn parse(definition: Command, args: &[OsString], env: &Env) -> Result<ArgMatches
         };
         match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => NoPlan::Help(text),
-            _ => NoPlan::Clap(text),
+            _ => NoPlan::Clap(text.replace(SWITCH_VALUE, "")),
         }
     })
 }
