@@ -172,6 +172,17 @@ fn failure(error: &CreateError, args: &CreateArgs) -> Failure {
         CreateError::Name { name, .. } if args.name.as_ref() == Some(name) => {
             Failure::usage(failure.message)
         }
+        CreateError::LinkOutside { .. } => Failure::new(
+            failure.exit,
+            format!(
+                "{}; --exclude leaves it out, --symlinks follow takes what it leads to",
+                failure.message
+            ),
+        ),
+        CreateError::NotAFile(path) if *path != args.path => Failure::new(
+            failure.exit,
+            format!("{}; --exclude leaves it out", failure.message),
+        ),
         _ => failure,
     }
 }

@@ -181,3 +181,19 @@ fn a_place_that_cannot_be_written_is_told_before_hashing() {
         )
     );
 }
+
+#[test]
+fn a_link_that_leads_out_is_refused_with_what_to_do_about_it() {
+    let scene = Scene::new();
+    std::os::unix::fs::symlink("../../outside", scene.films.join("up")).unwrap();
+    let refused = scene.create(&[]);
+    assert_eq!(refused.exit, Exit::Torrent, "{refused:?}");
+    assert!(
+        refused.stderr.ends_with(
+            "up: the symbolic link leads to ../../outside, which is not in the torrent; \
+             --exclude leaves it out, --symlinks follow takes what it leads to\n"
+        ),
+        "{refused:?}"
+    );
+    assert_eq!(scene.create(&["--exclude", "up"]).exit, Exit::Success);
+}
