@@ -184,3 +184,11 @@ fn a_named_port_that_is_busy_is_an_error() {
     assert_eq!(output.exit, Exit::Network, "{output:?}");
     assert!(output.stderr.contains(&addr), "{output:?}");
 }
+
+#[test]
+fn the_padding_of_a_hybrid_is_not_counted_in_its_size() {
+    let fixture = Fixture::new();
+    let sharing = Sharing::start(&[data(&fixture).to_str().unwrap(), "--hybrid", "--json"]);
+    assert_eq!(sharing.event("sharing")["size"], 605_000);
+    assert_eq!(sharing.interrupt().exit, Exit::Success);
+}

@@ -72,7 +72,7 @@ async fn share(
     let invitation = Invitation {
         name: metainfo.name().to_owned(),
         info_hash: hashes.to_string(),
-        size_bytes: metainfo.info.layout.total_len(),
+        size_bytes: metainfo.info.content_len(),
         magnet: magnet::link(&metainfo),
         urls,
         announce: stand.announce_urls(),
