@@ -25,7 +25,7 @@ use crate::text::json;
 
 /// Runs the command.
 pub(crate) fn run(args: &EditArgs, global: &GlobalArgs, env: &mut Env) -> Result<Exit, Failure> {
-    check(args, global)?;
+    check(args, global, env)?;
     let mut exit = Exit::Success;
     for given in &args.torrents {
         let name = given.to_string_lossy();
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &EditArgs, global: &GlobalArgs, env: &mut Env) -> Result
 }
 
 /// What is wrong with the options whatever the torrents say.
-fn check(args: &EditArgs, global: &GlobalArgs) -> Result<(), Failure> {
+fn check(args: &EditArgs, global: &GlobalArgs, env: &Env) -> Result<(), Failure> {
     if !changes_trackers(args) && around(args) == TorrentEdit::default() {
         return Err(Failure::usage(
             "name a change, such as --add-tracker, --comment or --private",
@@ -63,6 +63,9 @@ fn check(args: &EditArgs, global: &GlobalArgs) -> Result<(), Failure> {
         return Err(Failure::usage(
             "the torrent file goes to standard output and leaves no room for --json",
         ));
+    }
+    if to_stdout && !args.dry_run {
+        output::check_stdout(&env.stdout)?;
     }
     for replacement in args.replace_tracker.iter().skip(1).step_by(2) {
         url(replacement).map_err(|error| Failure::usage(format!("--replace-tracker: {error}")))?;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use crate::env::Stream;
 use crate::exit::{Exit, Failure};
 
 /// What may happen to a file that is there already.
@@ -39,6 +40,18 @@ pub(crate) fn check(path: &Path, existing: Existing) -> Result<(), Failure> {
                 .map_err(|error| Failure::file("write", path.display(), &error))
         }
     }
+}
+
+/// Whether standard output can take a torrent file: its bytes may do anything
+/// to a terminal.
+pub(crate) fn check_stdout(stdout: &Stream) -> Result<(), Failure> {
+    if stdout.is_terminal() {
+        return Err(Failure::usage(
+            "standard output is a terminal, which cannot show a torrent file; \
+             name a file with --output, or send it to a pipe or file",
+        ));
+    }
+    Ok(())
 }
 
 /// Writes a file atomically.

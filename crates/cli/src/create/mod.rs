@@ -41,6 +41,9 @@ pub(crate) fn run(args: &CreateArgs, global: &GlobalArgs, env: &mut Env) -> Resu
             "--output - leaves no room on standard output for --magnet or --json",
         ));
     }
+    if to_stdout && !args.dry_run {
+        output::check_stdout(&env.stdout)?;
+    }
     let options = options(args, env)?;
     let scan = content::scan(&args.path, &options).map_err(|error| failure(&error, args))?;
     let existing = match args.force {

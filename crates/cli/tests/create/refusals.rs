@@ -197,3 +197,18 @@ fn a_link_that_leads_out_is_refused_with_what_to_do_about_it() {
     );
     assert_eq!(scene.create(&["--exclude", "up"]).exit, Exit::Success);
 }
+
+#[test]
+fn the_bytes_of_a_torrent_are_not_written_to_a_terminal() {
+    let scene = Scene::new();
+    let films = text(&scene.films);
+    for args in [
+        &["create", films, "-o", "-"][..],
+        &["edit", scene.fixture.torrent(), "-c", "new", "-o", "-"],
+    ] {
+        let refused = superseed(args).terminal_stdout().run();
+        assert_eq!(refused.exit, Exit::Usage, "{refused:?}");
+        assert_eq!(refused.stdout, "");
+        assert!(refused.stderr.contains("--output"), "{refused:?}");
+    }
+}

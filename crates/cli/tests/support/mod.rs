@@ -82,6 +82,12 @@ impl Run {
         self
     }
 
+    /// Standard output is a terminal of 100 columns.
+    pub(crate) fn terminal_stdout(mut self) -> Self {
+        self.env.stdout = Stream::new(Box::new(self.stdout.clone()), Some(|| 100), true);
+        self
+    }
+
     /// Standard output is a pipe whose reader is gone.
     pub(crate) fn broken_stdout(mut self) -> Self {
         self.env.stdout = Stream::new(Box::new(Broken), None, true);
