@@ -161,3 +161,19 @@ fn help_and_errors_name_switches_without_the_value_that_turns_them_off() {
         "{clash:?}"
     );
 }
+
+#[test]
+fn a_switch_in_the_environment_may_be_a_number_or_a_word() {
+    for (value, is_json) in [("1", true), ("yes", true), ("0", false), ("false", false)] {
+        let output = superseed(["magnet", &"a".repeat(40)])
+            .var("SUPERSEED_JSON", value)
+            .run();
+        assert_eq!(output.exit, Exit::Success, "{output:?}");
+        assert_eq!(output.stdout.starts_with('{'), is_json, "{value}");
+    }
+    let wrong = superseed(["magnet", "x"])
+        .var("SUPERSEED_JSON", "perhaps")
+        .run();
+    assert_eq!(wrong.exit, Exit::Usage);
+    assert!(!wrong.stderr.contains("BOOL"), "{wrong:?}");
+}

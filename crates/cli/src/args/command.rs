@@ -1,6 +1,7 @@
 //! The clap command: the derived definition with the values of lower layers
 //! (configuration and environment) as its defaults.
 
+use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, Command, CommandFactory};
 
 use super::Plan;
@@ -46,7 +47,8 @@ fn switch(arg: Arg) -> Arg {
         return arg;
     }
     arg.action(ArgAction::Set)
-        .value_parser(clap::value_parser!(bool))
+        // Variables of the environment are often set to 1.
+        .value_parser(BoolishValueParser::new())
         .value_name("BOOL")
         .num_args(0..=1)
         .require_equals(true)

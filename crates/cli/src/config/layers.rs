@@ -134,7 +134,7 @@ fn check(arg: &Arg, values: &[String], from: impl std::fmt::Display) -> Result<(
             let text = error.to_string();
             let line = text.lines().next().unwrap_or_default();
             let line = line.strip_prefix("error: ").unwrap_or(line);
-            Failure::usage(format!("{from}: {line}"))
+            Failure::usage(format!("{from}: {}", line.replace(SWITCH_VALUE, "")))
         })
 }
 
