@@ -156,6 +156,33 @@ pub(crate) fn read_link_beneath(
     Ok(std::ffi::OsString::from_vec(text.into_bytes()).into())
 }
 
+/// Makes a symbolic link below `root`, and the directories that it needs. What
+/// it says is not looked at.
+pub(crate) fn link_beneath(
+    root: BorrowedFd<'_>,
+    path: &Path,
+    text: &Path,
+) -> Result<(), BeneathError> {
+    let (dir, name) = unix::walk(root, path, true)?;
+    Ok(rustix::fs::symlinkat(text, dir, name)?)
+}
+
+/// Whether making a link failed because the file system has no links, as FAT.
+pub(crate) fn lacks_links(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let errno = Errno::from_io_error(error);
+    matches!(errno, Some(Errno::PERM | Errno::NOTSUP | Errno::NOSYS))
+}
+
+/// Lets everyone execute a file who may read it.
+pub(crate) fn make_executable(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mut permissions = file.metadata()?.permissions();
+    let mode = permissions.mode();
+    permissions.set_mode(mode | (mode & 0o444) >> 2);
+    file.set_permissions(permissions)
+}
+
 /// Makes the directories that a path below `root` needs.
 pub(crate) fn make_parents(root: BorrowedFd<'_>, path: &Path) -> Result<(), BeneathError> {
     unix::walk(root, path, true).map(drop)

@@ -6,17 +6,23 @@ use superseed_engine::disk::OpenReport;
 use superseed_proto::bitfield::Bitfield;
 use superseed_proto::hash::InfoHashes;
 use superseed_proto::layout::{FileIndex, Layout};
-use superseed_proto::metainfo::Metainfo;
+use superseed_proto::metainfo::{FileEntry, Metainfo, Symlink};
 
 /// One file of a torrent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StorageFile {
     /// Where it is, below [`StorageSpec::dir`]; relative, without `.` or `..`.
     pub path: PathBuf,
     /// Its length in bytes.
     pub len: u64,
-    /// Zeroes that only align the next file (BEP 47): never kept, never asked for.
+    /// Zeroes that only align the next file (BEP 47), or a link: never kept,
+    /// never asked for.
     pub padding: bool,
+    /// What a symbolic link at this place says (BEP 47): a path from the
+    /// link's own directory that does not leave the torrent's.
+    pub link: Option<PathBuf>,
+    /// Its owner may execute it (BEP 47).
+    pub executable: bool,
 }
 
 /// One torrent as its storage sees it.
@@ -50,8 +56,7 @@ pub struct InvalidPath(pub PathBuf);
 impl StorageSpec {
     /// A torrent with all files wanted, below `dir`.
     ///
-    /// Links that the metainfo describes (BEP 47) are not made: they count as
-    /// padding.
+    /// Links that the metainfo refused (BEP 47) are not made.
     pub fn new(
         metainfo: &Metainfo,
         dir: impl Into<PathBuf>,
@@ -64,6 +69,8 @@ impl StorageSpec {
                 path: metainfo.info.file_path(index),
                 len: file.len,
                 padding: file.padding || file.symlink.is_some(),
+                link: link_text(file),
+                executable: file.executable,
             });
         Self {
             info_hashes: metainfo.info_hashes,
@@ -103,7 +110,8 @@ impl StorageSpec {
     }
 
     /// Puts one file elsewhere below the download directory. An index that
-    /// the torrent does not have is ignored.
+    /// the torrent does not have is ignored. A link would lead elsewhere from
+    /// there and is not made.
     ///
     /// # Errors
     ///
@@ -112,6 +120,7 @@ impl StorageSpec {
         check_path(path)?;
         if let Some(file) = self.files.get_mut(file.0 as usize) {
             file.path = path.to_owned();
+            file.link = None;
         }
         Ok(())
     }
@@ -127,6 +136,16 @@ impl StorageSpec {
     }
 }
 
+/// What a link of the torrent says: up to the torrent's directory, and from
+/// there to its target, which the metainfo has found to be inside.
+fn link_text(file: &FileEntry) -> Option<PathBuf> {
+    let Some(Symlink::Inside(target)) = &file.symlink else {
+        return None;
+    };
+    let ups = std::iter::repeat_n("..", file.path.len().saturating_sub(1));
+    Some(ups.chain(target.iter().map(String::as_str)).collect())
+}
+
 /// Refuses what is not a plain path downwards.
 pub(super) fn check_path(path: &Path) -> Result<(), InvalidPath> {
     let plain = path
@@ -136,5 +155,32 @@ pub(super) fn check_path(path: &Path) -> Result<(), InvalidPath> {
         Ok(())
     } else {
         Err(InvalidPath(path.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use superseed_proto::metainfo::{BuildFile, TorrentBuilder};
+
+    use super::*;
+
+    #[test]
+    fn a_link_leads_to_its_target_from_its_own_directory() {
+        let torrent = TorrentBuilder::new("t", 16_384)
+            .add(BuildFile::new(["a", "b"], 3))
+            .add(BuildFile::link(["near"], ["a", "b"]))
+            .add(BuildFile::link(["x", "y", "far"], ["a"]))
+            .hash_content(b"abc")
+            .build();
+        let metainfo = Metainfo::parse(&torrent).unwrap();
+        let mut spec = StorageSpec::new(&metainfo, "here", "state");
+        let text = |spec: &StorageSpec, at: usize| spec.files[at].link.clone();
+        assert_eq!(text(&spec, 0), None);
+        assert_eq!(text(&spec, 1), Some("a/b".into()));
+        assert_eq!(text(&spec, 2), Some("../../a".into()));
+        spec.rename_root(Path::new("other/name")).unwrap();
+        assert_eq!(text(&spec, 2), Some("../../a".into()));
+        spec.rename_file(FileIndex(2), Path::new("else")).unwrap();
+        assert_eq!(text(&spec, 2), None);
     }
 }

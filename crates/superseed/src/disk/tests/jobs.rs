@@ -172,7 +172,7 @@ fn files_chosen_before_the_torrent_is_open_are_remembered() {
     spec.files.push(StorageFile {
         path: "y".into(),
         len: 100,
-        padding: false,
+        ..StorageFile::default()
     });
     let torrent = bench.torrents.insert(());
     let storage = Arc::new(crate::storage::fs::FileStorage::default());

@@ -116,7 +116,7 @@ fn spec(len: u64) -> StorageSpec {
         files: vec![StorageFile {
             path: "x".into(),
             len,
-            padding: false,
+            ..StorageFile::default()
         }],
         wanted: Vec::new(),
         dir: "unused".into(),

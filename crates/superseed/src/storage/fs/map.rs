@@ -77,7 +77,7 @@ mod tests {
             .map(|len| StorageFile {
                 path: PathBuf::from("f"),
                 len: *len,
-                padding: false,
+                ..StorageFile::default()
             })
             .collect()
     }

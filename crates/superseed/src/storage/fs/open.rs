@@ -15,7 +15,7 @@ use super::root::Root;
 use super::torrent::{FileState, FileTorrent, check_foreign};
 use crate::os::{self, FileKind, FileStat};
 use crate::storage::spec::check_path;
-use crate::storage::{DiskError, DiskErrorKind, OpenReport, StorageSpec};
+use crate::storage::{DiskError, DiskErrorKind, OpenReport, StorageFile, StorageSpec};
 
 /// Opens a torrent below `root`.
 pub(super) fn open(
@@ -95,7 +95,8 @@ pub(super) fn open(
 /// one place.
 fn check_paths(spec: &StorageSpec) -> Result<(), DiskError> {
     let mut seen: HashSet<&Path> = HashSet::with_capacity(spec.files.len());
-    for file in spec.files.iter().filter(|file| !file.padding) {
+    let made = |file: &&StorageFile| !file.padding || file.link.is_some();
+    for file in spec.files.iter().filter(made) {
         check_path(&file.path)
             .map_err(|invalid| error(DiskErrorKind::Foreign, invalid.to_string()))?;
         let path = spec.dir.join(&file.path);

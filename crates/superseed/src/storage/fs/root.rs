@@ -66,6 +66,16 @@ impl Root {
         }
     }
 
+    /// Makes a symbolic link, and the directories above it; `false` if this
+    /// file system has none.
+    pub(super) fn link(&self, path: &Path, text: &Path) -> Result<bool, DiskError> {
+        match os::link_beneath(self.dir.as_fd(), path, text) {
+            Ok(()) => Ok(true),
+            Err(BeneathError::Io(error)) if os::lacks_links(&error) => Ok(false),
+            Err(error) => Err(unreachable(Attempt::Create, &self.path, path, &error)),
+        }
+    }
+
     /// What is at a path; `None` if nothing is.
     pub(super) fn stat(&self, path: &Path) -> Result<Option<FileStat>, DiskError> {
         os::stat_beneath(self.dir.as_fd(), path)

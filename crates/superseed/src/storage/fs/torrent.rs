@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::IoSlice;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -98,13 +98,22 @@ impl FileTorrent {
         let path = &self.spec.files[file].path;
         let (opened, is_new) = self.with_descriptors(|| self.root.create(path))?;
         if is_new {
-            let mut new_entries = self
-                .new_entries
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            new_entries.extend(path.ancestors().skip(1).map(ToOwned::to_owned));
+            if self.spec.files[file].executable {
+                os::make_executable(&opened)
+                    .map_err(|error| failed(Attempt::Create, &self.path(file), &error))?;
+            }
+            self.note_new_entry(path);
         }
         Ok(self.handles.insert(key, opened, true))
+    }
+
+    /// The next sync makes durable that there is something at a path.
+    pub(super) fn note_new_entry(&self, path: &Path) {
+        let mut new_entries = self
+            .new_entries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        new_entries.extend(path.ancestors().skip(1).map(ToOwned::to_owned));
     }
 
     /// Opens something; once more with the pool emptied if it fails in a way

@@ -2,6 +2,7 @@
 //! that must exist before bytes are written to them.
 
 use std::io::IoSlice;
+use std::path::Path;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
@@ -19,6 +20,9 @@ impl FileTorrent {
         for file in 0..self.files.len() {
             let wants = wanted.get(file).copied().unwrap_or(true);
             if self.spec.files[file].padding {
+                if wants && self.prepared.load(Ordering::Acquire) {
+                    self.make_ready(file)?;
+                }
                 continue;
             }
             let had = self.files[file].wanted.load(Ordering::Acquire);
@@ -47,9 +51,12 @@ impl FileTorrent {
     }
 
     /// Makes a wanted file as far as it must be there before its first byte:
-    /// an empty one never gets a byte, and preallocation comes first.
+    /// an empty one and a link never get a byte, and preallocation comes first.
     pub(super) fn make_ready(&self, file: usize) -> Result<(), DiskError> {
         let entry = &self.spec.files[file];
+        if let Some(text) = &entry.link {
+            return self.make_link(&entry.path, text);
+        }
         if entry.padding || (entry.len > 0 && !self.spec.preallocate) {
             return Ok(());
         }
@@ -64,6 +71,15 @@ impl FileTorrent {
         }
         os::allocate(&open, entry.len)
             .map_err(|error| failed(Attempt::Write, &self.path(file), &error))
+    }
+
+    /// Makes a link. What is there already stays, whatever it is: no byte of
+    /// the torrent depends on it.
+    fn make_link(&self, path: &Path, text: &Path) -> Result<(), DiskError> {
+        if self.root.stat(path)?.is_none() && self.root.link(path, text)? {
+            self.note_new_entry(path);
+        }
+        Ok(())
     }
 
     /// Moves a file's bytes from the part file to the file itself, in an order

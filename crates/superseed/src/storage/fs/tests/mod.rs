@@ -1,5 +1,6 @@
 //! The file storage, driven as the disk workers drive it.
 
+mod attributes;
 mod foreign;
 mod links;
 mod locks;
@@ -96,7 +97,7 @@ pub(super) fn spec(temp: &Path, lens: &[u64]) -> StorageSpec {
     let file = |(index, len): (usize, &u64)| StorageFile {
         path: PathBuf::from(format!("a/{index}")),
         len: *len,
-        padding: false,
+        ..StorageFile::default()
     };
     StorageSpec {
         info_hashes: InfoHashes::V1(InfoHashV1([7; 20])),
