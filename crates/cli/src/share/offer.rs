@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use superseed::Metainfo;
-use superseed::content::{self, CreateError, CreateOptions};
+use superseed::content::{self, CreateOptions};
 use superseed_proto::metainfo::Format;
 
 use crate::args::create::PieceLength;
@@ -132,14 +132,14 @@ impl Offer {
             private: args.private,
             ..CreateOptions::default()
         };
-        let scan = content::scan(path, &options).map_err(|error| failure(path, &error))?;
+        let failed = |error| Failure::create(path.display(), &error);
+        let scan = content::scan(path, &options).map_err(failed)?;
         let task = Task {
             verb: "hashing",
             name: scan.name().to_owned(),
             bytes: scan.total_len(),
         };
-        let bytes = hashing::run(task, global, env, |meter| scan.hash(meter))?
-            .map_err(|error| failure(path, &error))?;
+        let bytes = hashing::run(task, global, env, |meter| scan.hash(meter))?.map_err(failed)?;
         let metainfo =
             Metainfo::parse(&bytes).map_err(|error| Failure::metainfo(path.display(), &error))?;
         let file_name = file_name.to_string_lossy();
@@ -149,22 +149,6 @@ impl Offer {
             dir: dir.to_owned(),
         })
     }
-}
-
-/// Why nothing can be made of the data at `path`.
-fn failure(path: &Path, error: &CreateError) -> Failure {
-    let exit = match error {
-        CreateError::NotFound(_) => Exit::NotFound,
-        CreateError::Io { .. } | CreateError::NotAFile(_) | CreateError::Changed(_) => Exit::Io,
-        CreateError::PieceLen(_) | CreateError::PieceLenV2(_) => Exit::Usage,
-        CreateError::Cancelled => {
-            let message = format!("{}: interrupted, nothing was shared", path.display());
-            return Failure::new(Exit::Interrupted, message);
-        }
-        // What is there cannot become a torrent that others load.
-        _ => Exit::Torrent,
-    };
-    Failure::new(exit, error.to_string())
 }
 
 #[cfg(test)]
