@@ -15,6 +15,7 @@ pub mod config;
 pub mod disk;
 pub mod engine;
 pub mod event;
+pub mod explain;
 pub mod fault;
 pub mod ids;
 pub mod input;
@@ -34,6 +35,7 @@ pub use config::{Priority, RateLimits, SeedGoal, Settings, TorrentOptions};
 pub use disk::{DiskError, DiskErrorKind, DiskJob, DiskOp, DiskResult};
 pub use engine::{Engine, Reason};
 pub use event::{Event, EventKind, TorrentState};
+pub use explain::{Cause, Explanation};
 pub use fault::PeerFault;
 pub use ids::{AnnounceKey, ConnKey, JobKey, ListenerId, ResolveKey, Ticket, TorrentKey};
 pub use input::{

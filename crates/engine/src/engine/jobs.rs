@@ -4,9 +4,18 @@ use superseed_proto::layout::PieceIndex;
 
 use super::read_cache::RunKey;
 use crate::ids::TorrentKey;
+use crate::time::Time;
 use crate::torrent::writing::Run;
 
-/// A disk job that was given to the host.
+/// A disk job that the host has and has not answered.
+#[derive(Debug)]
+pub(crate) struct Outstanding {
+    pub(crate) job: Job,
+    /// When the host was given it.
+    pub(crate) since: Time,
+}
+
+/// A disk job and whose it is.
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) torrent: TorrentKey,

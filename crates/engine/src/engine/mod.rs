@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 use superseed_proto::hash::SwarmKey;
 
-use self::jobs::JobKind;
+use self::jobs::{JobKind, Outstanding};
 use self::shared::{Conns, Cx, Shared};
 use self::torrents::Torrents;
 use crate::action::{Action, Outbox};
@@ -182,7 +182,7 @@ impl Engine {
     }
 
     fn disk_done(&mut self, job: JobKey, result: DiskResult, now: Time, out: &mut Outbox) {
-        let Some(job) = self.shared.jobs.remove(job) else {
+        let Some(Outstanding { job, .. }) = self.shared.jobs.remove(job) else {
             return;
         };
         self.with_torrent(job.torrent, now, out, |torrent, cx| {

@@ -6,6 +6,7 @@ use superseed_proto::layout::PieceIndex;
 
 use super::Engine;
 use crate::config::Settings;
+use crate::explain::{Cause, Explanation};
 use crate::ids::TorrentKey;
 use crate::stats::{FileStats, PeerStats, TorrentStats, TrackerStats};
 use crate::time::Time;
@@ -27,6 +28,17 @@ impl Engine {
             return Some(awaiting.stats(torrent));
         }
         Some(self.torrents.get(torrent)?.torrent_stats(&self.conns, now))
+    }
+
+    /// Why a torrent is no faster than it is.
+    ///
+    /// It costs the torrent's peers and the session's disk jobs.
+    pub fn explain(&self, torrent: TorrentKey, now: Time) -> Option<Explanation> {
+        if self.torrents.awaiting(torrent).is_some() {
+            return Some(Explanation::of(Cause::AwaitingMetadata));
+        }
+        let torrent = self.torrents.get(torrent)?;
+        Some(torrent.explain(&self.conns, &self.shared, now))
     }
 
     /// The files of a torrent, in the order of its metainfo.

@@ -9,7 +9,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use slotmap::SlotMap;
 use superseed_proto::peer_id::PeerId;
 
-use super::jobs::Job;
+use super::jobs::{Job, Outstanding};
 use super::read_cache::ReadCache;
 use super::timers::{Timer, Timers};
 use crate::action::{Action, Outbox};
@@ -47,7 +47,7 @@ pub(crate) struct Shared {
     pub(crate) announce_key: u32,
     pub(crate) pool: BlockPool,
     pub(crate) cache: ReadCache,
-    pub(crate) jobs: SlotMap<JobKey, Job>,
+    pub(crate) jobs: SlotMap<JobKey, Outstanding>,
     pub(crate) timers: Timers,
     pub(crate) upload: TokenBucket,
     pub(crate) download: TokenBucket,
@@ -133,7 +133,8 @@ impl Cx<'_> {
     }
 
     pub(crate) fn disk(&mut self, torrent: TorrentKey, job: Job, op: DiskOp) {
-        let job = self.shared.jobs.insert(job);
+        let since = self.now;
+        let job = self.shared.jobs.insert(Outstanding { job, since });
         self.out.push(Action::Disk(DiskJob { job, torrent, op }));
     }
 

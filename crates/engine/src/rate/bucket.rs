@@ -21,6 +21,8 @@ pub struct TokenBucket {
     /// Millionths of a byte at `last`.
     balance: i128,
     last: Time,
+    /// When the bucket was last seen full, so that quota was lost unused.
+    full_at: Time,
 }
 
 impl TokenBucket {
@@ -30,6 +32,7 @@ impl TokenBucket {
             rate: rate.unwrap_or(0),
             balance: 0,
             last: now,
+            full_at: now,
         };
         bucket.balance = bucket.burst();
         bucket
@@ -45,6 +48,7 @@ impl TokenBucket {
             self.balance = self.burst();
         }
         self.balance = self.balance.min(self.burst());
+        self.full_at = self.last;
     }
 
     /// The rate in bytes per second, if there is a limit.
@@ -65,8 +69,20 @@ impl TokenBucket {
         if self.rate == 0 {
             return;
         }
-        self.balance = self.balance_at(now) - i128::from(bytes) * MICROS;
+        let balance = self.balance_at(now);
         self.last = self.last.max(now);
+        if balance == self.burst() {
+            self.full_at = self.last;
+        }
+        self.balance = balance - i128::from(bytes) * MICROS;
+    }
+
+    /// For how long all quota was used, at most a burst of it saved up: for so
+    /// long the limit has been what decides the rate. `None` without a limit,
+    /// or while some of it goes unused.
+    pub fn binds_for(&self, now: Time) -> Option<Duration> {
+        let binds = self.rate > 0 && self.balance_at(now) < self.burst();
+        binds.then(|| now.since(self.full_at))
     }
 
     /// The first moment at which `want` bytes, or as many as the bucket can
@@ -161,6 +177,25 @@ mod tests {
         let bucket = TokenBucket::new(Some(1_000_000), at(0));
         assert_eq!(bucket.available(at(3_600_000)), 250_000);
         assert_eq!(bucket.ready_at(u64::MAX, at(3_600_000)), at(3_600_000));
+    }
+
+    #[test]
+    fn a_limit_binds_while_none_of_it_goes_unused() {
+        let mut bucket = TokenBucket::new(Some(1_000_000), at(0));
+        assert_eq!(bucket.binds_for(at(5_000)), None, "nothing is spent");
+        spent(&mut bucket, BLOCK, 5_000, 10);
+        let binds = bucket.binds_for(at(15_000)).unwrap();
+        assert!(binds >= Duration::from_millis(9_900), "{binds:?}");
+        assert_eq!(bucket.binds_for(at(15_500)), None, "it is full again");
+        for ms in 16_000..26_000 {
+            bucket.spend(900, at(ms));
+        }
+        let below = bucket.binds_for(at(26_000));
+        assert!(below.is_none_or(|binds| binds < Duration::from_secs(1)));
+        bucket.set_rate(Some(2_000_000), at(26_000));
+        spent(&mut bucket, BLOCK, 26_000, 1);
+        let binds = bucket.binds_for(at(27_000)).unwrap();
+        assert!(binds <= Duration::from_secs(1), "{binds:?}");
     }
 
     #[test]

@@ -3,12 +3,14 @@
 //! Each file holds one concern: `store` received blocks, `requests` what to
 //! ask of whom, `messages` what peers say, `upload` what they get, `choke`
 //! who gets it, `check` data found on disk, `record` what is durable,
-//! `connect` whom to talk to, `announce` the trackers, `stats` what users see.
+//! `connect` whom to talk to, `announce` the trackers, `stats` what users see,
+//! `explain` why it is no faster.
 
 mod announce;
 mod check;
 mod choke;
 mod connect;
+mod explain;
 mod have;
 mod life;
 mod messages;

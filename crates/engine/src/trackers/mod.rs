@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use crate::ids::ListenerId;
 
+pub use rows::TrackerWait;
 pub use set::TrackerSet;
 
 /// One attempt to announce to one tracker from one listening address.

@@ -1,9 +1,23 @@
 //! What the user sees of the trackers: one row each, its listeners merged.
 
-use super::set::{Tracker, TrackerSet};
+use super::set::{Phase, Tracker, TrackerSet};
 use super::slot::{Slot, Standing};
+use super::walk;
 use crate::stats::{TrackerStats, TrackerStatus};
 use crate::time::Time;
+
+/// A tracker whose first good answer is waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrackerWait {
+    /// Its URL.
+    pub url: String,
+    /// An announce is on its way; if not, the next one is waited for.
+    pub announcing: bool,
+    /// When the announce is given up, or the next one is made.
+    pub until: Time,
+    /// What came of the last announce, in one sentence, if it failed.
+    pub error: Option<String>,
+}
 
 impl TrackerSet {
     /// One row per tracker, in the order of the tiers.
@@ -15,6 +29,52 @@ impl TrackerSet {
             .iter()
             .map(|tracker| row(tracker, now))
             .collect()
+    }
+
+    /// The tracker that is waited for while none has an answer for us: of
+    /// those with an announce on its way the one that is given up first, else
+    /// the one that is asked next.
+    pub fn waits_for(&self, now: Time) -> Option<TrackerWait> {
+        if self.phase != Phase::Running {
+            return None;
+        }
+        let pairs = || {
+            let spoken = self.trackers.iter().filter_map(|tracker| {
+                let transport = tracker.transport?;
+                Some((tracker, walk::patience(transport)))
+            });
+            spoken.flat_map(|(tracker, patience)| {
+                let slots = tracker.slots.iter();
+                slots.map(move |slot| (tracker, patience, slot))
+            })
+        };
+        let answers =
+            |slot: &Slot| slot.standing == Standing::Good && !slot.is_silent(now, walk::SILENCE);
+        if pairs().any(|(_, _, slot)| answers(slot)) {
+            return None;
+        }
+        let waits = pairs().map(|(tracker, patience, slot)| {
+            let given_up = slot.flight.map(|flight| flight.since + patience);
+            (
+                given_up.is_none(),
+                given_up.unwrap_or(slot.due),
+                tracker,
+                slot,
+            )
+        });
+        let (idle, until, tracker, slot) = waits
+            .filter(|(_, until, ..)| *until != Time::NEVER)
+            .min_by_key(|(idle, until, ..)| (*idle, *until))?;
+        let error = match &slot.standing {
+            Standing::Failed(message) | Standing::Parked(message) => Some(message.clone()),
+            Standing::Untried | Standing::Good => None,
+        };
+        Some(TrackerWait {
+            url: tracker.url.clone(),
+            announcing: !idle,
+            until,
+            error,
+        })
     }
 }
 

@@ -102,10 +102,9 @@ impl TrackerSet {
         let transport = tracker.transport.unwrap_or(Transport::Http);
         let slot = &mut tracker.slots[position];
         slot.depart(now, event);
-        let timeout = match (self.phase, transport) {
-            (Phase::Stopping, _) => STOP_TIMEOUT,
-            (_, Transport::Http) => HTTP_TIMEOUT,
-            (_, Transport::Udp) => UDP_TIMEOUT,
+        let timeout = match self.phase {
+            Phase::Stopping => STOP_TIMEOUT,
+            Phase::Idle | Phase::Running => patience(transport),
         };
         let wanting = ctx.wants_peers && self.phase == Phase::Running;
         AnnounceOrder {
@@ -123,6 +122,14 @@ impl TrackerSet {
             tracker_id: slot.answer.tracker_id.clone(),
             timeout,
         }
+    }
+}
+
+/// How long an announce over this transport may take.
+pub(super) fn patience(transport: Transport) -> Duration {
+    match transport {
+        Transport::Http => HTTP_TIMEOUT,
+        Transport::Udp => UDP_TIMEOUT,
     }
 }
 
