@@ -84,7 +84,8 @@ pub enum Cause {
         jobs: usize,
         /// The bytes of these jobs.
         bytes: u64,
-        /// How long the oldest of them has been waiting.
+        /// How long the oldest of them has been waiting, or a slow one took
+        /// that was answered just now.
         oldest: Duration,
         /// Blocks wait in memory up to the session's limit, so that no more
         /// are asked for.

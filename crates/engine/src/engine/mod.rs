@@ -182,10 +182,11 @@ impl Engine {
     }
 
     fn disk_done(&mut self, job: JobKey, result: DiskResult, now: Time, out: &mut Outbox) {
-        let Some(Outstanding { job, .. }) = self.shared.jobs.remove(job) else {
+        let Some(Outstanding { job, since }) = self.shared.jobs.remove(job) else {
             return;
         };
         self.with_torrent(job.torrent, now, out, |torrent, cx| {
+            torrent.disk_answered(cx, &job, since);
             match (job.kind, result) {
                 (JobKind::Open, DiskResult::Opened(result)) => torrent.opened(cx, result),
                 (

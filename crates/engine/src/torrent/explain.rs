@@ -2,7 +2,8 @@
 //!
 //! Whoever stands nearer to the end of a block's way is looked at first, since
 //! it hides all that is before it: the disk, then the limit, then the peers,
-//! then those who would name peers. Only reads.
+//! then those who would name peers. Changes nothing but the note of the last
+//! slow write.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use superseed_proto::layout::BLOCK_LEN;
 
 use super::{Life, Torrent};
 use crate::engine::jobs::{Job, JobKind, Outstanding};
-use crate::engine::shared::{Conns, Shared};
+use crate::engine::shared::{Conns, Cx, Shared};
 use crate::engine::timers::Timer;
 use crate::explain::{BindingLimit, Cause, Explanation};
 use crate::rate::TokenBucket;
@@ -20,6 +21,11 @@ use crate::time::Time;
 const LIMIT_BINDS_AFTER: Duration = Duration::from_secs(3);
 /// A disk job that takes longer waits for a disk that does not keep up.
 const DISK_JOB_SLOW_AFTER: Duration = Duration::from_secs(2);
+/// The same while memory is full, when requests wait for every write.
+const DISK_JOB_SLOW_AFTER_IF_FULL: Duration = Duration::from_millis(250);
+/// How long a slow write counts: where memory holds few pieces, blocks for the
+/// next writes come in between.
+const SLOW_WRITE_COUNTS: Duration = Duration::from_secs(3);
 /// This part of the memory for blocks is in use when memory is called full:
 /// what a write frees is given to requests in the same moment.
 const MEMORY_FULL_PARTS: (u64, u64) = (3, 4);
@@ -45,6 +51,13 @@ struct Peers {
     receiving: bool,
     /// Have something of ours to be sent.
     sending: bool,
+}
+
+/// A write that the disk was slow with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SlowWrite {
+    ended: Time,
+    took: Duration,
 }
 
 /// Disk jobs that are out.
@@ -92,6 +105,20 @@ impl Torrent {
         }
         let causes = self.why_receiving_is_slow(&peers, shared, now);
         Explanation::of_all(causes, || self.slow(&peers, now))
+    }
+
+    /// Notes a slow write; to be called before anything follows from it.
+    pub(crate) fn disk_answered(&mut self, cx: &Cx<'_>, job: &Job, since: Time) {
+        let took = cx.now.since(since);
+        let slow = if memory_is_full(cx.shared) {
+            DISK_JOB_SLOW_AFTER_IF_FULL
+        } else {
+            DISK_JOB_SLOW_AFTER
+        };
+        if is_write(job) && took >= slow {
+            let ended = cx.now;
+            self.slow_write = Some(SlowWrite { ended, took });
+        }
     }
 
     fn why_sending_is_slow(&self, peers: &Peers, shared: &Shared, now: Time) -> Vec<Cause> {
@@ -205,14 +232,17 @@ impl Torrent {
     /// Memory for blocks is everybody's: when the disk of another torrent has
     /// used it up, this one waits for that disk too.
     fn slow_disk(&self, shared: &Shared, now: Time) -> Option<Cause> {
+        let full = memory_is_full(shared);
         let all = self.disk_queue(shared, now, is_write);
-        let (parts, of) = MEMORY_FULL_PARTS;
-        let committed = shared.block_bytes_committed();
-        let full = committed * of >= shared.settings.piece_budget_bytes * parts;
-        if full && all.bytes * 2 >= committed {
+        if full && all.bytes * 2 >= shared.block_bytes_committed() {
             return Some(all.cause(true));
         }
-        let own = self.disk_queue(shared, now, |job| job.torrent == self.key && is_write(job));
+        let mut own = self.disk_queue(shared, now, |job| job.torrent == self.key && is_write(job));
+        let slow = self.slow_write;
+        if let Some(slow) = slow.filter(|slow| now.since(slow.ended) < SLOW_WRITE_COUNTS) {
+            own.oldest = own.oldest.max(slow.took);
+            return Some(own.cause(full));
+        }
         (own.oldest >= DISK_JOB_SLOW_AFTER).then(|| own.cause(full))
     }
 
@@ -232,6 +262,12 @@ impl Torrent {
         }
         queue
     }
+}
+
+/// Whether no more blocks can be asked for than writes make room for.
+fn memory_is_full(shared: &Shared) -> bool {
+    let (parts, of) = MEMORY_FULL_PARTS;
+    shared.block_bytes_committed() * of >= shared.settings.piece_budget_bytes * parts
 }
 
 fn is_write(job: &Job) -> bool {

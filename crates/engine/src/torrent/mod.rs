@@ -93,6 +93,8 @@ pub(crate) struct Torrent {
     told: Option<TorrentState>,
     /// The disk takes no more: downloads wait, uploads go on.
     disk_waits: Option<DiskError>,
+    /// The last write that the disk was slow with.
+    slow_write: Option<explain::SlowWrite>,
     pub(crate) picker: Picker,
     store: PieceStore,
     /// Blocks picked for one peer: kept for its allocation.
@@ -158,6 +160,7 @@ impl Torrent {
             life: Life::Opening,
             told: None,
             disk_waits: None,
+            slow_write: None,
             picker: Picker::new(layout, kind),
             store: PieceStore::default(),
             picked: Vec::new(),

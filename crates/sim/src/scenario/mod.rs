@@ -6,6 +6,7 @@
 pub mod chaos;
 pub mod crash;
 pub mod disks;
+pub mod explain;
 pub mod peers;
 pub mod policies;
 pub mod swarms;
@@ -135,6 +136,7 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         trackers::SCENARIOS,
         policies::SCENARIOS,
         disks::SCENARIOS,
+        explain::SCENARIOS,
         crash::SCENARIOS,
         chaos::SCENARIOS,
     ];

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use superseed_engine::Time;
+use superseed_proto::Bitfield;
 use superseed_proto::layout::PieceIndex;
 
 use super::frame::Frame;
@@ -96,6 +97,10 @@ pub struct FakeSeed {
     pub silent_after: Option<u32>,
     /// Time between two blocks.
     pub block_every: Duration,
+    /// The pieces it has; all if `None`.
+    pub has: Option<Bitfield>,
+    /// Never unchokes anybody.
+    pub keeps_choking: bool,
     asked: VecDeque<(u32, u32, u32)>,
     served: u32,
     choking: bool,
@@ -116,6 +121,8 @@ impl FakeSeed {
             closes_in_block: None,
             silent_after: None,
             block_every: Duration::ZERO,
+            has: None,
+            keeps_choking: false,
             asked: VecDeque::new(),
             served: 0,
             choking: true,
@@ -182,13 +189,15 @@ impl Actor for FakeSeed {
         ));
         let count = self.content.layout().piece_count();
         let mut bits = Vec::new();
-        superseed_proto::Bitfield::full(count).write_wire(&mut bits);
+        let has = self.has.clone();
+        let has = has.unwrap_or_else(|| Bitfield::full(count));
+        has.write_wire(&mut bits);
         io.send(&Frame::Bitfield(bits.into()));
     }
 
     fn frame(&mut self, frame: &Frame, io: &mut ActorIo) {
         match frame {
-            Frame::Interested if self.choking => {
+            Frame::Interested if self.choking && !self.keeps_choking => {
                 self.choking = false;
                 io.send(&Frame::Unchoke);
             }

@@ -9,9 +9,9 @@ use foldhash::fast::FixedState;
 use slotmap::SecondaryMap;
 use superseed_engine::stats::{PeerStats, TorrentStats, TrackerStats};
 use superseed_engine::{
-    AddTorrent, AnnounceKey, Command, ConnKey, DiskErrorKind, Engine, Event, EventKind, Input,
-    ListenerId, Outbox, Settings, StreamEnd, Ticket, Time, TorrentKey, TorrentOptions,
-    TorrentSource,
+    AddTorrent, AnnounceKey, Command, ConnKey, DiskErrorKind, Engine, Event, EventKind,
+    Explanation, Input, ListenerId, Outbox, Settings, StreamEnd, Ticket, Time, TorrentKey,
+    TorrentOptions, TorrentSource,
 };
 use superseed_proto::layout::PieceIndex;
 
@@ -262,6 +262,14 @@ impl World {
         let engine = self.hosts[id.0].engine.as_ref();
         let stats = engine.and_then(|engine| engine.torrent_stats(key, self.now));
         stats.unwrap_or_else(|| self.fail("the engine has no statistics of the torrent"))
+    }
+
+    /// Why a torrent is no faster, as the engine says.
+    pub fn explain(&self, id: HostId, content: &Arc<Content>) -> Explanation {
+        let key = self.torrent_key(id, content);
+        let engine = self.hosts[id.0].engine.as_ref();
+        let why = engine.and_then(|engine| engine.explain(key, self.now));
+        why.unwrap_or_else(|| self.fail("the engine explains nothing of the torrent"))
     }
 
     /// The engine's statistics of a torrent's peers.

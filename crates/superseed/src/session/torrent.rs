@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use superseed_engine::stats::{FileStats, PeerStats, TorrentStats, TrackerStats};
-use superseed_engine::{Command, Priority, RateLimits, TorrentKey};
+use superseed_engine::{Command, Explanation, Priority, RateLimits, TorrentKey};
 use superseed_proto::hash::InfoHashes;
 use superseed_proto::layout::{FileIndex, PieceIndex};
 use superseed_proto::metainfo::Metainfo;
@@ -61,6 +61,15 @@ impl Torrent {
         let key = self.key();
         self.link
             .ask(move |engine, now| engine.torrent_stats(key, now))
+            .await?
+            .ok_or(Gone::Torrent)
+    }
+
+    /// Why it is no faster: the main cause first.
+    pub async fn explain(&self) -> Result<Explanation, Gone> {
+        let key = self.key();
+        self.link
+            .ask(move |engine, now| engine.explain(key, now))
             .await?
             .ok_or(Gone::Torrent)
     }
