@@ -56,7 +56,7 @@ impl Bars {
         }
         let bar = &self.torrents[&view.hash];
         bar.set_prefix(line::head(view, NAME_WIDTH));
-        bar.set_message(line::tail(&view.stats));
+        bar.set_message(line::tail(view));
         bar.set_position((line::percent(&view.stats) * 10.0) as u64);
     }
 }
@@ -83,6 +83,10 @@ impl Progress for Bars {
     }
 
     fn state(&mut self, view: &View) {
+        self.show(view);
+    }
+
+    fn stalled(&mut self, view: &View) {
         self.show(view);
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use superseed::PeerStats;
 
-use super::{Ending, Progress, View, line, peers};
+use super::{Ending, Progress, View, line, peers, why};
 use crate::env::Stream;
 use crate::exit::{Exit, Failure};
 use crate::text::json;
@@ -62,6 +62,15 @@ impl Progress for Json {
             "event": "state",
             "hash": view.hash,
             "state": line::word(view.stats.state),
+        }));
+    }
+
+    fn stalled(&mut self, view: &View) {
+        self.emit(&json!({
+            "event": "stalled",
+            "hash": view.hash,
+            "name": view.name,
+            "causes": view.stalled.as_ref().map(why::causes),
         }));
     }
 
@@ -146,6 +155,7 @@ fn progress(view: &View) -> Value {
         "candidates": stats.candidates,
         "eta": stats.eta.map(|eta| eta.as_secs()),
         "incoming_seen": stats.incoming_seen,
+        "stalled": view.stalled.as_ref().map(|stalled| why::code(stalled.main())),
     });
     if !view.peers.is_empty() {
         value["peers_table"] = view.peers.iter().map(peer).collect();

@@ -2,7 +2,7 @@
 
 use superseed::{TorrentState, TorrentStats};
 
-use super::View;
+use super::{View, why};
 use crate::text::figures;
 
 /// Name and percentage: what stands before the bar.
@@ -11,8 +11,9 @@ pub(super) fn head(view: &View, name_width: usize) -> String {
     format!("{name}  {:>5.1}%", percent(&view.stats))
 }
 
-/// Sizes, rates, time left and peers: what stands after the bar.
-pub(super) fn tail(stats: &TorrentStats) -> String {
+/// Sizes, rates, time left, peers, and why it stalls: what stands after the bar.
+pub(super) fn tail(view: &View) -> String {
+    let stats = &view.stats;
     let mut parts = Vec::new();
     if let Some(word) = unusual(stats.state) {
         parts.push(word.to_owned());
@@ -35,12 +36,15 @@ pub(super) fn tail(stats: &TorrentStats) -> String {
         stats.peers,
         stats.peers + stats.candidates
     ));
+    if let Some(stalled) = &view.stalled {
+        parts.push(format!("stalled: {}", why::phrase(stalled)));
+    }
     parts.join("  ")
 }
 
 /// All of it on one line.
 pub(super) fn whole(view: &View) -> String {
-    format!("{}  {}", head(view, usize::MAX), tail(&view.stats))
+    format!("{}  {}", head(view, usize::MAX), tail(view))
 }
 
 /// How much of what is wanted is there; while existing data is checked, how
@@ -90,7 +94,7 @@ pub(super) fn cut(text: &str, width: usize) -> String {
 pub(super) mod tests {
     use super::*;
     use std::time::Duration;
-    use superseed::{InfoHashes, TorrentKey};
+    use superseed::{Cause, Explanation, InfoHashes, TorrentKey};
     use superseed_proto::hash::InfoHashV1;
 
     /// A torrent half-way.
@@ -126,6 +130,7 @@ pub(super) mod tests {
             hash: "01".repeat(20),
             stats,
             peers: Vec::new(),
+            stalled: None,
         }
     }
 
@@ -134,6 +139,17 @@ pub(super) mod tests {
         assert_eq!(
             whole(&view()),
             "ubuntu.iso   42.8%  12.0 MiB/28.0 MiB  12.0 MiB/s down  0 B/s up  ETA 1s  5/12 peers"
+        );
+    }
+
+    #[test]
+    fn a_download_that_stalls_says_why_at_the_end_of_its_line() {
+        let mut view = view();
+        view.stalled = Some(Explanation::of(Cause::NothingWeLack { peers: 5 }));
+        let line = whole(&view);
+        assert!(
+            line.ends_with("peers  stalled: none of the 5 peers has anything that is missing"),
+            "{line}"
         );
     }
 

@@ -11,10 +11,11 @@ mod line;
 mod peers;
 mod plain;
 pub(crate) mod terminal;
+pub(crate) mod why;
 
 use std::path::Path;
 
-use superseed::{PeerStats, TorrentStats};
+use superseed::{Explanation, PeerStats, TorrentStats};
 
 use crate::args::{GlobalArgs, TransferArgs};
 use crate::env::Env;
@@ -31,6 +32,8 @@ pub(crate) struct View {
     pub(crate) stats: TorrentStats,
     /// Its peers; empty unless they are to be shown.
     pub(crate) peers: Vec<PeerStats>,
+    /// Why it stalls, if it does.
+    pub(crate) stalled: Option<Explanation>,
 }
 
 /// How a torrent of a call ended.
@@ -53,6 +56,8 @@ pub(crate) trait Progress {
     fn added(&mut self, view: &View);
     /// A torrent does something else now.
     fn state(&mut self, view: &View);
+    /// A download stalls, or stalls for another reason now.
+    fn stalled(&mut self, view: &View);
     /// Another second has passed: all running torrents.
     fn update(&mut self, views: &[View]);
     /// Every wanted piece of a torrent is there.

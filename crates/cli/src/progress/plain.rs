@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use superseed::TorrentState;
 
-use super::{Ending, Progress, View, line, peers};
+use super::{Ending, Progress, View, line, peers, why};
 use crate::env::Stream;
 use crate::exit::{Exit, Failure};
 use crate::text::figures;
@@ -44,6 +44,12 @@ impl Progress for Plain {
         match view.stats.state {
             TorrentState::AwaitingMetadata | TorrentState::Opening | TorrentState::Failed => (),
             state => self.say_name(view, line::word(state)),
+        }
+    }
+
+    fn stalled(&mut self, view: &View) {
+        if let Some(stalled) = &view.stalled {
+            self.say_name(view, &format!("stalled: {}", why::phrase(stalled)));
         }
     }
 
@@ -91,6 +97,8 @@ impl Progress for Quiet {
     fn added(&mut self, _: &View) {}
 
     fn state(&mut self, _: &View) {}
+
+    fn stalled(&mut self, _: &View) {}
 
     fn update(&mut self, _: &[View]) {}
 

@@ -47,6 +47,8 @@ pub(crate) struct Running {
     pub(crate) seen_bytes: (u64, u64),
     /// When they last grew.
     pub(crate) seen_growing: Instant,
+    /// The main cause of the present stall, as it was last told.
+    pub(crate) stall_told: Option<&'static str>,
 }
 
 impl Item {
@@ -158,6 +160,7 @@ impl Running {
             pieces: 0,
             seen_bytes: (0, 0),
             seen_growing: now,
+            stall_told: None,
         }
     }
 }

@@ -1,23 +1,25 @@
 //! What is looked at every second: figures, stalls, and whether anybody ever
 //! connected to us.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use superseed::TorrentState;
 
 use super::Runner;
 use crate::exit::{Exit, Failure};
-use crate::progress::View;
+use crate::progress::{View, why};
 
 /// How long to wait for an incoming connection before a firewall is suspected.
 const FIREWALL_SUSPECTED_AFTER_S: u64 = 60;
+/// How long a download gets nothing before the user is told why.
+const STALLED_AFTER: Duration = Duration::from_secs(10);
 
 impl Runner<'_> {
     /// Looks at every torrent and shows how far it is.
     pub(super) async fn tick(&mut self) {
         let mut views = Vec::new();
         for at in 0..self.items.len() {
-            let Some(view) = self.view(at).await else {
+            let Some(mut view) = self.view(at).await else {
                 continue;
             };
             // Seen here only if its event was lost.
@@ -26,7 +28,10 @@ impl Runner<'_> {
                 TorrentState::Paused => self.end(at, Ok(())).await,
                 _ => (),
             }
-            self.check_stall(at).await;
+            if let Some(idle) = self.idle_time(at) {
+                self.explain_stall(at, idle, &mut view).await;
+                self.check_stall_timeout(at, idle).await;
+            }
             views.push(view);
         }
         self.hint_at_firewall(&views);
@@ -50,34 +55,58 @@ impl Runner<'_> {
             hash: item.hash(),
             stats,
             peers,
+            stalled: None,
         })
     }
 
-    /// `--stop-timeout`: gives up on a download that gets nothing.
-    async fn check_stall(&mut self, at: usize) {
-        let Some(timeout) = self.order.stop_timeout else {
-            return;
-        };
-        let Some(stats) = self.items[at].stats.clone() else {
-            return;
-        };
-        let Some(running) = self.items[at].running() else {
-            return;
-        };
+    /// For how long a download has got nothing.
+    fn idle_time(&mut self, at: usize) -> Option<Duration> {
+        let stats = self.items[at].stats.clone()?;
+        let running = self.items[at].running()?;
         let seen = (stats.session_downloaded_bytes, stats.have_bytes);
         let busy = matches!(stats.state, TorrentState::Checking | TorrentState::Opening);
         if seen != running.seen_bytes || busy || running.complete {
             running.seen_bytes = seen;
             running.seen_growing = Instant::now();
-        } else if running.seen_growing.elapsed() >= timeout {
-            let message = format!(
-                "{}: no data came for {} seconds",
-                self.items[at].name(),
-                timeout.as_secs_f64()
-            );
-            self.end(at, Err(Failure::new(Exit::Stalled, message)))
-                .await;
         }
+        Some(running.seen_growing.elapsed())
+    }
+
+    /// Adds why a download stalls, and tells it when it is news.
+    async fn explain_stall(&mut self, at: usize, idle: Duration, view: &mut View) {
+        let Some(running) = self.items[at].running() else {
+            return;
+        };
+        if idle < STALLED_AFTER {
+            running.stall_told = None;
+            return;
+        }
+        let torrent = running.torrent.clone();
+        let Ok(explanation) = torrent.explain().await else {
+            return;
+        };
+        let cause = why::code(explanation.main());
+        view.stalled = Some(explanation);
+        let Some(running) = self.items[at].running() else {
+            return;
+        };
+        if running.stall_told.replace(cause) != Some(cause) {
+            self.progress.stalled(view);
+        }
+    }
+
+    /// `--stop-timeout`: gives up on a download that gets nothing.
+    async fn check_stall_timeout(&mut self, at: usize, idle: Duration) {
+        let Some(timeout) = self.order.stop_timeout.filter(|timeout| idle >= *timeout) else {
+            return;
+        };
+        let message = format!(
+            "{}: no data came for {} seconds",
+            self.items[at].name(),
+            timeout.as_secs_f64()
+        );
+        self.end(at, Err(Failure::new(Exit::Stalled, message)))
+            .await;
     }
 
     /// Says once that nobody could connect to us, where someone should have.
