@@ -3,6 +3,7 @@
 
 mod asking;
 mod disk;
+mod explain;
 mod limits;
 mod scene;
 mod stops;
