@@ -153,6 +153,38 @@ fn a_download_without_data_is_given_up() {
 }
 
 #[test]
+fn a_download_that_stalls_says_why_in_words_and_as_an_event() {
+    let fixture = Fixture::new();
+    let run = |name: &str, more: &[&str]| {
+        let dir = fixture.empty(name);
+        let mut options = vec!["--stop-timeout", "13"];
+        options.extend(more);
+        superseed(download(&fixture, &dir, &options)).run()
+    };
+    let (plain, json) = std::thread::scope(|scope| {
+        let plain = scope.spawn(|| run("plain", &[]));
+        let json = run("json", &["--json"]);
+        (plain.join().unwrap(), json)
+    });
+    assert_eq!(plain.exit, Exit::Stalled, "{plain:?}");
+    let words = "films: stalled: no peer is known";
+    assert_eq!(plain.stderr.matches(words).count(), 1, "{plain:?}");
+    let stalled = events(&json, "stalled");
+    let [event] = stalled.as_slice() else {
+        panic!("one event: {json:?}");
+    };
+    assert_eq!(event["name"], "films");
+    assert_eq!(event["causes"][0]["cause"], "no-peers");
+    assert_eq!(event["causes"][0]["candidates"], 0);
+    let progress = events(&json, "progress");
+    assert_eq!(
+        progress.first().unwrap()["stalled"],
+        serde_json::Value::Null
+    );
+    assert_eq!(progress.last().unwrap()["stalled"], "no-peers");
+}
+
+#[test]
 fn an_interrupted_download_exits_7_and_can_be_gone_on_with() {
     let fixture = Fixture::new();
     let dir = fixture.empty("here");
