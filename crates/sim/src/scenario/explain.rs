@@ -76,8 +76,10 @@ struct Stage {
 impl Stage {
     fn new(run: &Run, len: usize) -> Self {
         let mut world = run.world();
-        let mut host = HostSpec::default();
-        host.link = line(&mut world, None);
+        let host = HostSpec {
+            link: line(&mut world, None),
+            ..HostSpec::default()
+        };
         Self {
             world,
             seed: run.seed,
