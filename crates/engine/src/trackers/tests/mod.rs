@@ -7,6 +7,7 @@ mod properties;
 mod tiers;
 mod timing;
 mod udp;
+mod waits;
 
 use core::net::SocketAddr;
 use std::time::Duration;
