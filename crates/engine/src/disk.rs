@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use superseed_proto::bitfield::Bitfield;
-use superseed_proto::hash::{ExpectedHash, PieceHasher, PieceProof};
+use superseed_proto::hash::{ExpectedHash, PieceHasher, PieceProof, Sha1Hash};
 use superseed_proto::layout::PieceIndex;
 
 use crate::block::BlockBuf;
@@ -59,6 +59,18 @@ pub enum DiskOp {
         /// What the whole piece must hash to, if it ends here.
         expected: Option<ExpectedHash>,
     },
+    /// Read a whole piece back and digest each block of it, to find out who
+    /// sent a wrong one. Writes nothing.
+    Digest {
+        /// The piece.
+        piece: PieceIndex,
+        /// The last blocks of the piece where they are not on the disk: of a
+        /// wrong piece the last run is never written.
+        unwritten: Vec<BlockBuf>,
+        /// What the bytes must still hash to as a whole, if they are the right
+        /// ones; without that there is no answer.
+        expected: Option<ExpectedHash>,
+    },
     /// Read and hash whole pieces that may already be on disk.
     Check {
         /// Which pieces, consecutive, with what each must hash to.
@@ -107,6 +119,13 @@ pub enum DiskResult {
         hasher: Option<Box<PieceHasher>>,
         /// What the hash said.
         outcome: Result<PieceVerdict, DiskError>,
+    },
+    /// Of [`DiskOp::Digest`].
+    Digested {
+        /// The buffers, to be used again.
+        unwritten: Vec<BlockBuf>,
+        /// One digest for each block of the piece, in order.
+        outcome: Result<Vec<Sha1Hash>, DiskError>,
     },
     /// Of [`DiskOp::Check`], one entry per piece asked for.
     Checked(Vec<(PieceIndex, CheckVerdict)>),

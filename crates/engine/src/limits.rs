@@ -23,8 +23,12 @@ pub const CHOKED_REQUESTS_MAX: u32 = 300;
 pub const UNWANTED_BLOCKS_MAX: u32 = 2_048;
 /// Pieces that a peer may allow us to ask for while it chokes (BEP 6).
 pub const ALLOWED_FAST_MAX: usize = 32;
-/// Wrong pieces whose senders are remembered until the piece is right, per torrent.
+/// Wrong pieces whose senders are remembered until the piece is right, per
+/// torrent; the oldest is forgotten first.
 pub const SUSPECT_PIECES_MAX: usize = 64;
+/// Digests of blocks of such pieces, per torrent: 2 MiB, enough for one piece
+/// of 1 GiB. The oldest piece is forgotten first.
+pub const SUSPECT_BLOCKS_MAX: usize = 65_536;
 /// HAVEs kept from one peer before the metadata is known.
 pub const EARLY_HAVES_MAX: usize = 4_096;
 /// How long a peer may take for its handshake.

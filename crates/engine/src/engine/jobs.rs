@@ -29,6 +29,10 @@ pub(crate) enum JobKind {
     /// A run of a piece in progress.
     Write(Run),
     HashBack(Run),
+    /// What the hosts sent of a piece that is wrong.
+    DigestWrong(Run),
+    /// The right bytes of a piece that was wrong before.
+    DigestRight(PieceIndex),
     /// Of this check of the torrent.
     Check(u64),
     Read(RunKey),

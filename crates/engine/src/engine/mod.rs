@@ -202,6 +202,12 @@ impl Engine {
                 (JobKind::HashBack(run), DiskResult::HashedBack { hasher, outcome }) => {
                     torrent.hashed_back(cx, run, hasher, outcome);
                 }
+                (JobKind::DigestWrong(run), DiskResult::Digested { unwritten, outcome }) => {
+                    torrent.digested_wrong(cx, run, unwritten, outcome);
+                }
+                (JobKind::DigestRight(piece), DiskResult::Digested { outcome, .. }) => {
+                    torrent.digested_right(cx, piece, outcome);
+                }
                 (JobKind::Check(check), DiskResult::Checked(verdicts)) => {
                     torrent.checked(cx, check, verdicts);
                 }

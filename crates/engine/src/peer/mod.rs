@@ -144,6 +144,8 @@ pub(crate) struct Peer {
     pub(crate) choked_us_at: Option<Time>,
     /// REJECTs since the last block that we had asked for, or its last UNCHOKE.
     pub(crate) rejects_in_a_row: u32,
+    /// Its host may have sent a wrong block: it works on pieces of its own.
+    pub(crate) on_parole: bool,
     /// Payload sent since the last unchoke.
     pub(crate) uploaded_since_unchoke: u64,
     /// Payload received since the last unchoke.
@@ -194,6 +196,7 @@ impl Peer {
             choked_at: None,
             choked_us_at: None,
             rejects_in_a_row: 0,
+            on_parole: false,
             uploaded_since_unchoke: 0,
             downloaded_since_unchoke: 0,
             allowed_fast: Vec::new(),

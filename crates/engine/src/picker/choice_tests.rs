@@ -18,6 +18,7 @@ fn peer(at: u64, have: &Bitfield) -> PickPeer<'_> {
         have,
         fast: false,
         snubbed: false,
+        on_parole: false,
     }
 }
 

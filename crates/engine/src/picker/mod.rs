@@ -59,6 +59,9 @@ pub struct PickPeer<'a> {
     pub fast: bool,
     /// It owes us blocks for too long: it gets what others can bring as well.
     pub snubbed: bool,
+    /// It may have sent a wrong block: it gets pieces of its own, so that the
+    /// next mistake has a name, and others' only when there is nothing else.
+    pub on_parole: bool,
 }
 
 /// What became of a block that came.

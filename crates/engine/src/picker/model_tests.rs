@@ -166,6 +166,7 @@ enum Op {
         may_start: bool,
         fast: bool,
         snubbed: bool,
+        on_parole: bool,
     },
     Duplicate {
         peer: usize,
@@ -224,8 +225,10 @@ fn op() -> impl Strategy<Value = Op> {
     ]);
     let kind = prop::sample::select(vec![PickerKind::RarestFirst, PickerKind::InOrder]);
     prop_oneof![
-        6 => (peer.clone(), 0usize..9, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
-            |(peer, count, may_start, fast, snubbed)| Op::Pick { peer, count, may_start, fast, snubbed }
+        6 => (peer.clone(), 0usize..9, any::<[bool; 4]>()).prop_map(
+            |(peer, count, [may_start, fast, snubbed, on_parole])| {
+                Op::Pick { peer, count, may_start, fast, snubbed, on_parole }
+            }
         ),
         4 => peer.clone().prop_map(|peer| Op::Duplicate { peer }),
         8 => (peer.clone(), 0usize..40).prop_map(|(peer, nth)| Op::Receive { peer, nth }),
@@ -294,6 +297,7 @@ fn apply(model: &mut Model, picker: &mut Picker, op: Op, seed: u64) {
             may_start,
             fast,
             snubbed,
+            on_parole,
         } => {
             let have = model.peers[peer].clone();
             let key = conn(peer as u64);
@@ -302,6 +306,7 @@ fn apply(model: &mut Model, picker: &mut Picker, op: Op, seed: u64) {
                 have: &have,
                 fast,
                 snubbed,
+                on_parole,
             };
             let mut out = Vec::new();
             let started: BTreeSet<_> = picker.started().map(|started| started.piece).collect();
@@ -331,6 +336,7 @@ fn apply(model: &mut Model, picker: &mut Picker, op: Op, seed: u64) {
                 have: &have,
                 fast: false,
                 snubbed: false,
+                on_parole: false,
             };
             let candidates = model.blocks().filter(|(block, piece, of)| {
                 piece.wanted()
@@ -465,7 +471,7 @@ proptest! {
             picker.release_all(conn(peer));
         }
         let all = Bitfield::full(PIECES);
-        let of = PickPeer { conn: conn(9), have: &all, fast: true, snubbed: false };
+        let of = PickPeer { conn: conn(9), have: &all, fast: true, snubbed: false, on_parole: false };
         let mut out = Vec::new();
         picker.pick(&of, 1_000, true, &mut rng(1), &mut out);
         let missing = model.blocks().filter(|(_, piece, of)| piece.askable() && of.from.is_none());

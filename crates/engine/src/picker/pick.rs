@@ -5,7 +5,8 @@
 //! works on, so that it brings whole pieces; others join any but those. Then a
 //! new piece, rarest first; then whatever is left. While the first pieces are
 //! still to come, or too many are started, those that are started come first
-//! for everyone. A snubbed peer gets what most others have.
+//! for everyone. A peer on parole works alone, and nobody joins it, as long as
+//! there is anything else to do. A snubbed peer gets what most others have.
 
 use rand_core::Rng;
 use superseed_proto::layout::{BLOCK_LEN, Block, PieceIndex};
@@ -42,9 +43,7 @@ impl Picker {
                 if !self.is_started(piece) {
                     self.start(piece);
                 }
-                left -= self.change(piece, |started| {
-                    started.ask(peer.conn, peer.fast, left, out)
-                });
+                left -= self.change(piece, |started| started.ask(peer, left, out));
             }
         }
         count - left
@@ -88,17 +87,21 @@ impl Picker {
         rng: &mut impl Rng,
     ) -> Option<PieceIndex> {
         if self.kind == PickerKind::InOrder {
-            let started = self.best_started(peer, priority, |_| true, Started::piece);
+            let apart = |started: &Started| started.suits(peer.conn, peer.on_parole);
+            let started = self.best_started(peer, priority, apart, Started::piece);
             let open = if may_start {
                 self.first_open(peer, priority)
             } else {
                 None
             };
-            return started.into_iter().chain(open).min();
+            let next = started.into_iter().chain(open).min();
+            return next.or_else(|| self.best_started(peer, priority, |_| true, Started::piece));
         }
         let rank =
             |started: &Started| (started.missing(), self.pieces.availability(started.piece()));
+        let apart = |started: &Started| started.suits(peer.conn, peer.on_parole);
         let suits = |started: &Started| match started.workers() {
+            _ if !apart(started) => false,
             _ if peer.snubbed => false,
             Workers::One { conn, .. } if conn == peer.conn => true,
             Workers::None => true,
@@ -107,7 +110,7 @@ impl Picker {
         };
         let finish_first = self.is_early() || self.has_many_started();
         let first = if finish_first {
-            self.best_started(peer, priority, |_| true, rank)
+            self.best_started(peer, priority, apart, rank)
         } else {
             self.best_started(peer, priority, suits, rank)
         };
@@ -119,7 +122,7 @@ impl Picker {
         } else {
             None
         };
-        if open.is_some() || finish_first {
+        if open.is_some() {
             return open;
         }
         let rank =

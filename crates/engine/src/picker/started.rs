@@ -3,8 +3,8 @@
 use smallvec::SmallVec;
 use superseed_proto::layout::{Block, PieceIndex};
 
-use super::StartedPiece;
 use super::pieces::PieceTable;
+use super::{PickPeer, StartedPiece};
 use crate::ids::ConnKey;
 
 /// ```text
@@ -50,12 +50,15 @@ pub(super) struct Started {
     /// It hashed wrong before: one peer at a time, so that the next mistake
     /// has a name.
     exclusive: bool,
+    /// A peer on parole began it, and nobody joins while there is other work.
+    on_parole: bool,
 }
 
 impl Started {
     pub(super) fn new(piece: PieceIndex, blocks: u32, exclusive: bool) -> Self {
         Self {
             exclusive,
+            on_parole: false,
             piece,
             blocks: vec![State::Missing; blocks as usize].into_boxed_slice(),
             second: Vec::new(),
@@ -89,6 +92,18 @@ impl Started {
             Workers::None => true,
             Workers::One { conn: other, .. } => other == conn,
             Workers::Many => false,
+        }
+    }
+
+    /// Whether a peer may work on it while there is other work: who is on
+    /// parole works alone.
+    pub(super) fn suits(&self, conn: ConnKey, on_parole: bool) -> bool {
+        match self.workers {
+            Workers::One { conn: other, .. } if other == conn => true,
+            // What others brought is no piece of its own, but a piece that
+            // failed has to be brought by somebody.
+            Workers::None => !on_parole || self.exclusive || self.is_untouched(),
+            Workers::One { .. } | Workers::Many => !on_parole && !self.on_parole,
         }
     }
 
@@ -130,13 +145,11 @@ impl Started {
     }
 
     /// Asks a peer for the first missing blocks; gives how many.
-    pub(super) fn ask(
-        &mut self,
-        conn: ConnKey,
-        fast: bool,
-        max: usize,
-        out: &mut Vec<Block>,
-    ) -> usize {
+    pub(super) fn ask(&mut self, peer: &PickPeer<'_>, max: usize, out: &mut Vec<Block>) -> usize {
+        let (conn, fast) = (peer.conn, peer.fast);
+        if self.is_untouched() {
+            self.on_parole = peer.on_parole;
+        }
         let mut count = 0;
         let mut at = self.first_missing as usize;
         while count < max && at < self.blocks.len() {

@@ -62,6 +62,7 @@ impl Books {
                 have: &all,
                 fast: false,
                 snubbed: false,
+                on_parole: false,
             },
             count,
         )
@@ -80,6 +81,7 @@ impl Books {
             have: &self.all,
             fast: false,
             snubbed: false,
+            on_parole: false,
         };
         self.picker.pick_duplicate(&peer, &mut self.rng)
     }
@@ -135,6 +137,7 @@ fn the_last_piece_may_be_shorter() {
         have: &have,
         fast: false,
         snubbed: false,
+        on_parole: false,
     };
     assert_eq!(picker.pick(&peer, 100, true, &mut rng(1), &mut out), 6);
     assert_eq!(picker.wanted_bytes(), 85_536);

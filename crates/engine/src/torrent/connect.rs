@@ -156,7 +156,8 @@ impl Torrent {
         }
         let fast = handshake.reserved.has(Capability::Fast);
         let extended = handshake.reserved.has(Capability::ExtensionProtocol);
-        let peer = Peer::new(handshake.peer_id, fast, extended, &self.layout, now);
+        let mut peer = Peer::new(handshake.peer_id, fast, extended, &self.layout, now);
+        peer.on_parole = self.is_suspect(cx, key);
         let conn = cx
             .conns
             .get_mut(key)
@@ -311,6 +312,7 @@ impl Torrent {
             self.disconnect(cx, key, CloseKind::Fault, Some(PeerFault::WrongData));
             cx.event(self.key, EventKind::PeerBanned { addr });
         }
+        self.drop_blocks_of(cx, crate::candidates::host(ip));
     }
 
     /// Closes a connection between two that want nothing of each other for good.

@@ -24,7 +24,7 @@ impl Torrent {
     pub(crate) fn verified(&mut self, cx: &mut Cx<'_>, proof: &PieceProof) {
         let piece = proof.piece();
         self.store.forget(piece, &mut cx.shared.pool);
-        self.suspects.remove(&piece.0);
+        self.compare_suspects(cx, piece);
         self.picker.piece_verified(piece);
         self.piece_written(cx, piece);
         self.tell_have(cx, piece);

@@ -353,7 +353,7 @@ impl Torrent {
                 for other in cancel {
                     self.cancel(cx, other, block);
                 }
-                self.keep_block(cx, block, buf);
+                self.keep_block(cx, key, block, buf);
             }
             crate::picker::Receipt::Duplicate | crate::picker::Receipt::Unwanted => {
                 self.totals.wasted += buf.bytes().len() as u64;

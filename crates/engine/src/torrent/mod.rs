@@ -1,12 +1,13 @@
 //! One torrent: what it has, whom it talks to, what it does next.
 //!
-//! Each file holds one concern: `store` received blocks, `requests` what to
+//! Each file holds one concern: `store` received blocks, `blame` who spoilt one, `requests` what to
 //! ask of whom, `messages` what peers say, `upload` what they get, `choke`
 //! who gets it, `check` data found on disk, `record` what is durable,
 //! `connect` whom to talk to, `announce` the trackers, `stats` what users see,
 //! `explain` why it is no faster.
 
 mod announce;
+mod blame;
 mod check;
 mod choke;
 mod connect;
@@ -22,17 +23,15 @@ mod time_outs;
 mod upload;
 pub(crate) mod writing;
 
-use core::net::IpAddr;
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use foldhash::fast::FixedState;
 use rand_core::Rng;
 use superseed_proto::bitfield::Bitfield;
-use superseed_proto::hash::{InfoHashes, Sha1Hash};
+use superseed_proto::hash::InfoHashes;
 use superseed_proto::layout::{Block, FileIndex, Layout};
 use superseed_proto::metainfo::Metainfo;
 
+use self::blame::Suspects;
 use self::check::Check;
 use self::record::Durable;
 use self::store::PieceStore;
@@ -78,9 +77,6 @@ pub(crate) struct Totals {
     pub(crate) uploaded: u64,
     pub(crate) wasted: u64,
 }
-
-/// Digests of the blocks of a piece that hashed wrong, with who sent them.
-pub(crate) type Suspects = HashMap<u32, Vec<(u32, IpAddr, Sha1Hash)>, FixedState>;
 
 /// A torrent whose metadata is known.
 pub(crate) struct Torrent {
@@ -171,7 +167,7 @@ impl Torrent {
             candidates: Candidates::new(shared.rng.next_u64()),
             trackers,
             choker: crate::choker::new(shared.settings.choker),
-            suspects: Suspects::with_hasher(FixedState::with_seed(shared.rng.next_u64())),
+            suspects: Suspects::default(),
             upload: TokenBucket::new(limits.upload_bytes_per_s, now),
             download: TokenBucket::new(limits.download_bytes_per_s, now),
             down: Ewma::new(RATE_TAU, now),

@@ -79,6 +79,7 @@ impl Torrent {
             have: restricted.as_ref().unwrap_or(&peer.have),
             fast: fast_bytes >= u64::from(self.layout.piece_len_nominal()),
             snubbed: peer.window.is_snubbed(),
+            on_parole: peer.on_parole,
         };
         let may_start = committed < budget && !others_starve;
         self.picker

@@ -6,12 +6,14 @@
 //! written without being hashed only when memory is short, and read back when
 //! their turn comes. One job per piece is out at a time.
 
+use core::net::IpAddr;
 use std::collections::BTreeMap;
 
 use superseed_proto::hash::PieceHasher;
 use superseed_proto::layout::{BLOCK_LEN, Block, Layout, PieceIndex};
 
 use crate::block::{BlockBuf, BlockPool};
+use crate::ids::ConnKey;
 
 /// The largest piece that waits to be whole before it is written, in blocks,
 /// and the longest run of a larger one: 1 MiB.
@@ -41,6 +43,11 @@ struct Progress {
     /// The hash state before the job that is out, for the case that it fails.
     checkpoint: Option<Box<PieceHasher>>,
     busy: bool,
+    /// Who brought blocks of it: a connection may be gone when its host is
+    /// asked for. At most one entry per block.
+    hosts: Vec<(ConnKey, IpAddr)>,
+    /// A banned host sent some of what is hashed already: begin again.
+    tainted: bool,
 }
 
 /// A job that a piece is ready for.
@@ -72,8 +79,15 @@ pub(crate) struct PieceStore {
 }
 
 impl PieceStore {
-    /// Keeps a received block. Gives the buffer back if the block is there already.
-    pub(crate) fn put(&mut self, layout: &Layout, block: Block, buf: BlockBuf) -> Option<BlockBuf> {
+    /// Keeps a block that a connection to a host brought. Gives the buffer
+    /// back if the block is there already.
+    pub(crate) fn put(
+        &mut self,
+        layout: &Layout,
+        block: Block,
+        buf: BlockBuf,
+        from: (ConnKey, IpAddr),
+    ) -> Option<BlockBuf> {
         let attempts = &mut self.attempts;
         let progress = self
             .pieces
@@ -90,11 +104,17 @@ impl PieceStore {
                 hasher: None,
                 checkpoint: None,
                 busy: false,
+                hosts: Vec::new(),
+                tainted: false,
             });
         let slot = &mut progress.slots[block.index as usize];
         if matches!(slot, Slot::Missing) {
             *slot = Slot::Buffered(buf);
             self.waiting += 1;
+            // The last who brought one is the most likely to bring the next.
+            if !progress.hosts.iter().rev().any(|known| *known == from) {
+                progress.hosts.push(from);
+            }
             None
         } else {
             Some(buf)
@@ -174,6 +194,46 @@ impl PieceStore {
         if progress.hashed > 0 && progress.hasher.is_none() {
             progress.hasher = progress.checkpoint.take();
         }
+    }
+
+    /// The host behind a connection that brought blocks of a piece.
+    pub(crate) fn host_of(&self, piece: PieceIndex, conn: ConnKey) -> Option<IpAddr> {
+        let hosts = &self.pieces.get(&piece.0)?.hosts;
+        let found = hosts.iter().find(|(known, _)| *known == conn);
+        found.map(|(_, host)| *host)
+    }
+
+    /// No jobs of a piece until it is forgotten: a job beside the store's own
+    /// looks at what it holds.
+    pub(crate) fn freeze(&mut self, piece: PieceIndex) {
+        if let Some(progress) = self.pieces.get_mut(&piece.0) {
+            progress.busy = true;
+        }
+    }
+
+    /// Takes a block out that is not to be trusted, if it is still in memory;
+    /// else the piece is [tainted](Self::is_tainted).
+    pub(crate) fn take_out(&mut self, block: Block) -> Option<BlockBuf> {
+        let progress = self.pieces.get_mut(&block.piece.0)?;
+        let slot = progress.slots.get_mut(block.index as usize)?;
+        match std::mem::replace(slot, Slot::Missing) {
+            Slot::Buffered(buf) => {
+                self.waiting -= 1;
+                Some(buf)
+            }
+            other => {
+                progress.tainted |= !matches!(other, Slot::Missing);
+                *slot = other;
+                None
+            }
+        }
+    }
+
+    /// Whether a piece holds something that is not to be trusted, and no job
+    /// is out that might still say what it is.
+    pub(crate) fn is_tainted(&self, piece: PieceIndex) -> bool {
+        let progress = self.pieces.get(&piece.0);
+        progress.is_some_and(|progress| progress.tainted && !progress.busy)
     }
 
     /// Forgets a piece: it is verified, or everything about it was wrong.
@@ -309,7 +369,9 @@ mod tests {
     }
 
     fn put(store: &mut PieceStore, pool: &mut BlockPool, layout: &Layout, index: u32) {
-        assert!(store.put(layout, block(index), pool.take()).is_none());
+        let from = (ConnKey::default(), [10, 0, 0, 1].into());
+        let back = store.put(layout, block(index), pool.take(), from);
+        assert!(back.is_none());
     }
 
     #[test]
@@ -335,7 +397,14 @@ mod tests {
             "one job at a time"
         );
         assert!(
-            store.put(&layout, block(1), pool.take()).is_some(),
+            store
+                .put(
+                    &layout,
+                    block(1),
+                    pool.take(),
+                    (ConnKey::default(), [10, 0, 0, 1].into())
+                )
+                .is_some(),
             "a duplicate comes back"
         );
     }

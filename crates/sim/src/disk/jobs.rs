@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use superseed_engine::block::BlockBuf;
 use superseed_engine::disk::{CheckVerdict, PieceVerdict};
 use superseed_engine::{DiskError, DiskErrorKind, DiskJob, DiskOp, DiskResult, TorrentKey};
-use superseed_proto::hash::{ExpectedHash, PieceHasher};
+use superseed_proto::hash::{ExpectedHash, PieceHasher, Sha1Hash};
 use superseed_proto::layout::{BLOCK_LEN, Block, PieceIndex};
 
 use super::Disk;
@@ -59,6 +59,15 @@ impl Disk {
                 self.release(torrent, piece);
                 let store = self.store_of(torrent);
                 hash_back(store, piece, begin..begin + len, hasher, expected)
+            }
+            DiskOp::Digest {
+                piece,
+                unwritten,
+                expected,
+            } => {
+                self.release(torrent, piece);
+                let outcome = digest(self.store_of(torrent), piece, &unwritten, expected);
+                DiskResult::Digested { unwritten, outcome }
             }
             DiskOp::Check { pieces } => {
                 let store = self.store_of(torrent);
@@ -207,6 +216,31 @@ fn hash_back(
         hasher: None,
         outcome,
     }
+}
+
+fn digest(
+    store: &Store,
+    piece: PieceIndex,
+    unwritten: &[BlockBuf],
+    expected: Option<ExpectedHash>,
+) -> Result<Vec<Sha1Hash>, DiskError> {
+    let in_memory: usize = unwritten.iter().map(|buf| buf.bytes().len()).sum();
+    let on_disk = store.layout().piece_len(piece) - in_memory as u32;
+    let mut bytes = match on_disk {
+        0 => Vec::new(),
+        len => read(store, piece, 0, len)?.to_vec(),
+    };
+    for buf in unwritten {
+        bytes.extend_from_slice(buf.bytes());
+    }
+    if let Some(expected) = expected {
+        let mut hasher = PieceHasher::new();
+        hasher.update(&bytes);
+        if hasher.finish(piece, &expected).is_none() {
+            return Err(store.error(DiskErrorKind::Io));
+        }
+    }
+    Ok(bytes.chunks(BLOCK_LEN as usize).map(Sha1Hash::of).collect())
 }
 
 fn check(store: &Store, piece: PieceIndex, expected: &ExpectedHash) -> CheckVerdict {

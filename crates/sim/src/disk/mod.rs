@@ -112,6 +112,10 @@ impl Disk {
                 self.claim(job.torrent, *piece)?;
                 u64::from(*len)
             }
+            DiskOp::Digest { piece, .. } => {
+                self.claim(job.torrent, *piece)?;
+                u64::from(self.store_of(job.torrent).layout().piece_len(*piece))
+            }
             DiskOp::Read { len, .. } => u64::from(*len),
             DiskOp::Check { pieces } => {
                 let layout = *self.store_of(job.torrent).layout();

@@ -172,7 +172,8 @@ pub(super) fn feed(
     feed_and(storage, start, len, buffer, |bytes| hasher.update(bytes))
 }
 
-fn feed_and(
+/// Shows a run of bytes to `take`, in parts that are whole blocks but for the last.
+pub(super) fn feed_and(
     storage: &dyn TorrentStorage,
     mut start: u64,
     mut len: u64,

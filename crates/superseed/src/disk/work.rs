@@ -7,8 +7,8 @@ use superseed_engine::block::BlockBuf;
 use superseed_engine::disk::{
     CheckVerdict, DiskError, DiskErrorKind, DiskOp, DiskResult, PieceVerdict,
 };
-use superseed_proto::hash::{ExpectedHash, PieceHasher};
-use superseed_proto::layout::{Layout, PieceIndex};
+use superseed_proto::hash::{ExpectedHash, PieceHasher, Sha1Hash};
+use superseed_proto::layout::{BLOCK_LEN, Layout, PieceIndex};
 
 use super::check::{self, CheckBuffer};
 use crate::storage::{ReadError, TorrentStorage};
@@ -62,6 +62,21 @@ pub(super) fn run(
                 buffer,
             );
             DiskResult::HashedBack { hasher, outcome }
+        }
+        DiskOp::Digest {
+            piece,
+            unwritten,
+            expected,
+        } => {
+            let run = Run {
+                piece: *piece,
+                begin: 0,
+            };
+            let outcome = run.digest(storage, layout, unwritten, expected.as_ref(), buffer);
+            DiskResult::Digested {
+                unwritten: std::mem::take(unwritten),
+                outcome,
+            }
         }
         DiskOp::Check { pieces } => {
             DiskResult::Checked(check::check(storage, layout, pieces, buffer))
@@ -153,6 +168,41 @@ impl Run {
         self.verdict(hasher, expected)
     }
 
+    /// Digests the blocks of the whole piece.
+    fn digest(
+        self,
+        storage: &dyn TorrentStorage,
+        layout: &Layout,
+        unwritten: &[BlockBuf],
+        expected: Option<&ExpectedHash>,
+        buffer: &mut CheckBuffer,
+    ) -> Result<Vec<Sha1Hash>, DiskError> {
+        let in_memory: u64 = unwritten.iter().map(|buf| buf.bytes().len() as u64).sum();
+        self.offset(layout, in_memory)?;
+        let len = u64::from(layout.piece_len(self.piece));
+        let mut hasher = expected.map(|_| PieceHasher::new());
+        let mut digests = Vec::with_capacity(layout.block_count(self.piece) as usize);
+        let mut take = |bytes: &[u8]| {
+            if let Some(hasher) = &mut hasher {
+                hasher.update(bytes);
+            }
+            digests.extend(bytes.chunks(BLOCK_LEN as usize).map(Sha1Hash::of));
+        };
+        let offset = layout.piece_offset(self.piece);
+        check::feed_and(storage, offset, len - in_memory, buffer, &mut take)
+            .map_err(|(ReadError::Absent(error) | ReadError::Failed(error))| error)?;
+        unwritten.iter().for_each(|buf| take(buf.bytes()));
+        if let (Some(hasher), Some(expected)) = (hasher, expected)
+            && hasher.finish(self.piece, expected).is_none()
+        {
+            return Err(DiskError {
+                kind: DiskErrorKind::Io,
+                message: "a piece changed on the disk after it was verified".to_owned(),
+            });
+        }
+        Ok(digests)
+    }
+
     /// The verdict if the piece ends here, which takes the hasher.
     fn verdict(
         self,
@@ -201,6 +251,10 @@ pub(super) fn refused_in_place(op: &mut DiskOp, error: &DiskError) -> DiskResult
         },
         DiskOp::HashBack { .. } => DiskResult::HashedBack {
             hasher: None,
+            outcome: Err(error),
+        },
+        DiskOp::Digest { unwritten, .. } => DiskResult::Digested {
+            unwritten: std::mem::take(unwritten),
             outcome: Err(error),
         },
         DiskOp::Check { pieces } => {

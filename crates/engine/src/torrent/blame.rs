@@ -1,0 +1,286 @@
+//! Who spoilt a piece.
+//!
+//! A wrong piece of which one host sent everything is that host's. Of several,
+//! a worker digests what each of them sent, before any of it is asked for or
+//! written again; when the piece is right, it digests the right bytes, and who
+//! sent a block that differs is banned, and nobody else. Until then all of them
+//! are *on parole*: each works on pieces of its own, so that the next mistake
+//! has a name. What a banned host sent and nobody verified is thrown away.
+//!
+//! No answer of the disk, no ban. Nothing is hashed here.
+
+use core::net::IpAddr;
+use std::collections::VecDeque;
+
+use superseed_proto::hash::{ExpectedHash, Sha1Hash};
+use superseed_proto::layout::{Block, PieceIndex};
+
+use super::Torrent;
+use super::writing::Run;
+use crate::block::BlockBuf;
+use crate::candidates::host;
+use crate::disk::{DiskError, DiskOp};
+use crate::engine::jobs::{Job, JobKind};
+use crate::engine::shared::Cx;
+use crate::event::EventKind;
+use crate::ids::ConnKey;
+use crate::limits::{SUSPECT_BLOCKS_MAX, SUSPECT_PIECES_MAX};
+
+/// A block as a host sent it.
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    block: u32,
+    host: IpAddr,
+    digest: Sha1Hash,
+}
+
+/// What was sent of one piece in its wrong attempts.
+#[derive(Debug)]
+struct SpoiltPiece {
+    piece: PieceIndex,
+    /// All who sent, each once.
+    hosts: Vec<IpAddr>,
+    sent: Vec<Sent>,
+}
+
+/// What was sent of pieces that hashed wrong and were not right since, in the
+/// order in which they first failed.
+#[derive(Debug, Default)]
+pub(crate) struct Suspects {
+    pieces: VecDeque<SpoiltPiece>,
+    /// Digests of all pieces.
+    digests: usize,
+}
+
+impl Suspects {
+    /// Adds an attempt; at a limit the oldest piece makes room.
+    fn add(&mut self, piece: PieceIndex, sent: Vec<Sent>) {
+        if sent.len() > SUSPECT_BLOCKS_MAX {
+            return;
+        }
+        let earlier = self.take(piece);
+        while self.pieces.len() >= SUSPECT_PIECES_MAX
+            || self.digests + sent.len() > SUSPECT_BLOCKS_MAX
+        {
+            let Some(oldest) = self.pieces.pop_front() else {
+                break;
+            };
+            self.digests -= oldest.sent.len();
+        }
+        let fits =
+            |all: &SpoiltPiece| self.digests + all.sent.len() + sent.len() <= SUSPECT_BLOCKS_MAX;
+        let mut all = earlier.filter(fits).unwrap_or(SpoiltPiece {
+            piece,
+            hosts: Vec::new(),
+            sent: Vec::new(),
+        });
+        all.hosts.extend(sent.iter().map(|sent| sent.host));
+        all.hosts.sort_unstable();
+        all.hosts.dedup();
+        all.sent.extend(sent);
+        self.digests += all.sent.len();
+        self.pieces.push_back(all);
+    }
+
+    fn take(&mut self, piece: PieceIndex) -> Option<SpoiltPiece> {
+        let at = self.pieces.iter().position(|all| all.piece == piece)?;
+        let all = self.pieces.remove(at)?;
+        self.digests -= all.sent.len();
+        Some(all)
+    }
+
+    fn has(&self, piece: PieceIndex) -> bool {
+        self.pieces.iter().any(|all| all.piece == piece)
+    }
+
+    /// Whether a host may have sent a wrong block.
+    pub(crate) fn names(&self, host: IpAddr) -> bool {
+        self.pieces.iter().any(|all| all.hosts.contains(&host))
+    }
+}
+
+impl SpoiltPiece {
+    /// Who sent something else than what is right, each once.
+    fn culprits(&self, right: &[Sha1Hash]) -> Vec<IpAddr> {
+        let wrong = self.sent.iter().filter(|sent| {
+            let right = right.get(sent.block as usize);
+            right.is_some_and(|right| *right != sent.digest)
+        });
+        let mut culprits: Vec<_> = wrong.map(|sent| sent.host).collect();
+        culprits.sort_unstable();
+        culprits.dedup();
+        culprits
+    }
+}
+
+impl Torrent {
+    /// A piece hashed wrong; `unwritten` are its last blocks, where they are
+    /// still in memory.
+    pub(super) fn piece_was_wrong(&mut self, cx: &mut Cx<'_>, run: Run, unwritten: Vec<BlockBuf>) {
+        let piece = run.piece;
+        self.totals.wasted += u64::from(self.layout.piece_len(piece));
+        cx.event(self.key, EventKind::PieceFailed(piece));
+        let mut hosts: Vec<_> = self.senders(piece).map(|(_, host)| host).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        if let [culprit] = hosts[..] {
+            self.give_all(cx, unwritten);
+            self.begin_again(cx, piece);
+            return self.ban(cx, culprit);
+        }
+        // Until the answer every block counts as received, so that none is
+        // asked for; nor is any written.
+        self.store.freeze(piece);
+        self.digest(cx, JobKind::DigestWrong(run), piece, unwritten, None);
+    }
+
+    fn digest(
+        &self,
+        cx: &mut Cx<'_>,
+        kind: JobKind,
+        piece: PieceIndex,
+        unwritten: Vec<BlockBuf>,
+        expected: Option<ExpectedHash>,
+    ) {
+        let job = Job {
+            torrent: self.key,
+            kind,
+        };
+        let op = DiskOp::Digest {
+            piece,
+            unwritten,
+            expected,
+        };
+        cx.disk(self.key, job, op);
+    }
+
+    /// The blocks of a started piece with who sent them.
+    fn senders(&self, piece: PieceIndex) -> impl Iterator<Item = (u32, IpAddr)> + '_ {
+        let senders = self.picker.contributors(piece);
+        senders.filter_map(move |(block, conn)| Some((block, self.store.host_of(piece, conn)?)))
+    }
+
+    /// All of a piece is missing, and to be asked for again.
+    fn begin_again(&mut self, cx: &mut Cx<'_>, piece: PieceIndex) {
+        self.store.forget(piece, &mut cx.shared.pool);
+        self.picker.piece_failed(piece);
+        self.refill_due = true;
+    }
+
+    /// What was sent of a wrong piece is digested, or could not be.
+    pub(crate) fn digested_wrong(
+        &mut self,
+        cx: &mut Cx<'_>,
+        run: Run,
+        unwritten: Vec<BlockBuf>,
+        outcome: Result<Vec<Sha1Hash>, DiskError>,
+    ) {
+        self.give_all(cx, unwritten);
+        if self.store.attempt(run.piece) != Some(run.attempt) {
+            return;
+        }
+        // An error says nothing of who sent what; if it lasts, the next write
+        // will say so.
+        if let Ok(digests) = outcome {
+            let sent = self.senders(run.piece).filter_map(|(block, host)| {
+                let digest = *digests.get(block as usize)?;
+                Some(Sent {
+                    block,
+                    host,
+                    digest,
+                })
+            });
+            let sent = sent.collect();
+            self.suspects.add(run.piece, sent);
+            self.review_parole(cx);
+        }
+        self.begin_again(cx, run.piece);
+    }
+
+    /// A piece is right and written: if it was wrong before, its bytes tell
+    /// who sent the wrong ones.
+    pub(super) fn compare_suspects(&mut self, cx: &mut Cx<'_>, piece: PieceIndex) {
+        if self.suspects.has(piece) {
+            let expected = Some(self.metainfo.info.expected_hash(piece));
+            let kind = JobKind::DigestRight(piece);
+            self.digest(cx, kind, piece, Vec::new(), expected);
+        }
+    }
+
+    /// The right bytes of a piece are digested, or could not be.
+    pub(crate) fn digested_right(
+        &mut self,
+        cx: &mut Cx<'_>,
+        piece: PieceIndex,
+        outcome: Result<Vec<Sha1Hash>, DiskError>,
+    ) {
+        let Some(spoilt) = self.suspects.take(piece) else {
+            return;
+        };
+        if let Ok(right) = outcome {
+            for culprit in spoilt.culprits(&right) {
+                self.ban(cx, culprit);
+            }
+        }
+        self.review_parole(cx);
+    }
+
+    /// Looks again at who works alone.
+    fn review_parole(&self, cx: &mut Cx<'_>) {
+        for key in &self.peers {
+            let Some(conn) = cx.conns.get_mut(*key) else {
+                continue;
+            };
+            let on_parole = self.suspects.names(host(conn.remote.ip()));
+            if let Some(peer) = conn.peer_mut() {
+                peer.on_parole = on_parole;
+            }
+        }
+    }
+
+    /// Throws away what a banned host sent of pieces that have no verdict: each
+    /// of them would cost the whole piece.
+    pub(super) fn drop_blocks_of(&mut self, cx: &mut Cx<'_>, culprit: IpAddr) {
+        let started: Vec<_> = self.picker.started().map(|started| started.piece).collect();
+        for piece in started {
+            let of_culprit = self.senders(piece).filter(|(_, host)| *host == culprit);
+            let blocks: Vec<u32> = of_culprit.map(|(block, _)| block).collect();
+            for index in blocks {
+                if let Some(buf) = self.store.take_out(Block { piece, index }) {
+                    self.totals.wasted += buf.bytes().len() as u64;
+                    cx.shared.pool.give(buf);
+                    self.picker.blocks_lost(piece, index..index + 1);
+                }
+            }
+            self.drop_if_tainted(cx, piece);
+        }
+        self.refill_due = true;
+    }
+
+    /// Begins a piece again of which a banned host sent what is hashed or on
+    /// the disk. Tells whether it did.
+    pub(super) fn drop_if_tainted(&mut self, cx: &mut Cx<'_>, piece: PieceIndex) -> bool {
+        if !self.store.is_tainted(piece) {
+            return false;
+        }
+        let blocks = self.senders(piece).count() as u64;
+        self.totals.wasted += blocks * u64::from(superseed_proto::layout::BLOCK_LEN);
+        for key in self.peers.clone() {
+            let peer = cx.conns.get(key).and_then(|conn| conn.peer());
+            let asked = peer.map(|peer| peer.requests.of_piece(piece));
+            for block in asked.into_iter().flatten() {
+                self.cancel(cx, key, block);
+            }
+        }
+        self.store.forget(piece, &mut cx.shared.pool);
+        self.picker.set_missing(piece);
+        self.refill_due = true;
+        true
+    }
+
+    /// Whether a connection's host is on parole.
+    pub(super) fn is_suspect(&self, cx: &Cx<'_>, key: ConnKey) -> bool {
+        let conn = cx.conns.get(key);
+        conn.is_some_and(|conn| self.suspects.names(host(conn.remote.ip())))
+    }
+}
