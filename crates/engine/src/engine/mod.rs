@@ -44,6 +44,9 @@ pub enum Reason {
     Sync,
     /// The disk, that took no more, is tried again.
     DiskRetry,
+    /// It is not known who spoilt a piece, and verdicts on others waited for it
+    /// long enough.
+    Inquiry,
     /// A seeding goal is reached.
     SeedGoal,
     /// A removed torrent has waited long enough for its trackers.

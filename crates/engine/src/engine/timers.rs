@@ -23,6 +23,8 @@ pub(crate) enum Timer {
     Sync(TorrentKey),
     /// A torrent's next try after the disk took no more.
     DiskRetry(TorrentKey),
+    /// The longest that a torrent's verdicts wait for an inquiry.
+    Inquiry(TorrentKey),
     /// A torrent's seeding goal.
     Goal(TorrentKey),
     /// A removed torrent's last announces.
@@ -46,6 +48,7 @@ impl Timer {
             Self::Connect(_) => Reason::Connect,
             Self::Sync(_) => Reason::Sync,
             Self::DiskRetry(_) => Reason::DiskRetry,
+            Self::Inquiry(_) => Reason::Inquiry,
             Self::Goal(_) => Reason::SeedGoal,
             Self::Farewell(_) => Reason::Farewell,
             Self::UdpTrackers => Reason::UdpTracker,
@@ -113,6 +116,7 @@ impl Timers {
             Timer::Connect(torrent),
             Timer::Sync(torrent),
             Timer::DiskRetry(torrent),
+            Timer::Inquiry(torrent),
             Timer::Goal(torrent),
         ] {
             self.clear(timer);

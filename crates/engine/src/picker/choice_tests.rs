@@ -19,6 +19,7 @@ fn peer(at: u64, have: &Bitfield) -> PickPeer<'_> {
         fast: false,
         snubbed: false,
         on_parole: false,
+        retries: false,
     }
 }
 

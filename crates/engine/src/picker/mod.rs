@@ -62,6 +62,9 @@ pub struct PickPeer<'a> {
     /// It may have sent a wrong block: it gets pieces of its own, so that the
     /// next mistake has a name, and others' only when there is nothing else.
     pub on_parole: bool,
+    /// It is among the fastest: it is asked for pieces that failed before any
+    /// other, since they tell who spoilt them.
+    pub retries: bool,
 }
 
 /// What became of a block that came.
@@ -262,6 +265,11 @@ impl Picker {
     /// The started pieces in no particular order.
     pub fn started(&self) -> impl Iterator<Item = StartedPiece> + '_ {
         self.started.iter().map(Started::glance)
+    }
+
+    /// Whether a piece hashed wrong and was not right since.
+    pub fn has_failed(&self) -> bool {
+        !self.failed.is_empty()
     }
 
     /// Whether a piece is started.

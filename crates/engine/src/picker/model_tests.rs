@@ -167,6 +167,7 @@ enum Op {
         fast: bool,
         snubbed: bool,
         on_parole: bool,
+        retries: bool,
     },
     Duplicate {
         peer: usize,
@@ -225,9 +226,9 @@ fn op() -> impl Strategy<Value = Op> {
     ]);
     let kind = prop::sample::select(vec![PickerKind::RarestFirst, PickerKind::InOrder]);
     prop_oneof![
-        6 => (peer.clone(), 0usize..9, any::<[bool; 4]>()).prop_map(
-            |(peer, count, [may_start, fast, snubbed, on_parole])| {
-                Op::Pick { peer, count, may_start, fast, snubbed, on_parole }
+        6 => (peer.clone(), 0usize..9, any::<[bool; 5]>()).prop_map(
+            |(peer, count, [may_start, fast, snubbed, on_parole, retries])| {
+                Op::Pick { peer, count, may_start, fast, snubbed, on_parole, retries }
             }
         ),
         4 => peer.clone().prop_map(|peer| Op::Duplicate { peer }),
@@ -298,6 +299,7 @@ fn apply(model: &mut Model, picker: &mut Picker, op: Op, seed: u64) {
             fast,
             snubbed,
             on_parole,
+            retries,
         } => {
             let have = model.peers[peer].clone();
             let key = conn(peer as u64);
@@ -307,6 +309,7 @@ fn apply(model: &mut Model, picker: &mut Picker, op: Op, seed: u64) {
                 fast,
                 snubbed,
                 on_parole,
+                retries,
             };
             let mut out = Vec::new();
             let started: BTreeSet<_> = picker.started().map(|started| started.piece).collect();
@@ -337,6 +340,7 @@ fn apply(model: &mut Model, picker: &mut Picker, op: Op, seed: u64) {
                 fast: false,
                 snubbed: false,
                 on_parole: false,
+                retries: false,
             };
             let candidates = model.blocks().filter(|(block, piece, of)| {
                 piece.wanted()
@@ -471,7 +475,7 @@ proptest! {
             picker.release_all(conn(peer));
         }
         let all = Bitfield::full(PIECES);
-        let of = PickPeer { conn: conn(9), have: &all, fast: true, snubbed: false, on_parole: false };
+        let of = PickPeer { conn: conn(9), have: &all, fast: true, snubbed: false, on_parole: false, retries: false };
         let mut out = Vec::new();
         picker.pick(&of, 1_000, true, &mut rng(1), &mut out);
         let missing = model.blocks().filter(|(_, piece, of)| piece.askable() && of.from.is_none());

@@ -86,6 +86,12 @@ impl Picker {
         may_start: bool,
         rng: &mut impl Rng,
     ) -> Option<PieceIndex> {
+        if peer.retries
+            && may_start
+            && let Some(piece) = self.failed_open(peer, priority)
+        {
+            return Some(piece);
+        }
         if self.kind == PickerKind::InOrder {
             let apart = |started: &Started| started.suits(peer.conn, peer.on_parole);
             let started = self.best_started(peer, priority, apart, Started::piece);
@@ -97,8 +103,10 @@ impl Picker {
             let next = started.into_iter().chain(open).min();
             return next.or_else(|| self.best_started(peer, priority, |_| true, Started::piece));
         }
-        let rank =
-            |started: &Started| (started.missing(), self.pieces.availability(started.piece()));
+        let rank = |started: &Started| {
+            let availability = self.pieces.availability(started.piece());
+            (!started.is_exclusive(), started.missing(), availability)
+        };
         let apart = |started: &Started| started.suits(peer.conn, peer.on_parole);
         let suits = |started: &Started| match started.workers() {
             _ if !apart(started) => false,
@@ -125,9 +133,21 @@ impl Picker {
         if open.is_some() {
             return open;
         }
-        let rank =
-            |started: &Started| (started.missing(), self.pieces.availability(started.piece()));
+        let rank = |started: &Started| {
+            let availability = self.pieces.availability(started.piece());
+            (!started.is_exclusive(), started.missing(), availability)
+        };
         self.best_started(peer, priority, |_| true, rank)
+    }
+
+    /// A piece that failed and that nobody brings again yet.
+    fn failed_open(&self, peer: &PickPeer<'_>, priority: Priority) -> Option<PieceIndex> {
+        let mut failed = self.failed.iter().copied();
+        failed.find(|piece| {
+            self.open.has(*piece)
+                && self.pieces.priority(*piece) == priority
+                && peer.have.has(*piece)
+        })
     }
 
     fn is_early(&self) -> bool {

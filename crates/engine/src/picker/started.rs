@@ -107,6 +107,11 @@ impl Started {
         }
     }
 
+    /// Whether it hashed wrong before.
+    pub(super) fn is_exclusive(&self) -> bool {
+        self.exclusive
+    }
+
     /// Whether two peers may be asked for the same block.
     pub(super) fn admits_two(&self) -> bool {
         !self.exclusive

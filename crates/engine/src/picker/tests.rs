@@ -63,6 +63,7 @@ impl Books {
                 fast: false,
                 snubbed: false,
                 on_parole: false,
+                retries: false,
             },
             count,
         )
@@ -82,6 +83,7 @@ impl Books {
             fast: false,
             snubbed: false,
             on_parole: false,
+            retries: false,
         };
         self.picker.pick_duplicate(&peer, &mut self.rng)
     }
@@ -138,6 +140,7 @@ fn the_last_piece_may_be_shorter() {
         fast: false,
         snubbed: false,
         on_parole: false,
+        retries: false,
     };
     assert_eq!(picker.pick(&peer, 100, true, &mut rng(1), &mut out), 6);
     assert_eq!(picker.wanted_bytes(), 85_536);

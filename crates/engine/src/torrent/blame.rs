@@ -5,12 +5,15 @@
 //! written again; when the piece is right, it digests the right bytes, and who
 //! sent a block that differs is banned, and nobody else. Until then all of them
 //! are *on parole*: each works on pieces of its own, so that the next mistake
-//! has a name. What a banned host sent and nobody verified is thrown away.
+//! has a name; and pieces that they brought together wait for their verdict, so
+//! that one liar does not spoil all that are under way. What a banned host sent
+//! and nobody verified is thrown away.
 //!
 //! No answer of the disk, no ban. Nothing is hashed here.
 
 use core::net::IpAddr;
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use superseed_proto::hash::{ExpectedHash, Sha1Hash};
 use superseed_proto::layout::{Block, PieceIndex};
@@ -22,9 +25,15 @@ use crate::candidates::host;
 use crate::disk::{DiskError, DiskOp};
 use crate::engine::jobs::{Job, JobKind};
 use crate::engine::shared::Cx;
+use crate::engine::timers::Timer;
 use crate::event::EventKind;
 use crate::ids::ConnKey;
 use crate::limits::{SUSPECT_BLOCKS_MAX, SUSPECT_PIECES_MAX};
+use crate::time::Time;
+
+/// How long verdicts wait for the wrong piece to be brought again. Bounded,
+/// since nobody may have it any more.
+const INQUIRY_MAX: Duration = Duration::from_secs(30);
 
 /// A block as a host sent it.
 #[derive(Clone, Copy, Debug)]
@@ -50,36 +59,44 @@ pub(crate) struct Suspects {
     pieces: VecDeque<SpoiltPiece>,
     /// Digests of all pieces.
     digests: usize,
+    /// Verdicts on pieces of several hosts wait.
+    inquiry: bool,
 }
 
 impl Suspects {
-    /// Adds an attempt; at a limit the oldest piece makes room.
-    fn add(&mut self, piece: PieceIndex, sent: Vec<Sent>) {
-        if sent.len() > SUSPECT_BLOCKS_MAX {
-            return;
-        }
-        let earlier = self.take(piece);
-        while self.pieces.len() >= SUSPECT_PIECES_MAX
-            || self.digests + sent.len() > SUSPECT_BLOCKS_MAX
-        {
-            let Some(oldest) = self.pieces.pop_front() else {
-                break;
-            };
-            self.digests -= oldest.sent.len();
-        }
-        let fits =
-            |all: &SpoiltPiece| self.digests + all.sent.len() + sent.len() <= SUSPECT_BLOCKS_MAX;
-        let mut all = earlier.filter(fits).unwrap_or(SpoiltPiece {
+    /// A piece of these hosts is wrong. At a limit the oldest makes room.
+    fn open(&mut self, piece: PieceIndex, hosts: Vec<IpAddr>) {
+        let mut all = self.take(piece).unwrap_or(SpoiltPiece {
             piece,
             hosts: Vec::new(),
             sent: Vec::new(),
         });
-        all.hosts.extend(sent.iter().map(|sent| sent.host));
+        all.hosts.extend(hosts);
         all.hosts.sort_unstable();
         all.hosts.dedup();
-        all.sent.extend(sent);
+        if self.pieces.len() >= SUSPECT_PIECES_MAX {
+            self.drop_oldest();
+        }
         self.digests += all.sent.len();
         self.pieces.push_back(all);
+    }
+
+    /// Adds what was sent in the last attempt at the piece that was opened.
+    fn add(&mut self, piece: PieceIndex, sent: Vec<Sent>) {
+        while self.digests + sent.len() > SUSPECT_BLOCKS_MAX && !self.pieces.is_empty() {
+            self.drop_oldest();
+        }
+        let found = self.pieces.iter_mut().find(|all| all.piece == piece);
+        if let Some(all) = found {
+            self.digests += sent.len();
+            all.sent.extend(sent);
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some(oldest) = self.pieces.pop_front() {
+            self.digests -= oldest.sent.len();
+        }
     }
 
     fn take(&mut self, piece: PieceIndex) -> Option<SpoiltPiece> {
@@ -91,6 +108,11 @@ impl Suspects {
 
     fn has(&self, piece: PieceIndex) -> bool {
         self.pieces.iter().any(|all| all.piece == piece)
+    }
+
+    /// Whether nobody is suspected of anything.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
     }
 
     /// Whether a host may have sent a wrong block.
@@ -131,6 +153,11 @@ impl Torrent {
         // Until the answer every block counts as received, so that none is
         // asked for; nor is any written.
         self.store.freeze(piece);
+        self.suspects.open(piece, hosts);
+        if !std::mem::replace(&mut self.suspects.inquiry, true) {
+            cx.timer(Timer::Inquiry(self.key), cx.now + INQUIRY_MAX);
+        }
+        self.review_parole(cx);
         self.digest(cx, JobKind::DigestWrong(run), piece, unwritten, None);
     }
 
@@ -192,7 +219,6 @@ impl Torrent {
             });
             let sent = sent.collect();
             self.suspects.add(run.piece, sent);
-            self.review_parole(cx);
         }
         self.begin_again(cx, run.piece);
     }
@@ -223,6 +249,24 @@ impl Torrent {
             }
         }
         self.review_parole(cx);
+        if self.suspects.is_empty() {
+            self.end_inquiry(cx);
+        }
+    }
+
+    /// Whether the verdict on a piece waits until it is known who spoilt another.
+    pub(super) fn awaits_inquiry(&self, piece: PieceIndex) -> bool {
+        self.suspects.inquiry
+            && !self.suspects.has(piece)
+            && self.store.is_mixed(piece, |host| self.suspects.names(host))
+    }
+
+    /// Verdicts wait no longer.
+    pub(crate) fn end_inquiry(&mut self, cx: &mut Cx<'_>) {
+        if std::mem::take(&mut self.suspects.inquiry) {
+            cx.timer(Timer::Inquiry(self.key), Time::NEVER);
+            self.write_all(cx);
+        }
     }
 
     /// Looks again at who works alone.

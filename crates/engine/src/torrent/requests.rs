@@ -27,6 +27,7 @@ impl Torrent {
         }
         let committed = cx.shared.block_bytes_committed();
         let budget = cx.shared.settings.piece_budget_bytes;
+        let retries = self.picker.has_failed() && self.is_among_fastest(cx, key);
         let Some(conn) = cx.conns.get_mut(key) else {
             return;
         };
@@ -80,6 +81,7 @@ impl Torrent {
             fast: fast_bytes >= u64::from(self.layout.piece_len_nominal()),
             snubbed: peer.window.is_snubbed(),
             on_parole: peer.on_parole,
+            retries,
         };
         let may_start = committed < budget && !others_starve;
         self.picker
@@ -111,6 +113,16 @@ impl Torrent {
             cx.want_write(key);
             self.rearm(cx, key);
         }
+    }
+
+    /// Whether no peer is more than twice as fast.
+    fn is_among_fastest(&self, cx: &Cx<'_>, key: ConnKey) -> bool {
+        let rate = |key: &ConnKey| {
+            let peer = cx.conns.get(*key).and_then(|conn| conn.peer());
+            peer.map_or(0, |peer| peer.down.rate(cx.now))
+        };
+        let best = self.peers.iter().map(rate).max().unwrap_or(0);
+        2 * rate(&key) >= best
     }
 
     /// Gives every peer the chance to ask: some blocks became free.

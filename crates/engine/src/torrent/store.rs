@@ -48,6 +48,8 @@ struct Progress {
     hosts: Vec<(ConnKey, IpAddr)>,
     /// A banned host sent some of what is hashed already: begin again.
     tainted: bool,
+    /// Its verdict waits.
+    held: bool,
 }
 
 /// A job that a piece is ready for.
@@ -106,6 +108,7 @@ impl PieceStore {
                 busy: false,
                 hosts: Vec::new(),
                 tainted: false,
+                held: false,
             });
         let slot = &mut progress.slots[block.index as usize];
         if matches!(slot, Slot::Missing) {
@@ -201,6 +204,25 @@ impl PieceStore {
         let hosts = &self.pieces.get(&piece.0)?.hosts;
         let found = hosts.iter().find(|(known, _)| *known == conn);
         found.map(|(_, host)| *host)
+    }
+
+    /// Whether several hosts brought blocks of a piece, and one of them is such.
+    pub(crate) fn is_mixed(&self, piece: PieceIndex, is: impl Fn(IpAddr) -> bool) -> bool {
+        let Some(progress) = self.pieces.get(&piece.0) else {
+            return false;
+        };
+        let mut hosts = progress.hosts.iter().map(|(_, host)| *host);
+        let first = hosts.next();
+        first.is_some_and(|first| hosts.any(|host| host != first))
+            && progress.hosts.iter().any(|(_, host)| is(*host))
+    }
+
+    /// Lets the verdict on a piece wait, or not any more: the job that ends it
+    /// is not given out.
+    pub(crate) fn hold(&mut self, piece: PieceIndex, held: bool) {
+        if let Some(progress) = self.pieces.get_mut(&piece.0) {
+            progress.held = held;
+        }
     }
 
     /// No jobs of a piece until it is forgotten: a job beside the store's own
@@ -311,7 +333,7 @@ impl Progress {
         // that block waits for it.
         let next = self.slots.get((first + run) as usize);
         let bounded = next.is_some_and(|slot| matches!(slot, Slot::OnDisk));
-        if run == 0 || !(last || long_enough || bounded || spill) {
+        if run == 0 || (last && self.held) || !(last || long_enough || bounded || spill) {
             return None;
         }
         let hasher = Some(self.take_hasher());
@@ -330,6 +352,9 @@ impl Progress {
             return None;
         }
         let last = first + count == self.slots.len() as u32;
+        if last && self.held {
+            return None;
+        }
         Some(StoreJob::HashBack {
             first,
             count,

@@ -70,6 +70,8 @@ impl Torrent {
         if self.disk_waits.is_some() {
             return;
         }
+        let held = !spill && self.awaits_inquiry(piece);
+        self.store.hold(piece, held);
         let Some(job) = self.store.next_job(piece, spill) else {
             return;
         };

@@ -7,6 +7,7 @@ pub mod chaos;
 pub mod crash;
 pub mod disks;
 pub mod explain;
+pub mod liars;
 pub mod peers;
 pub mod policies;
 pub mod swarms;
@@ -133,6 +134,7 @@ pub fn all() -> impl Iterator<Item = Scenario> {
     let groups = [
         swarms::SCENARIOS,
         peers::SCENARIOS,
+        liars::SCENARIOS,
         trackers::SCENARIOS,
         policies::SCENARIOS,
         disks::SCENARIOS,

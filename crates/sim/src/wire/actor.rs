@@ -11,6 +11,7 @@ use superseed_proto::layout::PieceIndex;
 
 use super::frame::Frame;
 use crate::content::Content;
+use crate::rng::Rng;
 
 /// A peer's behaviour on one connection.
 pub trait Actor {
@@ -88,6 +89,8 @@ pub struct FakeSeed {
     pub peer_id: [u8; 20],
     /// Every so many blocks, one is wrong.
     pub spoils_every: Option<u32>,
+    /// The share of its blocks that are wrong, at random, and its dice.
+    pub spoils: Option<(f64, Rng)>,
     /// Chokes after so many blocks, dropping what is asked, and unchokes a
     /// second later.
     pub chokes_after: Option<u32>,
@@ -117,6 +120,7 @@ impl FakeSeed {
             reserved: [0; 8],
             peer_id,
             spoils_every: None,
+            spoils: None,
             chokes_after: None,
             closes_in_block: None,
             silent_after: None,
@@ -155,10 +159,11 @@ impl FakeSeed {
             return;
         };
         let mut block = self.content.slice(PieceIndex(piece), begin, len);
-        if self
+        let by_count = self
             .spoils_every
-            .is_some_and(|every| self.served % every == every - 1)
-        {
+            .is_some_and(|every| self.served % every == every - 1);
+        let by_chance = (self.spoils.as_mut()).is_some_and(|(share, dice)| dice.chance(*share));
+        if by_count || by_chance {
             let mut wrong = block.to_vec();
             wrong[0] ^= 1;
             block = wrong.into();

@@ -11,7 +11,7 @@ mod scripts;
 mod services;
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -105,6 +105,7 @@ pub struct World {
     /// What a failure says to run again.
     replay: String,
     next_ip: u32,
+    ipv6: bool,
 }
 
 impl World {
@@ -131,6 +132,7 @@ impl World {
             watch: Watch::default(),
             replay: replay.into(),
             next_ip: 1,
+            ipv6: false,
             rng,
         }
     }
@@ -165,15 +167,30 @@ impl World {
         SocketAddr::new(self.next_ip(), PORT)
     }
 
+    /// Machines that are added from now on have IPv6 addresses. The two
+    /// families do not reach each other.
+    pub fn use_ipv6(&mut self) {
+        self.ipv6 = true;
+    }
+
     fn next_ip(&mut self) -> IpAddr {
         let number = self.next_ip;
         self.next_ip += 1;
+        if self.ipv6 {
+            // A /64 each.
+            let bits = 0x2001_0db8 << 96 | u128::from(number) << 64 | 1;
+            return IpAddr::V6(Ipv6Addr::from_bits(bits));
+        }
         // A /24 each: no two machines look like neighbours.
         IpAddr::V4(Ipv4Addr::from(0x0a00_0001 + (number << 8)))
     }
 
     fn add_node(&mut self, link: LinkSpec, place: Place) -> NodeId {
         let ip = self.next_ip();
+        self.add_node_at(ip, link, place)
+    }
+
+    fn add_node_at(&mut self, ip: IpAddr, link: LinkSpec, place: Place) -> NodeId {
         let node = self.net.add_node(ip, PORT, link);
         self.places.push(place);
         node

@@ -1,6 +1,7 @@
 //! Scripted machines in the world, and the handle by which a test speaks as
 //! one of them.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,20 @@ impl World {
     pub fn add_script(&mut self, link: LinkSpec) -> ScriptId {
         let id = ScriptId(self.scripts.len());
         let node = self.add_node(link, Place::Script(id));
+        self.scripts.push(ScriptNode::default());
+        self.script_nodes.push(node);
+        id
+    }
+
+    /// Adds a machine in the network of another: the next address, which is in
+    /// the same /64 (or /24).
+    pub fn add_script_beside(&mut self, other: ScriptId, link: LinkSpec) -> ScriptId {
+        let ip = match self.script_addr(other).ip() {
+            IpAddr::V4(ip) => IpAddr::V4(Ipv4Addr::from_bits(ip.to_bits() + 1)),
+            IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() + 1)),
+        };
+        let id = ScriptId(self.scripts.len());
+        let node = self.add_node_at(ip, link, Place::Script(id));
         self.scripts.push(ScriptNode::default());
         self.script_nodes.push(node);
         id
