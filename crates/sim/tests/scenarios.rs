@@ -104,3 +104,20 @@ fn an_orderly_stop_loses_nothing() {
 fn after_a_storm_of_faults_everyone_finishes() {
     runs("chaos", 60);
 }
+
+#[test]
+fn a_liar_among_ten_is_banned_before_it_spoils_a_fourth_piece_and_nobody_else_ever_is() {
+    let mut spoilt = 0.0;
+    for name in [
+        "liar-among-ten",
+        "liar-among-ten-large",
+        "liar-among-ten-ipv6",
+        "liar-among-ten-large-ipv6",
+    ] {
+        let scenario = named(name).unwrap_or_else(|| panic!("there is no scenario {name}"));
+        for outcome in run_seeds(scenario, 0..12, 6) {
+            spoilt += outcome.figure("wrong_pieces");
+        }
+    }
+    assert!(spoilt > 0.0, "the liar spoilt nothing");
+}

@@ -24,7 +24,7 @@ impl Engine {
                 Timer::Connect(key) => self.with_torrent(key, now, out, Torrent::connect_more),
                 Timer::Sync(key) => self.with_torrent(key, now, out, Torrent::sync_now),
                 Timer::DiskRetry(key) => self.with_torrent(key, now, out, Torrent::disk_retry),
-                Timer::Inquiry(key) => self.with_torrent(key, now, out, Torrent::end_inquiry),
+                Timer::Inquiry(key) => self.with_torrent(key, now, out, Torrent::inquiry_due),
                 Timer::Goal(key) => self.with_torrent(key, now, out, Torrent::goal_check),
                 Timer::Farewell(key) => {
                     self.with_torrent(key, now, out, |torrent, _| torrent.farewell_over());

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use superseed_proto::layout::{Block, PieceIndex};
+use superseed_proto::layout::Block;
 
 use crate::time::Time;
 
@@ -53,13 +53,6 @@ impl RequestsOut {
             .iter_mut()
             .find(|asked| asked.block == block && !asked.cancelled);
         found.map(|asked| asked.cancelled = true).is_some()
-    }
-
-    /// The blocks of a piece that are still wanted.
-    pub(crate) fn of_piece(&self, piece: PieceIndex) -> Vec<Block> {
-        let wanted = self.asked.iter().filter(|asked| !asked.cancelled);
-        let blocks = wanted.map(|asked| asked.block);
-        blocks.filter(|block| block.piece == piece).collect()
     }
 
     /// Takes cancelled requests that were sent before `then`: their answers

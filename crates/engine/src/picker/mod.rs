@@ -111,7 +111,7 @@ pub struct Picker {
     seeds: u32,
     have: Bitfield,
     wanted_missing: Bitfield,
-    /// Wanted and open: what `bands` holds.
+    /// Wanted, open and not failed: what `bands` holds.
     open: Bitfield,
     wanted_bytes: u64,
     left_bytes: u64,
@@ -322,7 +322,7 @@ impl Picker {
         self.unchecked -= u32::from(status == Status::Unchecked);
         self.unasked -= u64::from(self.unasked_of(piece));
         self.wanted_missing.remove(piece);
-        if status == Status::Open {
+        if status == Status::Open && !self.failed.contains(&piece) {
             self.open.remove(piece);
             self.bands.remove(piece, &mut self.pieces);
         }
@@ -347,7 +347,7 @@ impl Picker {
         if matches!(status, Status::Open | Status::Started) {
             self.wanted_missing.insert(piece);
         }
-        if status == Status::Open {
+        if status == Status::Open && !self.failed.contains(&piece) {
             self.open.insert(piece);
             self.bands.insert(piece, &mut self.pieces);
         }

@@ -12,6 +12,7 @@ use rand_core::Rng;
 use superseed_proto::layout::{BLOCK_LEN, Block, PieceIndex};
 
 use super::order::{BANDS, below};
+use super::pieces::Status;
 use super::started::{Started, Workers};
 use super::{PickPeer, Picker, RANDOM_FIRST_PIECES, SAMPLE_MAX, SCAN_MAX, STARTED_BLOCKS_MAX};
 use crate::config::{PickerKind, Priority};
@@ -101,7 +102,8 @@ impl Picker {
                 None
             };
             let next = started.into_iter().chain(open).min();
-            return next.or_else(|| self.best_started(peer, priority, |_| true, Started::piece));
+            let next = next.or_else(|| self.best_started(peer, priority, |_| true, Started::piece));
+            return next.or_else(|| self.last_resort(peer, priority, may_start));
         }
         let rank = |started: &Started| {
             let availability = self.pieces.availability(started.piece());
@@ -138,16 +140,31 @@ impl Picker {
             (!started.is_exclusive(), started.missing(), availability)
         };
         self.best_started(peer, priority, |_| true, rank)
+            .or_else(|| self.last_resort(peer, priority, may_start))
     }
 
     /// A piece that failed and that nobody brings again yet.
     fn failed_open(&self, peer: &PickPeer<'_>, priority: Priority) -> Option<PieceIndex> {
         let mut failed = self.failed.iter().copied();
         failed.find(|piece| {
-            self.open.has(*piece)
+            self.pieces.status(*piece) == Status::Open
                 && self.pieces.priority(*piece) == priority
                 && peer.have.has(*piece)
         })
+    }
+
+    /// A piece that failed, for a peer that is not fast and has nothing else.
+    fn last_resort(
+        &self,
+        peer: &PickPeer<'_>,
+        priority: Priority,
+        may_start: bool,
+    ) -> Option<PieceIndex> {
+        if may_start {
+            self.failed_open(peer, priority)
+        } else {
+            None
+        }
     }
 
     fn is_early(&self) -> bool {

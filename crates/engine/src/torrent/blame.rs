@@ -31,9 +31,9 @@ use crate::ids::ConnKey;
 use crate::limits::{SUSPECT_BLOCKS_MAX, SUSPECT_PIECES_MAX};
 use crate::time::Time;
 
-/// How long verdicts wait for the wrong piece to be brought again. Bounded,
-/// since nobody may have it any more.
-const INQUIRY_MAX: Duration = Duration::from_secs(30);
+/// How long verdicts wait while nothing comes of the wrong pieces: nobody may
+/// have them any more.
+const INQUIRY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A block as a host sent it.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +61,8 @@ pub(crate) struct Suspects {
     digests: usize,
     /// Verdicts on pieces of several hosts wait.
     inquiry: bool,
+    /// Blocks of wrong pieces that had come again when it was last looked.
+    brought_again: u32,
 }
 
 impl Suspects {
@@ -155,7 +157,7 @@ impl Torrent {
         self.store.freeze(piece);
         self.suspects.open(piece, hosts);
         if !std::mem::replace(&mut self.suspects.inquiry, true) {
-            cx.timer(Timer::Inquiry(self.key), cx.now + INQUIRY_MAX);
+            cx.timer(Timer::Inquiry(self.key), cx.now + INQUIRY_PATIENCE);
         }
         self.review_parole(cx);
         self.digest(cx, JobKind::DigestWrong(run), piece, unwritten, None);
@@ -261,8 +263,20 @@ impl Torrent {
             && self.store.is_mixed(piece, |host| self.suspects.names(host))
     }
 
+    /// Verdicts waited for a while: longer if something came of the wrong pieces.
+    pub(crate) fn inquiry_due(&mut self, cx: &mut Cx<'_>) {
+        let started = self.picker.started();
+        let again = started.filter(|started| self.suspects.has(started.piece));
+        let brought = again.map(|started| started.received).sum();
+        if std::mem::replace(&mut self.suspects.brought_again, brought) == brought {
+            self.end_inquiry(cx);
+        } else {
+            cx.timer(Timer::Inquiry(self.key), cx.now + INQUIRY_PATIENCE);
+        }
+    }
+
     /// Verdicts wait no longer.
-    pub(crate) fn end_inquiry(&mut self, cx: &mut Cx<'_>) {
+    fn end_inquiry(&mut self, cx: &mut Cx<'_>) {
         if std::mem::take(&mut self.suspects.inquiry) {
             cx.timer(Timer::Inquiry(self.key), Time::NEVER);
             self.write_all(cx);
@@ -282,44 +296,39 @@ impl Torrent {
         }
     }
 
-    /// Throws away what a banned host sent of pieces that have no verdict: each
-    /// of them would cost the whole piece.
-    pub(super) fn drop_blocks_of(&mut self, cx: &mut Cx<'_>, culprit: IpAddr) {
+    /// Throws away what banned hosts sent of pieces that have no verdict: each
+    /// block of it could cost the whole piece.
+    pub(super) fn drop_distrusted(&mut self, cx: &mut Cx<'_>) {
         let started: Vec<_> = self.picker.started().map(|started| started.piece).collect();
         for piece in started {
-            let of_culprit = self.senders(piece).filter(|(_, host)| *host == culprit);
-            let blocks: Vec<u32> = of_culprit.map(|(block, _)| block).collect();
-            for index in blocks {
-                if let Some(buf) = self.store.take_out(Block { piece, index }) {
-                    self.totals.wasted += buf.bytes().len() as u64;
-                    cx.shared.pool.give(buf);
-                    self.picker.blocks_lost(piece, index..index + 1);
-                }
-            }
-            self.drop_if_tainted(cx, piece);
+            self.drop_distrusted_of(cx, piece);
         }
-        self.refill_due = true;
     }
 
-    /// Begins a piece again of which a banned host sent what is hashed or on
-    /// the disk. Tells whether it did.
-    pub(super) fn drop_if_tainted(&mut self, cx: &mut Cx<'_>, piece: PieceIndex) -> bool {
-        if !self.store.is_tainted(piece) {
-            return false;
+    /// The same for one piece, of which a job ended.
+    pub(super) fn drop_tainted(&mut self, cx: &mut Cx<'_>, piece: PieceIndex) {
+        if self.store.take_tainted(piece) {
+            self.drop_distrusted_of(cx, piece);
         }
-        let blocks = self.senders(piece).count() as u64;
-        self.totals.wasted += blocks * u64::from(superseed_proto::layout::BLOCK_LEN);
-        for key in self.peers.clone() {
-            let peer = cx.conns.get(key).and_then(|conn| conn.peer());
-            let asked = peer.map(|peer| peer.requests.of_piece(piece));
-            for block in asked.into_iter().flatten() {
-                self.cancel(cx, key, block);
+    }
+
+    fn drop_distrusted_of(&mut self, cx: &mut Cx<'_>, piece: PieceIndex) {
+        let distrusted = self
+            .senders(piece)
+            .filter(|(_, host)| self.candidates.is_banned(*host));
+        let blocks: Vec<u32> = distrusted.map(|(block, _)| block).collect();
+        for index in blocks {
+            let block = Block { piece, index };
+            let (out, buf) = self.store.take_out(block);
+            if let Some(buf) = buf {
+                cx.shared.pool.give(buf);
+            }
+            if out {
+                self.totals.wasted += u64::from(self.layout.block_len(block));
+                self.picker.blocks_lost(piece, index..index + 1);
+                self.refill_due = true;
             }
         }
-        self.store.forget(piece, &mut cx.shared.pool);
-        self.picker.set_missing(piece);
-        self.refill_due = true;
-        true
     }
 
     /// Whether a connection's host is on parole.

@@ -312,7 +312,7 @@ impl Torrent {
             self.disconnect(cx, key, CloseKind::Fault, Some(PeerFault::WrongData));
             cx.event(self.key, EventKind::PeerBanned { addr });
         }
-        self.drop_blocks_of(cx, crate::candidates::host(ip));
+        self.drop_distrusted(cx);
     }
 
     /// Closes a connection between two that want nothing of each other for good.

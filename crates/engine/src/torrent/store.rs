@@ -46,7 +46,7 @@ struct Progress {
     /// Who brought blocks of it: a connection may be gone when its host is
     /// asked for. At most one entry per block.
     hosts: Vec<(ConnKey, IpAddr)>,
-    /// A banned host sent some of what is hashed already: begin again.
+    /// A banned host sent some of what a job was at.
     tainted: bool,
     /// Its verdict waits.
     held: bool,
@@ -233,29 +233,43 @@ impl PieceStore {
         }
     }
 
-    /// Takes a block out that is not to be trusted, if it is still in memory;
-    /// else the piece is [tainted](Self::is_tainted).
-    pub(crate) fn take_out(&mut self, block: Block) -> Option<BlockBuf> {
-        let progress = self.pieces.get_mut(&block.piece.0)?;
-        let slot = progress.slots.get_mut(block.index as usize)?;
+    /// Takes a block out that is not to be trusted; tells whether it is out,
+    /// and gives its buffer if it was in memory. What a job may be at is left
+    /// until [`take_tainted`](Self::take_tainted).
+    ///
+    /// If it was hashed, the hash begins again; what is on the disk is read
+    /// back for it.
+    pub(crate) fn take_out(&mut self, block: Block) -> (bool, Option<BlockBuf>) {
+        let Some(progress) = self.pieces.get_mut(&block.piece.0) else {
+            return (false, None);
+        };
+        let Some(slot) = progress.slots.get_mut(block.index as usize) else {
+            return (false, None);
+        };
         match std::mem::replace(slot, Slot::Missing) {
             Slot::Buffered(buf) => {
                 self.waiting -= 1;
-                Some(buf)
+                (true, Some(buf))
+            }
+            Slot::OnDisk if !progress.busy => {
+                if block.index < progress.hashed {
+                    progress.advance_to(0, None);
+                }
+                (true, None)
             }
             other => {
                 progress.tainted |= !matches!(other, Slot::Missing);
                 *slot = other;
-                None
+                (false, None)
             }
         }
     }
 
-    /// Whether a piece holds something that is not to be trusted, and no job
-    /// is out that might still say what it is.
-    pub(crate) fn is_tainted(&self, piece: PieceIndex) -> bool {
-        let progress = self.pieces.get(&piece.0);
-        progress.is_some_and(|progress| progress.tainted && !progress.busy)
+    /// Whether something that is not to be trusted was left in a piece, and no
+    /// job is at it any more. Says so once.
+    pub(crate) fn take_tainted(&mut self, piece: PieceIndex) -> bool {
+        let progress = self.pieces.get_mut(&piece.0);
+        progress.is_some_and(|progress| !progress.busy && std::mem::take(&mut progress.tainted))
     }
 
     /// Forgets a piece: it is verified, or everything about it was wrong.

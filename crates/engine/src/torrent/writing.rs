@@ -151,9 +151,7 @@ impl Torrent {
             Ok(PieceVerdict::Unfinished) if known => {
                 self.give_all(cx, blocks);
                 self.store.written(run.piece, run.first, run.count, hasher);
-                if self.drop_if_tainted(cx, run.piece) {
-                    return;
-                }
+                self.drop_tainted(cx, run.piece);
                 let spill = self.memory_is_short(cx);
                 self.write_next(cx, run.piece, spill);
             }
@@ -164,7 +162,7 @@ impl Torrent {
             Ok(PieceVerdict::Mismatch) if known => self.piece_was_wrong(cx, run, blocks),
             Err(error) if known => {
                 self.store.job_failed(run.piece, run.first, blocks);
-                self.drop_if_tainted(cx, run.piece);
+                self.drop_tainted(cx, run.piece);
                 self.disk_failed(cx, error);
             }
             // The torrent let go of the piece while the job was out.
@@ -188,9 +186,7 @@ impl Torrent {
             Ok(PieceVerdict::Unfinished) => {
                 self.store
                     .hashed_back(run.piece, run.first, run.count, hasher);
-                if self.drop_if_tainted(cx, run.piece) {
-                    return;
-                }
+                self.drop_tainted(cx, run.piece);
                 let spill = self.memory_is_short(cx);
                 self.write_next(cx, run.piece, spill);
             }
@@ -198,7 +194,7 @@ impl Torrent {
             Ok(PieceVerdict::Mismatch) => self.piece_was_wrong(cx, run, Vec::new()),
             Err(error) => {
                 self.store.job_failed(run.piece, run.first, Vec::new());
-                self.drop_if_tainted(cx, run.piece);
+                self.drop_tainted(cx, run.piece);
                 self.disk_failed(cx, error);
             }
         }
