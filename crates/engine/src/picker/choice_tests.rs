@@ -326,3 +326,72 @@ fn a_peer_with_one_common_piece_of_very_many_is_served() {
     );
     assert_eq!(books.pick_as(&peer(1, &set(pieces + 4, &half)), 9).len(), 9);
 }
+
+fn on_parole(at: u64, have: &Bitfield) -> PickPeer<'_> {
+    PickPeer {
+        on_parole: true,
+        ..peer(at, have)
+    }
+}
+
+/// The pieces of the blocks that a peer is given.
+fn pieces_of(books: &mut Books, of: &PickPeer<'_>, count: usize) -> Vec<u32> {
+    let mut out = Vec::new();
+    let rng = &mut books.rng;
+    books.picker.pick(of, count, true, rng, &mut out);
+    let mut pieces: Vec<_> = out.iter().map(|block| block.piece.0).collect();
+    pieces.dedup();
+    pieces
+}
+
+#[test]
+fn a_peer_on_parole_works_alone_while_there_is_other_work() {
+    for early in [true, false] {
+        let mut books = if early {
+            Books::new(3, PickerKind::RarestFirst)
+        } else {
+            rarest_first(3)
+        };
+        let all = Bitfield::full(books.picker.have().len());
+        let shared = pieces_of(&mut books, &peer(1, &all), 1);
+        let alone = pieces_of(&mut books, &on_parole(2, &all), 1);
+        assert_ne!(shared, alone, "it joins nobody");
+        let again = pieces_of(&mut books, &on_parole(2, &all), 1);
+        assert_eq!(again, alone, "it goes on with its own");
+        let third = pieces_of(&mut books, &peer(3, &all), 1);
+        assert_ne!(third, alone, "nobody joins it");
+    }
+}
+
+#[test]
+fn a_peer_on_parole_joins_others_when_there_is_nothing_else() {
+    let mut books = rarest_first(1);
+    let all = Bitfield::full(books.picker.have().len());
+    assert_eq!(pieces_of(&mut books, &peer(1, &all), 1), [0]);
+    assert_eq!(pieces_of(&mut books, &on_parole(2, &all), 1), [0]);
+}
+
+#[test]
+fn a_piece_that_failed_goes_to_the_fastest_first_and_to_others_last() {
+    let mut books = rarest_first(3);
+    let all = Bitfield::full(books.picker.have().len());
+    let piece = PieceIndex(2);
+    for index in 0..books.picker.layout.block_count(piece) {
+        books.picker.received(conn(1), Block { piece, index });
+    }
+    books.picker.piece_failed(piece);
+    let blocks_of_others = 2 * books.picker.layout.block_count(piece) as usize;
+    let slow = pieces_of(&mut books, &peer(4, &all), blocks_of_others);
+    assert!(!slow.contains(&2), "{slow:?}");
+    let fastest = PickPeer {
+        retries: true,
+        ..peer(5, &all)
+    };
+    assert_eq!(pieces_of(&mut books, &fastest, 1), [2]);
+    books.picker.release_all(conn(5));
+    assert_eq!(
+        pieces_of(&mut books, &peer(6, &all), 1),
+        [2],
+        "nothing else is left"
+    );
+}

@@ -95,6 +95,34 @@ fn a_piece_is_proven_over_runs_with_its_tail_read_back() {
 }
 
 #[test]
+fn a_piece_is_digested_block_by_block_from_disk_and_memory() {
+    let mut bench = Bench::new();
+    let storage = Arc::new(MemoryStorage::new());
+    let piece = bytes(PIECE_LEN);
+    storage.insert(InfoHashes::V1(InfoHashV1([3; 20])), piece.clone());
+    let torrent = bench.add(storage, u64::from(PIECE_LEN));
+    bench.open(torrent);
+    let (head, tail) = piece.split_at(BLOCK_LEN as usize);
+    let mut digest = |in_memory: &[u8], expected| {
+        let op = DiskOp::Digest {
+            piece: PieceIndex(0),
+            unwritten: bench.blocks(in_memory),
+            expected,
+        };
+        match bench.run(torrent, op) {
+            DiskResult::Digested { unwritten, outcome } => (unwritten.len(), outcome),
+            other => panic!("{other:?}"),
+        }
+    };
+    let of = |head: &[u8], tail: &[u8]| vec![Sha1Hash::of(head), Sha1Hash::of(tail)];
+    assert_eq!(digest(&[], None), (0, Ok(of(head, tail))));
+    assert_eq!(digest(&[], Some(hash(&piece))), (0, Ok(of(head, tail))));
+    let other = [9; BLOCK_LEN as usize];
+    assert_eq!(digest(&other, None), (1, Ok(of(head, &other))));
+    assert!(digest(&[], Some(hash(b"other"))).1.is_err(), "it changed");
+}
+
+#[test]
 fn a_check_tells_right_wrong_and_zero_pieces_apart() {
     let mut bench = Bench::new();
     let storage = Arc::new(MemoryStorage::new());
@@ -157,6 +185,18 @@ fn jobs_beyond_the_torrent_or_without_one_are_refused() {
             outcome: Err(_),
             ..
         } => assert_eq!(blocks.len(), 2),
+        other => panic!("{other:?}"),
+    }
+    let op = DiskOp::Digest {
+        piece: PieceIndex(0),
+        unwritten: bench.blocks(&bytes(100)),
+        expected: None,
+    };
+    match bench.run(torrent, op) {
+        DiskResult::Digested {
+            unwritten,
+            outcome: Err(_),
+        } => assert_eq!(unwritten.len(), 1),
         other => panic!("{other:?}"),
     }
 }
