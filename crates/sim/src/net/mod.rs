@@ -134,6 +134,12 @@ impl Net {
         self.by_ip.get(&ip).copied()
     }
 
+    /// The machine at the other end of a stream.
+    pub(crate) fn remote_ip(&self, end: EndId) -> Option<IpAddr> {
+        let stream = self.streams.get(end.stream)?;
+        Some(stream.end(end.other()).addr.ip())
+    }
+
     fn node(&mut self, id: NodeId) -> &mut Node {
         &mut self.nodes[id.0 as usize]
     }

@@ -3,7 +3,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::Bytes;
 use superseed_engine::Time;
 use superseed_proto::Bitfield;
 use superseed_proto::layout::PieceIndex;
@@ -14,6 +16,8 @@ use crate::content::Content;
 
 /// Requests that it keeps at each peer.
 const OUTSTANDING_MAX: usize = 32;
+/// BEP 3: "keepalives are generally sent once every two minutes".
+const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(110);
 
 /// What a free rider has, over all its connections.
 pub struct Rider {
@@ -145,6 +149,14 @@ impl Actor for RiderConn {
             rider.peer_id,
         ));
         io.send(&Frame::Interested);
+        io.wake_after(KEEP_ALIVE_EVERY);
+    }
+
+    /// BEP 3 drops whom it does not hear; a rider that is choked has else
+    /// nothing to say.
+    fn woken(&mut self, io: &mut ActorIo) {
+        io.send_raw(Bytes::from_static(&[0; 4]));
+        io.wake_after(KEEP_ALIVE_EVERY);
     }
 
     fn frame(&mut self, frame: &Frame, io: &mut ActorIo) {

@@ -152,6 +152,11 @@ impl World {
 
     fn adopt(&mut self, id: HostId, conn: ConnKey, end: EndId, up: bool) {
         let host = &mut self.hosts[id.0];
+        if let Some(counter) = &mut host.counter
+            && let Some(remote) = self.net.remote_ip(end)
+        {
+            counter.open(end, remote);
+        }
         let known = Conn {
             end,
             up,
@@ -171,6 +176,9 @@ impl World {
         if known.up {
             // A last attempt to send, without a report.
             let _ = self.pull(id, conn, known.end);
+        }
+        if let Some(counter) = &mut self.hosts[id.0].counter {
+            counter.forget(known.end);
         }
         self.net.close(known.end, self.now);
     }
@@ -198,6 +206,9 @@ impl World {
         let len = taken.len();
         if len > 0 {
             self.journal.sent(id.0, &taken);
+            if let Some(counter) = &mut self.hosts[id.0].counter {
+                counter.sent(end, &taken);
+            }
             self.net.write(end, taken, self.now);
         }
         len
@@ -253,6 +264,9 @@ impl World {
                 Split::UpTo(most) => host.rng.between(1, most as u64) as usize,
             };
             let bytes = self.net.read(end, split.min(allowed), now);
+            if let Some(counter) = &mut host.counter {
+                counter.received(end, &bytes);
+            }
             self.deliver(
                 id,
                 Input::Received {
@@ -267,6 +281,9 @@ impl World {
         let host = &mut self.hosts[id.0];
         host.conns.remove(conn);
         host.by_end.remove(&end);
+        if let Some(counter) = &mut host.counter {
+            counter.forget(end);
+        }
     }
 
     /// Passes news of the network to an engine.
@@ -362,9 +379,13 @@ impl World {
         if ended
             && let Some(stats) = engine.and_then(|engine| engine.torrent_stats(key, now))
             && stats.pieces_have == all
-            && let Some(torrent) = host.torrent_mut(key)
         {
-            torrent.progress.finished.get_or_insert(now);
+            if let Some(torrent) = host.torrent_mut(key) {
+                torrent.progress.finished.get_or_insert(now);
+            }
+            if let Some(counter) = &mut host.counter {
+                counter.close();
+            }
         }
     }
 }

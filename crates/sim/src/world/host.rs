@@ -15,6 +15,7 @@ use superseed_engine::{
 };
 use superseed_proto::layout::PieceIndex;
 
+use super::tally::Counter;
 use super::{HostSpec, World};
 use crate::content::Content;
 use crate::disk::{CrashLoss, Disk, Store};
@@ -81,6 +82,8 @@ pub(super) struct Host {
     pub(super) tickets: u64,
     pub(super) inputs: u64,
     pub(super) shut_down: bool,
+    /// Counts what passes on its connections, if a scenario asked for it.
+    pub(super) counter: Option<Box<Counter>>,
 }
 
 impl Host {
@@ -106,6 +109,7 @@ impl Host {
             tickets: 0,
             inputs: 0,
             shut_down: false,
+            counter: None,
         }
     }
 

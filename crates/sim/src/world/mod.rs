@@ -9,6 +9,7 @@ mod drive;
 mod host;
 mod scripts;
 mod services;
+mod tally;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -27,6 +28,7 @@ use crate::wire::ScriptNode;
 pub use host::{HostId, Progress};
 pub use scripts::{ScriptId, Wire};
 pub use services::TrackerId;
+pub use tally::Tally;
 
 use check::Watch;
 use host::Host;
