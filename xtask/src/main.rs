@@ -7,6 +7,7 @@
 //! | `conformance DIR` | loads the torrent files of DIR and compares with its expected.tsv |
 //! | `interop [--install] [FILTER]` | superseed against real clients, in network namespaces |
 //! | `sim [ARGS]` | one simulation, replayed from its seed |
+//! | `policies [--quick] [--seeds N]` | the policies compared in the simulator; writes docs/results |
 
 mod ci;
 mod conformance;
@@ -41,8 +42,14 @@ fn run(args: &[String]) -> Result<()> {
             let sim = ["run", "--release", "--package", "superseed-sim", "--"];
             process::cargo(&[&sim, rest].concat())
         }
+        ["policies", rest @ ..] => {
+            let sim = ["run", "--release", "--package", "superseed-sim", "--"];
+            let arguments = ["--policies", "docs/results"];
+            process::cargo(&[&sim[..], &arguments, rest].concat())
+        }
         _ => bail!(
-            "usage: cargo xtask ci | tidy | conformance DIR | interop [--install] [FILTER] | sim [ARGS]"
+            "usage: cargo xtask ci | tidy | conformance DIR | interop [--install] [FILTER] \
+             | sim [ARGS] | policies [--quick] [--seeds N]"
         ),
     }
 }

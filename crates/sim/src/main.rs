@@ -1,15 +1,20 @@
 //! `superseed-sim`: runs a scenario again, to see what happens in it.
 #![forbid(unsafe_code)]
 
+mod bench;
+
 use std::process::ExitCode;
 
 use superseed_sim::scenario::{self, Scenario};
 
 const USAGE: &str =
     "usage: superseed-sim [--list] [--scenario NAME] [--seed N] [--seeds COUNT] [--trace]
+       superseed-sim --policies DIR [--quick] [--seeds COUNT]
 
 Runs one scenario, or all, with one seed, or COUNT seeds from N on. Each run is
-made twice and compared, unless it is traced. A trace goes to standard error.";
+made twice and compared, unless it is traced. A trace goes to standard error.
+With --policies it runs the benchmark of the policies instead, or a small part
+of it, and writes the document and its plots into DIR.";
 
 struct Plan {
     scenarios: Vec<Scenario>,
@@ -55,7 +60,11 @@ fn number(text: &str) -> Result<u64, String> {
 }
 
 fn main() -> ExitCode {
-    let plan = match parse(std::env::args().skip(1)) {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if args.first().is_some_and(|first| first == "--policies") {
+        return bench::main(&args[1..]);
+    }
+    let plan = match parse(args.into_iter()) {
         Ok(plan) => plan,
         Err(why) => {
             eprintln!("{why}");

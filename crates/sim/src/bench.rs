@@ -1,0 +1,73 @@
+//! `superseed-sim --policies`: runs the benchmark of the policies, says how
+//! long it will take, and writes what it found.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use superseed_sim::policies::{self, Plan};
+
+/// Paired seeds, unless told otherwise.
+const SEEDS: u64 = 20;
+/// Paired seeds of the small part, unless told otherwise.
+const SEEDS_QUICK: u64 = 5;
+/// The small part may not take the place of the document.
+const QUICK_DIR: &str = "quick";
+
+/// Runs it; the first of the words is the directory.
+pub(crate) fn main(words: &[String]) -> ExitCode {
+    match run(words) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(words: &[String]) -> Result<(), String> {
+    let (dir, words) = words.split_first().ok_or("--policies needs a directory")?;
+    let (mut quick, mut seeds) = (false, None);
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--quick" => quick = true,
+            "--seeds" => {
+                let count = words.next().and_then(|count| count.parse().ok());
+                let count = count.filter(|count| *count > 0);
+                seeds = Some(count.ok_or("--seeds needs a number above zero")?);
+            }
+            _ => return Err(format!("--policies does not know {word:?}")),
+        }
+    }
+    let plan = if quick {
+        Plan::quick(seeds.unwrap_or(SEEDS_QUICK))
+    } else {
+        Plan::full(seeds.unwrap_or(SEEDS))
+    };
+    let start = Instant::now();
+    let results = policies::run(&plan, |done, all| {
+        if done % (all / 50).max(1) == 0 {
+            eprintln!("{done} of {all} runs, {}", left(start.elapsed(), done, all));
+        }
+    });
+    let dir = Path::new(dir).join(if quick { QUICK_DIR } else { "" });
+    write(&dir, policies::document(&plan, &results))
+}
+
+fn left(elapsed: Duration, done: usize, all: usize) -> String {
+    let left = elapsed.as_secs_f64() / done as f64 * (all - done) as f64;
+    format!("about {:.1} minutes left", left / 60.0)
+}
+
+fn write(dir: &Path, files: Vec<(String, String)>) -> Result<(), String> {
+    let failed =
+        |path: &Path, why: std::io::Error| format!("cannot write {}: {why}", path.display());
+    std::fs::create_dir_all(dir).map_err(|why| failed(dir, why))?;
+    for (name, text) in files {
+        let path = dir.join(name);
+        std::fs::write(&path, text).map_err(|why| failed(&path, why))?;
+        println!("{}", path.display());
+    }
+    Ok(())
+}

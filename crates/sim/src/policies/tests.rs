@@ -1,0 +1,68 @@
+use super::grid::{CHOKERS, R4, R4_AGAIN};
+use super::*;
+
+#[test]
+fn the_document_is_made_again_byte_for_byte_and_the_control_is_zero() {
+    let plan = Plan::quick(2);
+    let results = run(&plan, |_, _| {});
+    let files = document(&plan, &results);
+    assert_eq!(files, document(&plan, &run(&plan, |_, _| {})));
+    let (name, text) = &files[0];
+    assert_eq!(name, "policies.md");
+    assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");
+    for (subject, swarm) in plan.swarms.iter().filter(report::with_chokers) {
+        let first = results.of(*subject, swarm, &R4);
+        assert_eq!(first.len(), 2);
+        assert_eq!(first, results.of(*subject, swarm, &R4_AGAIN));
+    }
+}
+
+#[test]
+fn what_is_counted_on_the_wire_is_what_the_client_needed_and_what_it_wasted() {
+    let plan = Plan::quick(1);
+    let results = run(&plan, |_, _| {});
+    let len = plan.len_bytes as u64;
+    for (subject, swarm) in &plan.swarms {
+        let copies = match swarm.who {
+            Who::Client(_) => 1,
+            Who::Everyone => (1 + swarm.fast() + swarm.slow()) as u64,
+        };
+        for arm in subject.arms() {
+            for run in results.of(*subject, swarm, arm) {
+                let wasted = run.duplicate_bytes + run.late_bytes + run.bad_bytes;
+                let useful = run.down_bytes - wasted;
+                assert_eq!(useful, copies * len, "{subject:?} {swarm:?} {}", arm.name);
+                assert!(run.half_s <= run.most_s && run.most_s <= run.all_s);
+                assert!(run.swarm_last_s >= run.fluid_limit_s);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_full_grid_has_every_size_both_uplinks_and_twice_the_default() {
+    let plan = Plan::full(20);
+    for leechers in [5, 8, 9, 20, 40] {
+        for bound in [false, true] {
+            let such = plan.swarms.iter().filter(|(subject, swarm)| {
+                *subject == Subject::Choker
+                    && swarm.leechers == leechers
+                    && swarm.uplink_bytes_per_s.is_some() == bound
+            });
+            assert!(such.count() > 0, "{leechers} {bound}");
+        }
+    }
+    assert_eq!(
+        CHOKERS[0].choker,
+        superseed_engine::config::ChokerKind::UnchokeAll
+    );
+    assert_eq!(CHOKERS[6].choker, CHOKERS[5].choker);
+}
+
+#[test]
+fn classes_add_up_to_the_leechers() {
+    for (_, swarm) in Plan::full(1).swarms {
+        let sum = swarm.riders() + swarm.fast() + swarm.slow();
+        assert_eq!(sum, swarm.leechers);
+    }
+}

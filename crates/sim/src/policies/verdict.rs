@@ -1,0 +1,243 @@
+//! Whether choking saves upload at the same speed, and where.
+
+use std::fmt::Write as _;
+
+use super::figures::{Estimate, median};
+use super::grid::{Arm, CHOKERS, N0, Plan, R4_AGAIN, Subject, Swarm};
+use super::report::{number, regime, remotes, saved_percent, with_interval};
+use super::results::Results;
+use super::swarm::Measured;
+
+/// A download that takes longer than this times the baseline's is slower.
+const TIME_RATIO_MAX: f64 = 1.02;
+/// A line that carries this part of what it can is full: the rest is start,
+/// end and headers.
+const FULL: f64 = 0.85;
+/// What the earlier client claimed to save, in percent.
+const CLAIM_PERCENT: f64 = 40.0;
+
+/// What an arm did to one swarm, against unchoke-all.
+pub(super) struct Effect {
+    pub(super) swarm: Swarm,
+    pub(super) arm: Arm,
+    /// Upload payload not sent, in percent.
+    pub(super) saved: Estimate,
+    /// Completion time to the baseline's.
+    pub(super) time: Estimate,
+    /// Mean time of all who give to the baseline's.
+    pub(super) swarm_time: Estimate,
+    /// Share of the upload that free riders got, with the arm and without.
+    pub(super) riders: (f64, f64),
+    /// Part of a bound line that was used, with the arm and without.
+    line_used: Option<(f64, f64)>,
+    /// How much less was sent per second, in percent.
+    rate_saved: f64,
+}
+
+impl Effect {
+    /// Neither the client nor the swarm is slower, and the saving is no chance.
+    fn saves(&self) -> bool {
+        self.time.bound <= TIME_RATIO_MAX
+            && self.swarm_time.median <= TIME_RATIO_MAX
+            && self.saved.low > 0.0
+    }
+
+    fn is_bound(&self) -> bool {
+        self.swarm.uplink_bytes_per_s.is_some()
+    }
+}
+
+/// All effects of chokers on the tested client.
+pub(super) fn effects(plan: &Plan, results: &Results) -> Vec<Effect> {
+    let own = plan.swarms.iter();
+    let own = own.filter(|(subject, _)| *subject == Subject::Choker);
+    let arms = || {
+        CHOKERS
+            .into_iter()
+            .filter(|arm| ![N0, R4_AGAIN].contains(arm))
+    };
+    own.flat_map(|cell| arms().map(move |arm| effect(results, cell, arm)))
+        .collect()
+}
+
+fn effect(results: &Results, cell: &(Subject, Swarm), arm: Arm) -> Effect {
+    let riders = |arm: &Arm| results.figure(cell, arm, Measured::riders_share).median;
+    let rate = |run: &Measured| run.up_bytes() / run.all_s;
+    let used = |arm: &Arm, line: u64| results.figure(cell, arm, rate).median / line as f64;
+    let line = cell.1.uplink_bytes_per_s;
+    Effect {
+        line_used: line.map(|line| (used(&arm, line), used(&N0, line))),
+        rate_saved: saved_percent(&results.ratio(cell, &arm, rate)).median,
+        swarm: cell.1,
+        arm,
+        saved: saved_percent(&results.ratio(cell, &arm, Measured::up_bytes)),
+        time: results.ratio(cell, &arm, |run| run.all_s),
+        swarm_time: results.ratio(cell, &arm, |run| run.swarm_mean_s),
+        riders: (riders(&arm), riders(&N0)),
+    }
+}
+
+/// The least and the greatest of the medians.
+fn range(values: impl Iterator<Item = f64>, digits: usize) -> String {
+    let values: Vec<f64> = values.collect();
+    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if values.is_empty() {
+        return "none".to_owned();
+    }
+    format!("{} to {}", number(low, digits), number(high, digits))
+}
+
+/// The first paragraph: the claim, settled.
+pub(super) fn paragraph(plan: &Plan, results: &Results) -> String {
+    let effects = effects(plan, results);
+    let (bound, free): (Vec<_>, Vec<_>) = effects.iter().partition(|effect| effect.is_bound());
+    let saving = |of: &[&Effect]| of.iter().filter(|effect| effect.saves()).count();
+    let as_claimed = |of: &[&Effect]| {
+        let such = of.iter().filter(|effect| effect.saves());
+        such.filter(|effect| effect.saved.median >= CLAIM_PERCENT)
+            .count()
+    };
+    let claimed = as_claimed(&free) + as_claimed(&bound);
+    let mut text = String::from(
+        "An earlier client promised \"about 40 % less bandwidth at the same download speed\". ",
+    );
+    let _ = if claimed == 0 {
+        write!(
+            text,
+            "Not one of {} combinations of a swarm and a choker shows it: none sent \
+             {CLAIM_PERCENT:.0} % less payload than unchoke-everyone at the same speed. ",
+            effects.len()
+        )
+    } else {
+        write!(
+            text,
+            "{claimed} of {} combinations of a swarm and a choker show it ({} of {} with an uplink \
+             that is not bound), the others do not. ",
+            effects.len(),
+            as_claimed(&free),
+            free.len()
+        )
+    };
+    let _ = write!(
+        text,
+        "Where the uplink is **not bound**, a choker saved upload at the same speed in {} of {} \
+         combinations",
+        saving(&free),
+        free.len()
+    );
+    let best = free.iter().filter(|effect| effect.saves());
+    let best = best.max_by(|a, b| a.saved.median.total_cmp(&b.saved.median));
+    if let Some(best) = best {
+        let _ = write!(
+            text,
+            ", at most {} % ({}, {} leechers of which {} % give nothing, remotes run {}; \
+             completion-time ratio {})",
+            with_interval(&best.saved, 1),
+            best.arm.name,
+            best.swarm.leechers,
+            best.swarm.riders_percent,
+            remotes(&best.swarm),
+            with_interval(&best.time, 3),
+        );
+    }
+    let much = |effect: &&&Effect| effect.saved.median >= CLAIM_PERCENT;
+    let _ = write!(
+        text,
+        "; {} combinations saved {CLAIM_PERCENT:.0} % or more there at any speed, and their \
+         completion-time ratios are {}. ",
+        free.iter().filter(much).count(),
+        range(free.iter().filter(much).map(|effect| effect.time.median), 3),
+    );
+    let full = |effect: &&&Effect| {
+        effect
+            .line_used
+            .is_some_and(|(arm, base)| arm.min(base) >= FULL)
+    };
+    let _ = write!(
+        text,
+        "Where the uplink is **bound**, a choker decides who gets the line and not how much it \
+         carries: in the {} of {} combinations in which the line was at least {:.0} % full with the \
+         choker and without, the rate of upload was lower by {} % (medians). What was saved in \
+         bound swarms besides was saved by a line left idle, or by a shorter download: {} % of \
+         payload over all of them, at the same speed in {}. ",
+        bound.iter().filter(full).count(),
+        bound.len(),
+        FULL * 100.0,
+        range(bound.iter().filter(full).map(|effect| effect.rate_saved), 1),
+        range(bound.iter().map(|effect| effect.saved.median), 1),
+        saving(&bound),
+    );
+    text += "\"The same speed\" means: the one-sided 95 % bound of the completion-time ratio is at \
+             most 1.02, so is the median of the ratio of the swarm's mean time, and the whole \
+             interval of the saving is above zero.\n\n";
+    text
+}
+
+/// A line for each choker and regime.
+pub(super) fn summary(plan: &Plan, results: &Results) -> String {
+    let effects = effects(plan, results);
+    let mut text = String::from(
+        "Medians in the swarms of each regime, least to greatest; the last two columns are medians \
+         over the swarms with free riders.\n\n\
+         | uplink | choker | saves at the same speed in | upload saved, % | completion-time ratio \
+         | swarm mean ratio | to free riders, % | with N0, % |\n\
+         |---|---|---|---|---|---|---|---|\n",
+    );
+    for bound in [false, true] {
+        for arm in CHOKERS.iter().filter(|arm| ![N0, R4_AGAIN].contains(arm)) {
+            let own = effects.iter();
+            let own = own.filter(|effect| effect.arm == *arm && effect.is_bound() == bound);
+            let own: Vec<&Effect> = own.collect();
+            let Some(first) = own.first() else { continue };
+            let with_riders = own.iter().filter(|effect| effect.swarm.riders() > 0);
+            let (ours, base): (Vec<f64>, Vec<f64>) =
+                with_riders.map(|effect| effect.riders).unzip();
+            let share = |of: &[f64]| match of {
+                [] => "none".to_owned(),
+                of => number(median(of) * 100.0, 1),
+            };
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} of {} | {} | {} | {} | {} | {} |",
+                regime(&first.swarm),
+                arm.name,
+                own.iter().filter(|effect| effect.saves()).count(),
+                own.len(),
+                range(own.iter().map(|effect| effect.saved.median), 1),
+                range(own.iter().map(|effect| effect.time.median), 3),
+                range(own.iter().map(|effect| effect.swarm_time.median), 3),
+                share(&ours),
+                share(&base),
+            );
+        }
+    }
+    text
+}
+
+/// The swarms in which a choker saves at the same speed.
+pub(super) fn passing(plan: &Plan, results: &Results) -> String {
+    let effects = effects(plan, results);
+    let mut text = String::from(
+        "## Where choking saves upload at the same speed\n\n\
+         Every combination that passes; all others are in the tables below.\n\n\
+         | uplink | remotes | free riders, % | L | choker | upload saved, % | completion-time ratio \
+         | swarm mean ratio |\n|---|---|---|---|---|---|---|---|\n",
+    );
+    for effect in effects.iter().filter(|effect| effect.saves()) {
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {} | {} | {} |",
+            regime(&effect.swarm),
+            remotes(&effect.swarm),
+            effect.swarm.riders_percent,
+            effect.swarm.leechers,
+            effect.arm.name,
+            with_interval(&effect.saved, 1),
+            with_interval(&effect.time, 3),
+            with_interval(&effect.swarm_time, 3),
+        );
+    }
+    text.push('\n');
+    text
+}
