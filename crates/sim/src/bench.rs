@@ -11,8 +11,6 @@ use superseed_sim::policies::{self, Plan};
 const SEEDS: u64 = 20;
 /// Paired seeds of the small part, unless told otherwise.
 const SEEDS_QUICK: u64 = 5;
-/// The small part may not take the place of the document.
-const QUICK_DIR: &str = "quick";
 
 /// Runs it; the first of the words is the directory.
 pub(crate) fn main(words: &[String]) -> ExitCode {
@@ -51,8 +49,7 @@ fn run(words: &[String]) -> Result<(), String> {
             eprintln!("{done} of {all} runs, {}", left(start.elapsed(), done, all));
         }
     });
-    let dir = Path::new(dir).join(if quick { QUICK_DIR } else { "" });
-    write(&dir, policies::document(&plan, &results))
+    write(Path::new(dir), policies::document(&plan, &results))
 }
 
 fn left(elapsed: Duration, done: usize, all: usize) -> String {

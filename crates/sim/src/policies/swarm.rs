@@ -168,7 +168,7 @@ impl Crowd<'_> {
     fn rider(&mut self, number: usize) -> std::net::SocketAddr {
         let (up, down) = RIDER_BYTES_PER_S;
         let link = self.link(Some(up), down);
-        let rider = Rider::new(self.content, number as u8);
+        let rider = Rider::choosy(self.content, number as u8);
         let script = self.world.add_actor(link, move || {
             let rider = Rc::clone(&rider);
             Box::new(RiderConn::new(&rider))

@@ -31,7 +31,10 @@ fn what_is_counted_on_the_wire_is_what_the_client_needed_and_what_it_wasted() {
             for run in results.of(*subject, swarm, arm) {
                 let wasted = run.duplicate_bytes + run.late_bytes + run.bad_bytes;
                 let useful = run.down_bytes - wasted;
-                assert_eq!(useful, copies * len, "{subject:?} {swarm:?} {}", arm.name);
+                // Of a second copy that was under way at the end, the rest is missing.
+                let cut = copies * 4 * u64::from(superseed_proto::BLOCK_LEN);
+                let wanted = copies * len - cut..=copies * len;
+                assert!(wanted.contains(&useful), "{swarm:?} {}: {useful}", arm.name);
                 assert!(run.half_s <= run.most_s && run.most_s <= run.all_s);
                 assert!(run.swarm_last_s >= run.fluid_limit_s);
             }

@@ -28,6 +28,8 @@ pub struct Rider {
     left: usize,
     /// Where it begins to look for pieces, so that riders differ.
     start: u32,
+    /// It is interested in who has something for it, not in everyone always.
+    choosy: bool,
     finished: Option<Time>,
 }
 
@@ -54,8 +56,17 @@ impl Rider {
             left: blocks.iter().map(Vec::len).sum(),
             start: u32::from(number) * 7919 % layout.piece_count(),
             blocks,
+            choosy: false,
             finished: None,
         }))
+    }
+
+    /// The same, but it says INTERESTED and NOT INTERESTED as BEP 3 asks, so
+    /// that it takes no slot from which it could take nothing.
+    pub fn choosy(content: &Arc<Content>, number: u8) -> Rc<RefCell<Self>> {
+        let rider = Self::new(content, number);
+        rider.borrow_mut().choosy = true;
+        rider
     }
 
     /// When it had everything.
@@ -63,18 +74,23 @@ impl Rider {
         self.finished
     }
 
-    /// The next block to ask a peer for.
-    fn choose(&mut self, have: &Bitfield) -> Option<(u32, u32, u32)> {
+    /// The next block to ask a peer for, by piece and number.
+    fn missing(&self, have: &Bitfield) -> Option<(u32, usize)> {
         let count = self.content.layout().piece_count();
         let pieces = (self.start..count).chain(0..self.start);
-        for piece in pieces.filter(|piece| have.has(PieceIndex(*piece))) {
-            let blocks = &mut self.blocks[piece as usize];
-            if let Some(at) = blocks.iter().position(|block| *block == Block::Missing) {
-                blocks[at] = Block::Asked;
-                return self.content.blocks(piece).nth(at);
-            }
-        }
-        None
+        let mut pieces = pieces.filter(|piece| have.has(PieceIndex(*piece)));
+        pieces.find_map(|piece| {
+            let mut blocks = self.blocks[piece as usize].iter();
+            let at = blocks.position(|block| *block == Block::Missing)?;
+            Some((piece, at))
+        })
+    }
+
+    /// Takes note that the next block is asked for.
+    fn choose(&mut self, have: &Bitfield) -> Option<(u32, u32, u32)> {
+        let (piece, at) = self.missing(have)?;
+        self.blocks[piece as usize][at] = Block::Asked;
+        self.content.blocks(piece).nth(at)
     }
 
     fn place(&mut self, piece: u32, begin: u32) -> Option<&mut Block> {
@@ -89,6 +105,7 @@ pub struct RiderConn {
     have: Bitfield,
     asked: Vec<(u32, u32, u32)>,
     choked: bool,
+    interested: bool,
 }
 
 impl RiderConn {
@@ -100,6 +117,21 @@ impl RiderConn {
             have: Bitfield::new(count),
             asked: Vec::new(),
             choked: true,
+            interested: false,
+        }
+    }
+
+    /// Says whether this peer has something that nobody else was asked for.
+    fn show_interest(&mut self, io: &mut ActorIo) {
+        let rider = self.rider.borrow();
+        let wants = !self.asked.is_empty() || rider.missing(&self.have).is_some();
+        if rider.choosy && wants != self.interested {
+            self.interested = wants;
+            io.send(if wants {
+                &Frame::Interested
+            } else {
+                &Frame::NotInterested
+            });
         }
     }
 
@@ -148,7 +180,9 @@ impl Actor for RiderConn {
             rider.content.swarm().0,
             rider.peer_id,
         ));
-        io.send(&Frame::Interested);
+        if !rider.choosy {
+            io.send(&Frame::Interested);
+        }
         io.wake_after(KEEP_ALIVE_EVERY);
     }
 
@@ -178,6 +212,7 @@ impl Actor for RiderConn {
             _ => {}
         }
         self.ask(io);
+        self.show_interest(io);
     }
 
     fn ended(&mut self) {

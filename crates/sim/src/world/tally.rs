@@ -34,9 +34,9 @@ pub struct Tally {
     /// Payload received, useful or not.
     pub received_bytes: u64,
     /// Payload of blocks that came although the machine had taken the request
-    /// back on this connection.
+    /// back on this connection. A block counts when its frame begins.
     pub late_bytes: u64,
-    /// Payload of other blocks that had come before.
+    /// Payload of other blocks that had come before, likewise.
     pub duplicate_bytes: u64,
     /// CHOKE and UNCHOKE messages sent.
     pub choke_flips: u64,

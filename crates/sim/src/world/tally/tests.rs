@@ -15,7 +15,7 @@ fn stream() -> Vec<u8> {
         Frame::Choke,
         Frame::Piece(3, 0, vec![1; 500].into()),
     ];
-    let mut bytes: Vec<u8> = frames.iter().flat_map(|frame| frame.to_bytes()).collect();
+    let mut bytes: Vec<u8> = frames.iter().flat_map(Frame::to_bytes).collect();
     bytes.splice(68..68, [0; 4]);
     bytes
 }
