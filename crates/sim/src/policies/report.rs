@@ -7,6 +7,9 @@ use super::grid::{Arm, CHOKERS, Plan, R4, R4_AGAIN, Subject, Swarm, Who};
 use super::results::Results;
 use super::{plot, swarm, tables, verdict};
 
+/// Paired seeds that the protocol of the benchmark asks for.
+const SEEDS_MIN: u64 = 20;
+
 /// The files of the results by name: the document first, then its plots.
 pub fn document(plan: &Plan, results: &Results) -> Vec<(String, String)> {
     let mut text = String::from("# What the chokers do\n\n");
@@ -53,6 +56,14 @@ fn method(plan: &Plan, results: &Results) -> String {
         kb(swarm::RIDER_BYTES_PER_S.1),
         kb(super::grid::BOUND_BYTES_PER_S),
     );
+    if plan.seeds < SEEDS_MIN {
+        let _ = write!(
+            text,
+            "**The protocol asks for {SEEDS_MIN} seeds at least; {} were run here**, so intervals \
+             are wider than they could be.\n\n",
+            plan.seeds
+        );
+    }
     text += "Bytes are counted from the frames on the tested client's connections, from its start \
              to its last piece. A run ends when all who give have everything; what free riders \
              still miss then is not waited for. Figures are medians over the seeds, with the 95 % \

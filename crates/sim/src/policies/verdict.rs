@@ -88,6 +88,15 @@ fn range(values: impl Iterator<Item = f64>, digits: usize) -> String {
     format!("{} to {}", number(low, digits), number(high, digits))
 }
 
+/// The median of medians.
+fn middle(values: impl Iterator<Item = f64>) -> String {
+    let values: Vec<f64> = values.collect();
+    match values.as_slice() {
+        [] => "none".to_owned(),
+        some => number(median(some), 1),
+    }
+}
+
 /// The first paragraph: the claim, settled.
 pub(super) fn paragraph(plan: &Plan, results: &Results) -> String {
     let effects = effects(plan, results);
@@ -156,15 +165,15 @@ pub(super) fn paragraph(plan: &Plan, results: &Results) -> String {
     };
     let _ = write!(
         text,
-        "Where the uplink is **bound**, a choker decides who gets the line and not how much it \
-         carries: in the {} of {} combinations in which the line was at least {:.0} % full with the \
-         choker and without, the rate of upload was lower by {} % (medians). What was saved in \
-         bound swarms besides was saved by a line left idle, or by a shorter download: {} % of \
-         payload over all of them, at the same speed in {}. ",
+        "Where the uplink is **bound** and the line full (at least {:.0} % with the choker and \
+         without: {} of {} combinations), choking redirects the upload and does not reduce it: its \
+         rate was lower by {} % there, by {} % at the median. Payload was saved in bound swarms only \
+         by a line left idle or by a shorter download: {} %, at the same speed in {} combinations. ",
+        FULL * 100.0,
         bound.iter().filter(full).count(),
         bound.len(),
-        FULL * 100.0,
         range(bound.iter().filter(full).map(|effect| effect.rate_saved), 1),
+        middle(bound.iter().filter(full).map(|effect| effect.rate_saved)),
         range(bound.iter().map(|effect| effect.saved.median), 1),
         saving(&bound),
     );
@@ -193,10 +202,7 @@ pub(super) fn summary(plan: &Plan, results: &Results) -> String {
             let with_riders = own.iter().filter(|effect| effect.swarm.riders() > 0);
             let (ours, base): (Vec<f64>, Vec<f64>) =
                 with_riders.map(|effect| effect.riders).unzip();
-            let share = |of: &[f64]| match of {
-                [] => "none".to_owned(),
-                of => number(median(of) * 100.0, 1),
-            };
+            let share = |of: Vec<f64>| middle(of.into_iter().map(|share| share * 100.0));
             let _ = writeln!(
                 text,
                 "| {} | {} | {} of {} | {} | {} | {} | {} | {} |",
@@ -207,8 +213,8 @@ pub(super) fn summary(plan: &Plan, results: &Results) -> String {
                 range(own.iter().map(|effect| effect.saved.median), 1),
                 range(own.iter().map(|effect| effect.time.median), 3),
                 range(own.iter().map(|effect| effect.swarm_time.median), 3),
-                share(&ours),
-                share(&base),
+                share(ours),
+                share(base),
             );
         }
     }
