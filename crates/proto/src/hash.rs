@@ -52,6 +52,14 @@ impl InfoHashes {
         }
     }
 
+    /// The hash of a torrent without a v1 half, which no v1 swarm has.
+    pub fn v2_only(&self) -> Option<InfoHashV2> {
+        match *self {
+            Self::V2(hash) => Some(hash),
+            Self::V1(_) | Self::Hybrid(..) => None,
+        }
+    }
+
     /// The swarms of this torrent: one, or two for a hybrid, v1 first.
     pub fn swarm_keys(&self) -> impl Iterator<Item = SwarmKey> + use<> {
         let v1 = self.v1().map(InfoHashV1::swarm_key);

@@ -16,7 +16,7 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
-use superseed::{AddError, InfoHashes};
+use superseed::AddError;
 
 use crate::args::{DownloadArgs, GlobalArgs, SeedArgs, TransferArgs};
 use crate::env::Env;
@@ -142,7 +142,7 @@ async fn load(given: &OsString, args: &TransferArgs, order: Order, env: &mut Env
     };
     let item = loaded.and_then(|(metainfo, _)| {
         // What cannot run yet can still be listed.
-        if let (InfoHashes::V2(hash), false) = (metainfo.info_hashes, args.show_files) {
+        if let (Some(hash), false) = (metainfo.info_hashes.v2_only(), args.show_files) {
             return Err(Failure::add(&source, &AddError::V2Only(hash)));
         }
         let metainfo = Arc::new(metainfo);

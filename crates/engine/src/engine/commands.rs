@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use superseed_proto::metainfo::Metainfo;
-use superseed_proto::{InfoHashV2, InfoHashes};
 
 use super::Engine;
 use super::timers::Timer;
@@ -78,7 +77,10 @@ impl Engine {
             _ if self.shared.stopping => Some(AddRefusal::ShuttingDown),
             Some(&twin) => Some(AddRefusal::Duplicate(twin)),
             None => match &source {
-                TorrentSource::Metainfo(metainfo) => v2_only(metainfo).map(AddRefusal::V2Only),
+                // Its pieces have no SHA-1 to be checked by.
+                TorrentSource::Metainfo(metainfo) => {
+                    metainfo.info_hashes.v2_only().map(AddRefusal::V2Only)
+                }
                 // The hash of a hybrid looks the same until its metadata is here.
                 TorrentSource::InfoHashes(_) => None,
             },
@@ -120,7 +122,7 @@ impl Engine {
             .info_hashes
             .swarm_keys()
             .all(|swarm| swarms.contains(&swarm))
-            || v2_only(&metainfo).is_some()
+            || metainfo.info_hashes.v2_only().is_some()
         {
             return;
         }
@@ -186,13 +188,5 @@ impl Engine {
             self.shared.timers.clear(Timer::Shutdown);
             out.push(Action::ShutdownDone);
         }
-    }
-}
-
-/// The hash of a torrent that no v1 swarm has: its pieces have no SHA-1.
-fn v2_only(metainfo: &Metainfo) -> Option<InfoHashV2> {
-    match metainfo.info_hashes {
-        InfoHashes::V2(hash) => Some(hash),
-        InfoHashes::V1(_) | InfoHashes::Hybrid(..) => None,
     }
 }

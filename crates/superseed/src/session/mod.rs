@@ -15,7 +15,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use superseed_engine::{Command, Settings};
-use superseed_proto::InfoHashes;
 use superseed_proto::metainfo::Metainfo;
 use tokio::sync::{broadcast, oneshot};
 
@@ -116,10 +115,6 @@ impl Session {
             TorrentSource::Bytes(bytes) => Arc::new(Metainfo::parse(&bytes)?),
             TorrentSource::Metainfo(metainfo) => metainfo,
         };
-        if let InfoHashes::V2(hash) = metainfo.info_hashes {
-            // Said before its storage is touched.
-            return Err(AddError::V2Only(hash));
-        }
         let spec =
             options.storage_spec(&metainfo, &self.link.dir, self.link.state_dir.as_deref())?;
         let (reply, answer) = oneshot::channel();
