@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use superseed_engine::Time;
 
 use super::NodeId;
@@ -100,19 +100,38 @@ impl End {
         data || fin
     }
 
-    /// Takes what goes onto the uplink next, at most `quantum` bytes.
+    /// Takes what goes onto the uplink next, at most `quantum` bytes. As TCP
+    /// does it, one segment carries what several writes left waiting: were
+    /// each REQUEST a turn of its own, a busy uplink would let a dozen pass in
+    /// a second.
     pub(super) fn take_segment(&mut self, quantum: usize) -> Segment {
-        let Some(front) = self.send.front_mut() else {
+        let Some(front) = self.send.front() else {
             self.fin_sent = true;
             return Segment::Fin;
         };
-        let bytes = front.split_to(front.len().min(quantum));
-        if front.is_empty() {
-            self.send.pop_front();
-        }
+        let bytes = if front.len() >= quantum || self.send.len() == 1 {
+            self.take_from_front(quantum)
+        } else {
+            let mut gathered = BytesMut::with_capacity(quantum.min(self.send_len));
+            while gathered.len() < quantum && !self.send.is_empty() {
+                gathered.extend_from_slice(&self.take_from_front(quantum - gathered.len()));
+            }
+            gathered.freeze()
+        };
         self.send_len -= bytes.len();
         self.in_flight += bytes.len();
         Segment::Data(bytes)
+    }
+
+    fn take_from_front(&mut self, max: usize) -> Bytes {
+        let Some(front) = self.send.front_mut() else {
+            return Bytes::new();
+        };
+        let bytes = front.split_to(front.len().min(max));
+        if front.is_empty() {
+            self.send.pop_front();
+        }
+        bytes
     }
 
     pub(super) fn deliver(&mut self, bytes: Bytes) {

@@ -98,6 +98,26 @@ fn two_streams_share_a_link_evenly() {
 }
 
 #[test]
+fn small_writes_on_a_busy_uplink_leave_together_when_their_turn_comes() {
+    let mut net = Net::new(Rng::new(1));
+    let a = net.add_node(ip(1), 1, link(Some(1_000_000), None));
+    net.add_node(ip(2), 1, link(None, None));
+    net.add_node(ip(3), 1, link(None, None));
+    let to = [ip(2), ip(3)];
+    let [bulk, talk] = to.map(|to| net.connect(a, SocketAddr::new(to, 1), Time::START));
+    run(&mut net, at(1));
+    net.write(bulk, vec![0; 500_000].into(), at(1));
+    for number in 0..100_u8 {
+        net.write(talk, vec![number; 17].into(), at(1));
+    }
+    // Two turns of the bulk, which came first, then all of the talk.
+    run(&mut net, at(1) + Duration::from_millis(60));
+    let got = net.read(talk.other(), usize::MAX, at(2));
+    let sent: Vec<u8> = (0..100).flat_map(|number| [number; 17]).collect();
+    assert_eq!(got, sent);
+}
+
+#[test]
 fn a_reader_that_does_not_read_stops_the_sender() {
     let (mut net, from, to) = pair(None, None);
     for _ in 0..4 {
