@@ -7,12 +7,14 @@
 //! | `conformance DIR` | loads the torrent files of DIR and compares with its expected.tsv |
 //! | `interop [--install] [FILTER]` | superseed against real clients, in network namespaces |
 //! | `sim [ARGS]` | one simulation, replayed from its seed |
+//! | `swarm [line] [OPTIONS]` | ten leechers, or one long line, of real clients side by side |
 //! | `policies [--quick] [--seeds N]` | the policies compared in the simulator; writes docs/results |
 
 mod ci;
 mod conformance;
 mod interop;
 mod process;
+mod swarm;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -38,6 +40,7 @@ fn run(args: &[String]) -> Result<()> {
         ["tidy"] => tidy::run(&root()),
         ["conformance", dir] => conformance::run(Path::new(dir)),
         ["interop", rest @ ..] => interop::run(rest),
+        ["swarm", rest @ ..] => swarm::run(rest),
         ["sim", rest @ ..] => {
             let sim = ["run", "--release", "--package", "superseed-sim", "--"];
             process::cargo(&[&sim, rest].concat())
@@ -55,7 +58,7 @@ fn run(args: &[String]) -> Result<()> {
         }
         _ => bail!(
             "usage: cargo xtask ci | tidy | conformance DIR | interop [--install] [FILTER] \
-             | sim [ARGS] | policies [--quick] [--seeds N]"
+             | swarm [line] [--install] [--clients A,B] [--runs N] [--leechers N] | sim [ARGS] | policies [--quick] [--seeds N]"
         ),
     }
 }

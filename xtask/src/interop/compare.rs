@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 
 /// How exact a client's result must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Strictness {
+pub(crate) enum Strictness {
     /// Every file, and no other.
     Exact,
     /// Files that the torrent does not name may be there.
@@ -20,7 +20,7 @@ pub(super) enum Strictness {
 
 /// Fails unless `dir` holds `content` (a file or a directory) byte for byte.
 /// Gives the number of files compared.
-pub(super) fn same_tree(content: &Path, dir: &Path, strictness: Strictness) -> Result<usize> {
+pub(crate) fn same_tree(content: &Path, dir: &Path, strictness: Strictness) -> Result<usize> {
     let parent = content.parent().context("the content has no parent")?;
     let name = content.file_name().context("the content has no name")?;
     let mut expected = files_below(parent, Path::new(name))?;

@@ -41,7 +41,7 @@ const WORDS: &[&str] = &[
 
 /// A kind of torrent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Set {
+pub(crate) enum Set {
     /// One file that ends in mid-block; pieces of 256 KiB.
     Single,
     /// Many small and empty files with names in several scripts; pieces of 16 KiB.
@@ -56,21 +56,25 @@ pub(super) enum Set {
     Large,
     /// One file of 2 GiB.
     TwoGib,
+    /// One file of 64 MiB for a swarm of slow uplinks; pieces of 256 KiB.
+    Swarm,
+    /// One file of 256 MiB for one fast line; pieces of 256 KiB.
+    Line,
 }
 
 /// A set's data and its torrent.
 #[derive(Clone, Debug)]
-pub(super) struct Fixture {
+pub(crate) struct Fixture {
     /// The file or directory that the torrent names.
-    pub(super) content: PathBuf,
+    pub(crate) content: PathBuf,
     /// The torrent, without trackers.
-    pub(super) torrent: PathBuf,
+    pub(crate) torrent: PathBuf,
     /// The v1 info-hash as libtorrent computed it.
-    pub(super) info_hash: [u8; 20],
+    pub(crate) info_hash: [u8; 20],
     /// The sum of all files, bytes.
-    pub(super) total_len: u64,
+    pub(crate) total_len: u64,
     /// Bytes.
-    pub(super) piece_len: u64,
+    pub(crate) piece_len: u64,
 }
 
 impl Set {
@@ -84,12 +88,14 @@ impl Set {
             Self::Medium => "medium",
             Self::Large => "large",
             Self::TwoGib => "two-gib",
+            Self::Swarm => "swarm",
+            Self::Line => "line",
         }
     }
 
     fn piece_len(self) -> u64 {
         match self {
-            Self::Single => 256 * KIB,
+            Self::Single | Self::Swarm | Self::Line => 256 * KIB,
             Self::Scripts => 16 * KIB,
             Self::LargePieces => 16 * MIB,
             Self::Tree => 64 * KIB,
@@ -118,11 +124,13 @@ impl Set {
             Self::Medium => single(192 * MIB + 1),
             Self::Large => single(1 << 30),
             Self::TwoGib => single(2 << 30),
+            Self::Swarm => single(64 * MIB),
+            Self::Line => single(256 * MIB),
         }
     }
 
     /// The set's data, made if it is not there.
-    pub(super) fn fixture(self) -> Result<Fixture> {
+    pub(crate) fn fixture(self) -> Result<Fixture> {
         let dir = super::dir().join(format!("fixtures/{}-{VERSION}", self.name()));
         let torrent = dir.join("torrent");
         let files = self.files();
@@ -156,7 +164,7 @@ impl Set {
 
 /// Makes the data of some sets if it is not there: what is slow and shared by
 /// many cases happens before their clocks run.
-pub(super) fn make(sets: &[Set]) -> Result<()> {
+pub(crate) fn make(sets: &[Set]) -> Result<()> {
     // Cases side by side want the same sets.
     static MAKING: Mutex<()> = Mutex::new(());
     let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);

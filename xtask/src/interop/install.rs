@@ -1,10 +1,12 @@
 //! Gets the clients and trackers that superseed is tried against.
 //!
-//! Debian's packages, and libtorrent from PyPI in a virtual environment below
-//! target/interop. What is there already is left alone.
+//! Debian's packages, libtorrent from PyPI in a virtual environment below
+//! target/interop, and rqbit from crates.io in the user's cache, as it takes
+//! many minutes to build. What is there already is left alone.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
@@ -15,9 +17,12 @@ use crate::process;
 /// The release of libtorrent, and its wheel's name on PyPI.
 const LIBTORRENT: &str = "libtorrent==2.1.1";
 
+/// The release of rqbit.
+const RQBIT: &str = "9.1.0";
+
 /// A program that a case needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tool {
+pub(crate) enum Tool {
     /// `ip`, which every case needs.
     Iproute,
     Aria2,
@@ -28,6 +33,8 @@ pub(super) enum Tool {
     Opentracker,
     /// Makes v1 torrents.
     Mktorrent,
+    /// Only benches need it.
+    Rqbit,
 }
 
 impl Tool {
@@ -44,47 +51,51 @@ impl Tool {
             Self::Libtorrent => &[("python3-venv", "python3")],
             Self::Opentracker => &[("opentracker", "opentracker")],
             Self::Mktorrent => &[("mktorrent", "mktorrent")],
+            // What its build needs beside Rust and a C compiler.
+            Self::Rqbit => &[("pkg-config", "pkg-config"), ("libssl-dev", "openssl")],
         }
     }
 
     fn is_there(self) -> bool {
         match self {
             Self::Libtorrent => has_libtorrent(),
+            Self::Rqbit => rqbit().is_file(),
             _ => self.packages().iter().all(|(_, command)| on_path(command)),
         }
     }
 }
 
 /// The first of `tools` that is not installed.
-pub(super) fn missing(tools: &[Tool]) -> Option<&'static str> {
+pub(crate) fn missing(tools: &[Tool]) -> Option<&'static str> {
     let tool = tools.iter().find(|tool| !tool.is_there())?;
     Some(match tool {
         Tool::Libtorrent => "libtorrent",
+        Tool::Rqbit => "rqbit",
         _ => tool.packages()[0].0,
     })
 }
 
-/// Installs what is missing. Wants to be root if a Debian package is missing.
-pub(super) fn install() -> Result<()> {
-    let all = [
-        Tool::Iproute,
-        Tool::Aria2,
-        Tool::Transmission,
-        Tool::Libtorrent,
-        Tool::Opentracker,
-        Tool::Mktorrent,
-    ];
-    let missing: Vec<&str> = all
+/// Installs what is missing of `tools`. Wants to be root if a Debian package
+/// is missing.
+pub(crate) fn install(tools: &[Tool]) -> Result<()> {
+    let missing: Vec<Tool> = tools
         .iter()
+        .copied()
         .filter(|tool| !tool.is_there())
+        .collect();
+    let packages: BTreeSet<&str> = missing
+        .iter()
         .flat_map(|tool| tool.packages())
         .map(|(package, _)| *package)
         .collect();
-    if !missing.is_empty() {
-        install_packages(&missing)?;
+    if !packages.is_empty() {
+        install_packages(&packages.into_iter().collect::<Vec<_>>())?;
     }
-    if !has_libtorrent() {
+    if missing.contains(&Tool::Libtorrent) {
         install_libtorrent()?;
+    }
+    if missing.contains(&Tool::Rqbit) {
+        install_rqbit()?;
     }
     Ok(())
 }
@@ -133,6 +144,32 @@ fn install_libtorrent() -> Result<()> {
         }
     }
     anyhow::bail!("cannot install {LIBTORRENT}: {}", refusals.join("; "))
+}
+
+fn install_rqbit() -> Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["install", "rqbit", "--locked", "--version", RQBIT, "--root"]);
+    // Not in the work tree, whose configuration is none of rqbit's business.
+    process::run(
+        command
+            .arg(rqbit_dir())
+            .current_dir("/")
+            .env_remove("CARGO_TARGET_DIR"),
+    )
+}
+
+/// Where rqbit's program is once it is installed.
+pub(crate) fn rqbit() -> PathBuf {
+    rqbit_dir().join("bin/rqbit")
+}
+
+fn rqbit_dir() -> PathBuf {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(
+        || std::env::home_dir().unwrap_or_default().join(".cache"),
+        PathBuf::from,
+    );
+    cache.join(format!("superseed-interop/rqbit-{RQBIT}"))
 }
 
 fn has_libtorrent() -> bool {

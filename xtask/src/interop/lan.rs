@@ -3,6 +3,7 @@
 //!
 //! Lives inside the namespaces of a case, so that all of it ends with the case.
 
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -18,30 +19,34 @@ const BURST: u32 = 128 << 10;
 /// How long a packet may wait in a shaper.
 const QUEUE: &str = "50ms";
 
+/// The address of what runs on no machine, such as a tracker. Nothing is slow there.
+pub(crate) const HOUSE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 254));
+
 /// A bridge that machines are plugged into.
 #[derive(Debug)]
-pub(super) struct Lan;
+pub(crate) struct Lan;
 
 /// A machine: a network namespace with one cable to the bridge.
 #[derive(Debug)]
-pub(super) struct Machine {
+pub(crate) struct Machine {
     /// Keeps the namespace; there is nothing else in it.
     keeper: Child,
     /// Its address.
-    pub(super) ip: IpAddr,
+    pub(crate) ip: IpAddr,
 }
 
 impl Lan {
     /// A bridge without machines.
-    pub(super) fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         ip("link add lan type bridge")?;
+        ip(&format!("address add {HOUSE}/24 dev lan"))?;
         ip("link set lan up")?;
         Ok(Self)
     }
 
     /// Plugs in machine `n`, which sends at most `uplink_bits_per_s`, headers
     /// included.
-    pub(super) fn machine(&self, n: u8, uplink_bits_per_s: u64) -> Result<Machine> {
+    pub(crate) fn machine(&self, n: u8, uplink_bits_per_s: u64) -> Result<Machine> {
         let keeper = Command::new("unshare")
             .args(["--net", "--", "sleep", "infinity"])
             .stdin(Stdio::null())
@@ -69,7 +74,7 @@ impl Lan {
 
 impl Machine {
     /// The same command, to be run on this machine.
-    pub(super) fn command(&self, command: &Command) -> Command {
+    pub(crate) fn command(&self, command: &Command) -> Command {
         let mut inside = Command::new("nsenter");
         inside
             .arg(format!("--net=/proc/{}/ns/net", self.keeper.id()))
@@ -85,12 +90,22 @@ impl Machine {
         inside
     }
 
-    /// What its cable has carried away from it so far, bytes with headers.
-    pub(super) fn sent_bytes(&self) -> Result<u64> {
-        let mut command = Command::new("cat");
-        command.arg("/proc/net/dev");
+    /// What its shaper has let go so far, bytes with the headers of every
+    /// segment.
+    pub(crate) fn sent_bytes(&self) -> Result<u64> {
+        let mut command = Command::new("tc");
+        command.args(["-s", "qdisc", "show", "dev", "eth0"]);
         let output = self.command(&command).output()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let mut words = text.split_whitespace().skip_while(|word| *word != "Sent");
+        let bytes = words.nth(1).context("the shaper counts nothing")?;
+        bytes.parse().context("a counter is no number")
+    }
+
+    /// What its cable has carried away from it so far, bytes. Costs little, but
+    /// segments that went down as one have the headers of one.
+    pub(crate) fn carried_bytes(&self) -> Result<u64> {
+        let text = fs::read_to_string(format!("/proc/{}/net/dev", self.keeper.id()))?;
         let line = text
             .lines()
             .find_map(|line| line.trim().strip_prefix("eth0:"));
@@ -111,7 +126,7 @@ impl Machine {
 
     /// Waits until the keeper has left this namespace.
     fn wait_apart(&self) -> Result<()> {
-        let namespace = |process: &str| std::fs::read_link(format!("/proc/{process}/ns/net"));
+        let namespace = |process: &str| fs::read_link(format!("/proc/{process}/ns/net"));
         let ours = namespace("self")?;
         for _ in 0..500 {
             if namespace(&self.keeper.id().to_string()).is_ok_and(|theirs| theirs != ours) {

@@ -11,7 +11,7 @@ use super::fixture::Fixture;
 /// Writes `fixture`'s torrent to `path`, with one tier for each tracker.
 ///
 /// The bytes of the info dictionary are copied as libtorrent wrote them.
-pub(super) fn with_trackers(fixture: &Fixture, urls: &[String], path: &Path) -> Result<PathBuf> {
+pub(crate) fn with_trackers(fixture: &Fixture, urls: &[String], path: &Path) -> Result<PathBuf> {
     let torrent = fs::read(&fixture.torrent)?;
     // "info" is the last key of what make_torrent.py writes.
     let key = b"4:info";

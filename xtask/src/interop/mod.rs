@@ -8,26 +8,27 @@
 
 mod bars;
 mod case;
-mod clients;
-mod compare;
+pub(crate) mod clients;
+pub(crate) mod compare;
 mod disturbed;
 mod files;
-mod fixture;
-mod install;
-mod lan;
+pub(crate) mod fixture;
+pub(crate) mod install;
+pub(crate) mod lan;
 mod matrix;
-mod metainfo;
-mod namespace;
+pub(crate) mod metainfo;
+pub(crate) mod namespace;
 mod resume;
-mod scripted;
+pub(crate) mod scripted;
 mod share;
-mod stage;
+pub(crate) mod stage;
 mod tally;
-mod tracker;
+pub(crate) mod tracker;
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -78,7 +79,8 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
         "no case is called like that; --list names them"
     );
     if install {
-        install::install()?;
+        let needs = cases.iter().flat_map(|case| case.needs.iter().copied());
+        install::install(&needs.collect::<Vec<_>>())?;
     }
     stage::build_superseed()?;
     run_cases(&cases)
@@ -118,14 +120,24 @@ fn next<'c>(queue: &Mutex<impl Iterator<Item = &'c Case>>) -> Option<&'c Case> {
 fn run_case(case: &Case, tally: &Mutex<Tally>) {
     let outcome = match install::missing(&case.needs) {
         Some(tool) => Outcome::Skipped(format!("{tool} is not installed; --install does it")),
-        None => fixture::make(&case.sets)
-            .and_then(|()| namespace::run(case))
-            .unwrap_or_else(|error| Outcome::Failed(format!("{error:#}"))),
+        None => run_apart(case).map_or_else(|e| Outcome::Failed(format!("{e:#}")), Outcome::Passed),
     };
     tally
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .count(&case.name, &outcome);
+}
+
+/// Runs one case in namespaces of its own. Gives its figures.
+fn run_apart(case: &Case) -> Result<String> {
+    fixture::make(&case.sets)?;
+    let start = Instant::now();
+    let args = ["interop", "--inside", &case.name];
+    let figures = namespace::run(&case.name, &args, case.limit)?;
+    Ok(format!(
+        "{figures} [{:.1} s]",
+        start.elapsed().as_secs_f64()
+    ))
 }
 
 /// Runs one case in the namespaces that `namespace::run` has made.

@@ -1,4 +1,4 @@
-//! A network and process namespace for each case.
+//! A network and process namespace for each case, and for each run of a bench.
 //!
 //! `unshare` (util-linux) makes them and `setpriv --pdeathsig` ties them to
 //! this process, so that no client survives a case, whatever happens to us.
@@ -9,15 +9,13 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
-use super::case::Case;
-use super::tally::Outcome;
 use crate::process;
 
 /// The address of host `n` of a case. All of 10.99.0.0/16 is local; hosts are
 /// told apart by their addresses, as some clients know a peer by nothing else.
-pub(super) fn host(n: u8) -> IpAddr {
+pub(crate) fn host(n: u8) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(10, 99, 0, n))
 }
 
@@ -34,9 +32,12 @@ pub(super) fn black_hole(n: u8) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(10, 98, 0, n))
 }
 
-/// Runs a case in namespaces of its own.
-pub(super) fn run(case: &Case) -> Result<Outcome> {
-    let dir = super::dir().join("cases").join(&case.name);
+/// Runs `cargo xtask ARGS` in namespaces of its own. Gives what it prints;
+/// fails with what it says if it fails, or takes longer than `limit`.
+///
+/// `name` is that of the stage it will have.
+pub(crate) fn run(name: &str, args: &[&str], limit: Duration) -> Result<String> {
+    let dir = super::dir().join("cases").join(name);
     // What an earlier run left is of no use to this one.
     let _ = fs::remove_dir_all(&dir);
     fs::create_dir_all(&dir)?;
@@ -47,10 +48,7 @@ pub(super) fn run(case: &Case) -> Result<Outcome> {
     if !is_root()? {
         command.arg("--map-root-user");
     }
-    command
-        .arg("--")
-        .arg(std::env::current_exe()?)
-        .args(["interop", "--inside", &case.name]);
+    command.arg("--").arg(std::env::current_exe()?).args(args);
     command.stdin(Stdio::null());
     command
         .stdout(fs::File::create(&figures)?)
@@ -64,32 +62,24 @@ pub(super) fn run(case: &Case) -> Result<Outcome> {
         if let Some(status) = child.try_wait()? {
             break status;
         }
-        if start.elapsed() > case.limit {
+        if start.elapsed() > limit {
             child.kill()?;
             child.wait()?;
-            let limit = case.limit.as_secs();
-            return Ok(Outcome::Failed(format!(
-                "not finished after {limit} s; see {}",
-                dir.display()
-            )));
+            let limit_s = limit.as_secs();
+            bail!("not finished after {limit_s} s; see {}", dir.display());
         }
         thread::sleep(Duration::from_millis(20));
     };
-    let seconds = start.elapsed().as_secs_f64();
     if status.success() {
-        let figures = fs::read_to_string(figures)?;
-        return Ok(Outcome::Passed(format!(
-            "{} [{seconds:.1} s]",
-            figures.trim()
-        )));
+        return Ok(fs::read_to_string(figures)?.trim().to_owned());
     }
     let failure = fs::read_to_string(failure)?;
     let failure = failure.trim().trim_start_matches("xtask: ");
-    Ok(Outcome::Failed(format!("{failure}; see {}", dir.display())))
+    bail!("{failure}; see {}", dir.display())
 }
 
 /// Gives the new namespace its addresses. Runs inside.
-pub(super) fn set_up() -> Result<()> {
+pub(crate) fn set_up() -> Result<()> {
     ip("link set lo up")?;
     ip("address add 10.99.0.1/16 dev lo")?;
     for n in 1..=IPV6_HOSTS {

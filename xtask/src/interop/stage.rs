@@ -16,38 +16,38 @@ const POLL: Duration = Duration::from_millis(20);
 /// The directory of one case. Logs lie at its top and stay; data lies below
 /// `data` and goes when the case has passed.
 #[derive(Debug)]
-pub(super) struct Stage {
+pub(crate) struct Stage {
     dir: PathBuf,
 }
 
 impl Stage {
     /// The stage of a case; `namespace::run` has emptied it.
-    pub(super) fn new(case: &str) -> Result<Self> {
+    pub(crate) fn new(case: &str) -> Result<Self> {
         let dir = super::dir().join("cases").join(case);
         fs::create_dir_all(dir.join("data"))?;
         Ok(Self { dir })
     }
 
     /// A path for a log, a torrent or a configuration.
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.join(name)
     }
 
     /// A directory for data, made if it is not there.
-    pub(super) fn data(&self, name: &str) -> Result<PathBuf> {
+    pub(crate) fn data(&self, name: &str) -> Result<PathBuf> {
         let dir = self.dir.join("data").join(name);
         fs::create_dir_all(&dir)?;
         Ok(dir)
     }
 
     /// Frees the disk.
-    pub(super) fn clear(&self) -> Result<()> {
+    pub(crate) fn clear(&self) -> Result<()> {
         fs::remove_dir_all(self.dir.join("data")).context("cannot remove the case's data")
     }
 
     /// Starts a process whose output goes to NAME.out and NAME.err, appended
     /// if it is not the first of its name.
-    pub(super) fn spawn(&self, name: &str, command: &mut Command) -> Result<Process> {
+    pub(crate) fn spawn(&self, name: &str, command: &mut Command) -> Result<Process> {
         let append = |suffix: &str| {
             File::options()
                 .create(true)
@@ -73,7 +73,7 @@ impl Stage {
 
 /// A process of a case; killed when dropped.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     name: String,
     child: Child,
     out: PathBuf,
@@ -86,22 +86,22 @@ impl Process {
     }
 
     /// The process id.
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// What it has written to standard output so far.
-    pub(super) fn output(&self) -> Result<String> {
+    pub(crate) fn output(&self) -> Result<String> {
         Ok(String::from_utf8_lossy(&fs::read(&self.out)?).into_owned())
     }
 
     /// How it ended, if it has.
-    pub(super) fn ended(&mut self) -> Result<Option<ExitStatus>> {
+    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self.child.try_wait()?)
     }
 
     /// Fails if it has ended: a seeder or a tracker never should.
-    pub(super) fn ensure_runs(&mut self) -> Result<()> {
+    pub(crate) fn ensure_runs(&mut self) -> Result<()> {
         match self.ended()? {
             Some(status) => bail!("{} ended early: {status}{}", self.name, self.last_words()),
             None => Ok(()),
@@ -109,7 +109,7 @@ impl Process {
     }
 
     /// Waits for it to end with 0.
-    pub(super) fn wait_success(&mut self, limit: Duration) -> Result<()> {
+    pub(crate) fn wait_success(&mut self, limit: Duration) -> Result<()> {
         wait_until(limit, &format!("the end of {}", self.name), || {
             Ok(self.ended()?.is_some())
         })?;
@@ -150,7 +150,7 @@ impl Drop for Process {
 }
 
 /// Waits until `condition` holds; fails after `limit`, naming `what`.
-pub(super) fn wait_until(
+pub(crate) fn wait_until(
     limit: Duration,
     what: &str,
     mut condition: impl FnMut() -> Result<bool>,
@@ -176,7 +176,7 @@ pub(super) fn superseed() -> PathBuf {
 }
 
 /// Builds the program under test, unless `SUPERSEED_BIN` names one.
-pub(super) fn build_superseed() -> Result<()> {
+pub(crate) fn build_superseed() -> Result<()> {
     if std::env::var_os("SUPERSEED_BIN").is_none() {
         process::cargo(&["build", "--release", "--quiet"])?;
     }
@@ -201,7 +201,7 @@ pub(super) fn python() -> PathBuf {
 }
 
 /// Links `from` and all below it to `to`: a copy that costs no space.
-pub(super) fn link_tree(from: &Path, to: &Path) -> Result<()> {
+pub(crate) fn link_tree(from: &Path, to: &Path) -> Result<()> {
     if !from.is_dir() {
         return fs::hard_link(from, to).with_context(|| format!("cannot link {}", from.display()));
     }

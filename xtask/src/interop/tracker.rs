@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Which tracker, and by which protocol clients are to speak to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Via {
+pub(crate) enum Via {
     OpentrackerHttp,
     OpentrackerUdp,
     SuperseedHttp,
@@ -48,7 +48,7 @@ impl Via {
     }
 
     /// Starts it on an address and waits until it answers.
-    pub(super) fn start_at(
+    pub(crate) fn start_at(
         self,
         stage: &Stage,
         info_hash: [u8; 20],
@@ -97,11 +97,11 @@ fn opentracker(stage: &Stage, addr: SocketAddr, info_hash: [u8; 20]) -> Result<P
 
 /// A running tracker.
 #[derive(Debug)]
-pub(super) struct Tracker {
+pub(crate) struct Tracker {
     process: Process,
     addr: SocketAddr,
     /// What a torrent calls it.
-    pub(super) url: String,
+    pub(crate) url: String,
     info_hash: [u8; 20],
 }
 
@@ -111,7 +111,7 @@ impl Tracker {
     ///
     /// A seeder that is still checking its data counts: it may announce itself
     /// as incomplete.
-    pub(super) fn wait_for_peer(&mut self) -> Result<()> {
+    pub(crate) fn wait_for_peer(&mut self) -> Result<()> {
         wait_until(PATIENCE, "the seeder's announce", || {
             self.process.ensure_runs()?;
             let scrape = self.scrape().unwrap_or_default();

@@ -46,10 +46,15 @@ pub(super) fn seed(stage: &Stage, job: &Job<'_>) -> Result<Running> {
 }
 
 pub(super) fn download(stage: &Stage, job: &Job<'_>) -> Result<Running> {
-    let mut command = command(job);
-    command.arg("--seed-time=0").arg(job.torrent);
     Ok(Running {
-        process: stage.spawn("aria2", &mut command)?,
+        process: stage.spawn("aria2", &mut download_command(job))?,
         done: Done::Exit,
     })
+}
+
+/// A download that ends when it is complete.
+pub(crate) fn download_command(job: &Job<'_>) -> Command {
+    let mut command = command(job);
+    command.arg("--seed-time=0").arg(job.torrent);
+    command
 }

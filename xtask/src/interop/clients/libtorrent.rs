@@ -7,7 +7,21 @@ use anyhow::{Context, Result};
 use super::{Done, Job, Running};
 use crate::interop::stage::{Process, Stage, python, script};
 
-fn start(stage: &Stage, job: &Job<'_>, role: &str, as_shipped: bool) -> Result<Running> {
+/// What it does with its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Serves it until killed.
+    Seed,
+    /// Ends when it is complete.
+    Download,
+}
+
+/// libtorrent without uTP and encryption.
+pub(crate) fn command(job: &Job<'_>, role: Role) -> Command {
+    let role = match role {
+        Role::Seed => "seed",
+        Role::Download => "download",
+    };
     let mut command = Command::new(python());
     command
         .arg(script("peer.py"))
@@ -21,6 +35,11 @@ fn start(stage: &Stage, job: &Job<'_>, role: &str, as_shipped: bool) -> Result<R
     if let Some(limit) = job.upload_limit {
         command.args(["--upload-limit", &limit.to_string()]);
     }
+    command
+}
+
+fn start(stage: &Stage, job: &Job<'_>, role: Role, as_shipped: bool) -> Result<Running> {
+    let mut command = command(job, role);
     if as_shipped {
         command.arg("--as-shipped");
     }
@@ -31,11 +50,11 @@ fn start(stage: &Stage, job: &Job<'_>, role: &str, as_shipped: bool) -> Result<R
 }
 
 pub(super) fn seed(stage: &Stage, job: &Job<'_>, as_shipped: bool) -> Result<Running> {
-    start(stage, job, "seed", as_shipped)
+    start(stage, job, Role::Seed, as_shipped)
 }
 
 pub(super) fn download(stage: &Stage, job: &Job<'_>, as_shipped: bool) -> Result<Running> {
-    start(stage, job, "download", as_shipped)
+    start(stage, job, Role::Download, as_shipped)
 }
 
 /// Payload that a libtorrent process has sent by now, bytes. It says so ten times a second.

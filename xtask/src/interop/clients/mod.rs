@@ -1,8 +1,9 @@
 //! The clients, each behind the same two verbs.
 
-mod aria2;
-mod libtorrent;
-mod superseed;
+pub(crate) mod aria2;
+pub(crate) mod libtorrent;
+pub(crate) mod rqbit;
+pub(crate) mod superseed;
 mod transmission;
 
 use std::net::{IpAddr, SocketAddr};
@@ -19,7 +20,7 @@ pub(super) use libtorrent::uploaded;
 pub(super) use superseed::{command as superseed_command, program as superseed_program};
 
 /// The port that every client listens on, each at its own address.
-pub(super) const PORT: u16 = 7002;
+pub(crate) const PORT: u16 = 7002;
 
 /// A BitTorrent client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,16 +36,16 @@ pub(super) enum Client {
 
 /// What a client is to work on.
 #[derive(Clone, Debug)]
-pub(super) struct Job<'a> {
+pub(crate) struct Job<'a> {
     /// With the trackers in it.
-    pub(super) torrent: &'a Path,
+    pub(crate) torrent: &'a Path,
     /// Where the content is or comes.
-    pub(super) dir: &'a Path,
-    pub(super) ip: IpAddr,
+    pub(crate) dir: &'a Path,
+    pub(crate) ip: IpAddr,
     /// Peers to connect to beside the tracker's; aria2 and Transmission know no such option.
-    pub(super) peers: &'a [SocketAddr],
+    pub(crate) peers: &'a [SocketAddr],
     /// Bytes per second.
-    pub(super) upload_limit: Option<u64>,
+    pub(crate) upload_limit: Option<u64>,
 }
 
 impl Job<'_> {

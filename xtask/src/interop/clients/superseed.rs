@@ -52,10 +52,15 @@ pub(super) fn seed(stage: &Stage, job: &Job<'_>) -> Result<Running> {
 }
 
 pub(super) fn download(stage: &Stage, job: &Job<'_>) -> Result<Running> {
-    let mut command = command(stage, "download");
-    arguments(&mut command, job);
     Ok(Running {
-        process: stage.spawn("superseed", &mut command)?,
+        process: stage.spawn("superseed", &mut download_command(stage, job))?,
         done: Done::Exit,
     })
+}
+
+/// A download that ends when it is complete.
+pub(crate) fn download_command(stage: &Stage, job: &Job<'_>) -> Command {
+    let mut command = command(stage, "download");
+    arguments(&mut command, job);
+    command
 }

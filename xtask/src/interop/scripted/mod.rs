@@ -12,4 +12,5 @@ mod wire;
 pub(super) use content::Content;
 pub(super) use log::{Log, Seen};
 pub(super) use peer::{Script, ScriptedPeer, Sin};
-pub(super) use tracker::{HangingTrackers, tracker_of_peers};
+pub(super) use tracker::HangingTrackers;
+pub(crate) use tracker::tracker_of_peers;

@@ -12,7 +12,7 @@ use crate::interop::namespace::black_hole;
 const PORT: u16 = 6969;
 
 /// Starts a tracker that gives everyone these IPv4 peers. Gives its URL.
-pub(in crate::interop) fn tracker_of_peers(ip: IpAddr, peers: &[SocketAddr]) -> Result<String> {
+pub(crate) fn tracker_of_peers(ip: IpAddr, peers: &[SocketAddr]) -> Result<String> {
     let addr = SocketAddr::new(ip, PORT);
     let listener = TcpListener::bind(addr)?;
     let mut compact = Vec::new();
