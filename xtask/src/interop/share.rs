@@ -1,4 +1,5 @@
-//! `superseed share` between machines that have nothing but a network.
+//! Machines that have nothing but a network: `superseed share`, and a small
+//! swarm of the bench.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -11,10 +12,11 @@ use anyhow::{Context, Result, ensure};
 use super::case::{Case, Group};
 use super::clients::superseed_program;
 use super::compare::{Strictness, same_tree};
-use super::fixture::Noise;
+use super::fixture::{Noise, Set};
 use super::install::Tool;
 use super::lan::{Lan, Machine};
 use super::stage::{Process, Stage, wait_until};
+use crate::swarm::few_leechers;
 
 const MIB: u64 = 1 << 20;
 
@@ -42,6 +44,11 @@ pub(super) fn cases() -> Vec<Case> {
     };
     vec![
         case("share-two-machines", Group::Default, Box::new(two_machines)),
+        Case {
+            needs: vec![Tool::Iproute, Tool::Libtorrent],
+            sets: vec![Set::Swarm],
+            ..case("swarm-few-leechers", Group::Default, Box::new(few_leechers))
+        },
         case("bar-share", Group::Bars, Box::new(swarm)),
     ]
 }

@@ -94,12 +94,12 @@ impl Bench {
     pub(super) fn inside(self, contender: Contender) -> Result<String> {
         namespace::set_up()?;
         let stage = Stage::new(&self.stage_name(contender))?;
-        let figures = match self {
+        let (figure, words) = match self {
             Self::Crowd { leechers } => crowd::run(&stage, contender, leechers)?,
             Self::Line => line::run(&stage, contender)?,
         };
         stage.clear()?;
-        Ok(figures)
+        Ok(format!("{figure:.4} {words}"))
     }
 
     /// Fails if superseed missed its bar.

@@ -34,7 +34,7 @@ const SAMPLE: Duration = Duration::from_millis(250);
 
 /// One run. Gives the last completion as a multiple of the fluid limit, and
 /// what there is to say about it.
-pub(super) fn run(stage: &Stage, contender: Contender, leechers: u8) -> Result<String> {
+pub(super) fn run(stage: &Stage, contender: Contender, leechers: u8) -> Result<(f64, String)> {
     let fixture = Set::Swarm.fixture()?;
     let lan = Lan::new()?;
     let mut machines = vec![lan.machine(1, 8 * SEED_UP_BYTES_PER_S)?];
@@ -89,11 +89,9 @@ pub(super) fn run(stage: &Stage, contender: Contender, leechers: u8) -> Result<S
     let first = took.iter().copied().fold(f64::INFINITY, f64::min);
     let last = took.iter().copied().fold(0.0, f64::max);
     let limit = fluid_limit_s(fixture.total_len, leechers);
-    Ok(format!(
-        "{:.4} {first:.1} to {last:.1} s, limit {limit:.1} s; {}",
-        last / limit,
-        uplinks.says(last, fixture.total_len)?,
-    ))
+    let uplinks = uplinks.says(last, fixture.total_len)?;
+    let words = format!("{first:.1} to {last:.1} s, limit {limit:.1} s; {uplinks}");
+    Ok((last / limit, words))
 }
 
 /// How long the swarm takes if bytes were a fluid, had no headers and were

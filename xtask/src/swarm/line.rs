@@ -39,7 +39,7 @@ const PROBE_LEN: u64 = 48 * MIB;
 const PROBE_ROUNDS: u32 = 5;
 
 /// One run. Gives the share of the line, and what there is to say about it.
-pub(super) fn run(stage: &Stage, contender: Contender) -> Result<String> {
+pub(super) fn run(stage: &Stage, contender: Contender) -> Result<(f64, String)> {
     let probe = Probe::take(stage)?;
     ensure!(
         probe.share() >= PROBE_SHARE_MIN,
@@ -77,11 +77,10 @@ pub(super) fn run(stage: &Stage, contender: Contender) -> Result<String> {
     let complete_at = leecher.complete_at.context("complete without a time")?;
     let seconds = complete_at.duration_since(start).as_secs_f64();
     let at_line_rate = fixture.total_len as f64 / LINE.rate_bytes_per_s as f64;
-    Ok(format!(
-        "{:.4} {seconds:.2} s, at the line's rate {at_line_rate:.2} s; {}; {probe}",
-        at_line_rate / seconds,
-        phases(&Passed::all(&line)?, start_s)?,
-    ))
+    let phases = phases(&Passed::all(&line)?, start_s)?;
+    let words =
+        format!("{seconds:.2} s, at the line's rate {at_line_rate:.2} s; {phases}; {probe}");
+    Ok((at_line_rate / seconds, words))
 }
 
 fn since_epoch_s() -> f64 {

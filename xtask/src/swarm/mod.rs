@@ -23,13 +23,19 @@ use summary::Summary;
 
 use crate::interop::fixture;
 use crate::interop::install::{self, Tool};
-use crate::interop::stage;
+use crate::interop::stage::{self, Stage};
 
 const USAGE: &str = "cargo xtask swarm [line] [--install] [--clients NAME,NAME] [--runs N] \
                      [--leechers N]";
 
 /// More do not get a share of the machine that would be worth measuring.
 const LEECHERS_MAX: u8 = 100;
+
+/// How many leechers the case of continuous integration has.
+const FEW: u8 = 4;
+/// What a swarm may take there, in fluid limits: no bar, but a machine that does
+/// much else passes and a swarm that stands still does not.
+const FEW_OVER_FLUID_MAX: f64 = 1.6;
 
 /// What was asked for.
 struct Options {
@@ -60,6 +66,15 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
     stage::build_superseed()?;
     fixture::make(&[options.bench.set()])?;
     options.measure()
+}
+
+/// A small swarm of superseed, as a case of `cargo xtask interop`. Gives its
+/// figures.
+pub(crate) fn few_leechers(stage: &Stage) -> Result<String> {
+    let (ratio, words) = crowd::run(stage, Contender::Superseed, FEW)?;
+    let figures = format!("{ratio:.3} x the fluid limit: {words}");
+    ensure!(ratio <= FEW_OVER_FLUID_MAX, "{figures}");
+    Ok(figures)
 }
 
 impl Options {
