@@ -131,6 +131,8 @@ pub(crate) struct Peer {
     /// A message other than keep-alive came: no bitfield may follow.
     pub(crate) bitfield_allowed: bool,
     pub(crate) have: Bitfield,
+    /// It had everything when it told what it has.
+    pub(crate) joined_full: bool,
     pub(crate) am_choking: bool,
     pub(crate) am_interested: bool,
     pub(crate) peer_choking: bool,
@@ -187,6 +189,7 @@ impl Peer {
             decoder: Some(decoder),
             bitfield_allowed: true,
             have: Bitfield::new(layout.piece_count()),
+            joined_full: false,
             am_choking: true,
             am_interested: false,
             peer_choking: true,

@@ -4,6 +4,7 @@ use superseed_proto::bitfield::Bitfield;
 use superseed_proto::layout::PieceIndex;
 
 use super::Picker;
+use super::pieces::Status;
 
 impl Picker {
     /// A peer told what it has. A peer with everything costs one addition.
@@ -18,9 +19,10 @@ impl Picker {
     }
 
     /// A peer is gone that had told, in [`Self::peer_joined`] and
-    /// [`Self::peer_has`], that it has this.
-    pub fn peer_left(&mut self, have: &Bitfield) {
-        if have.is_full() {
+    /// [`Self::peer_has`], that it has this; `joined_full` says that it had
+    /// everything when it joined.
+    pub fn peer_left(&mut self, have: &Bitfield, joined_full: bool) {
+        if joined_full {
             self.seeds = self.seeds.saturating_sub(1);
             return;
         }
@@ -29,17 +31,11 @@ impl Picker {
         }
     }
 
-    /// A peer got a piece. `now_full` says that it was the last it lacked: the
-    /// peer is then counted as a seed and no longer piece by piece.
-    pub fn peer_has(&mut self, piece: PieceIndex, now_full: bool) {
-        if !now_full {
-            self.raise(piece);
-            return;
-        }
-        self.seeds += 1;
-        for other in self.layout.pieces().filter(|other| *other != piece) {
-            self.lower(other);
-        }
+    /// A peer got a piece. One that gets its last stays counted piece by piece:
+    /// to make it one of the seeds would walk all pieces in the middle of a
+    /// transfer.
+    pub fn peer_has(&mut self, piece: PieceIndex) {
+        self.raise(piece);
     }
 
     /// How many peers have a piece.
@@ -54,8 +50,8 @@ impl Picker {
         if self.open.has(piece) {
             self.bands.raise(piece, &mut self.pieces);
         } else if self.pieces.contains(piece) {
-            self.pieces
-                .set_availability(piece, self.pieces.availability(piece) + 1);
+            let availability = self.pieces.availability(piece) + 1;
+            self.set_availability(piece, availability);
         }
     }
 
@@ -63,8 +59,21 @@ impl Picker {
         if self.open.has(piece) {
             self.bands.lower(piece, &mut self.pieces);
         } else if self.pieces.contains(piece) {
-            self.pieces
-                .set_availability(piece, self.pieces.availability(piece).saturating_sub(1));
+            let availability = self.pieces.availability(piece).saturating_sub(1);
+            self.set_availability(piece, availability);
+        }
+    }
+
+    /// Of a piece that is not open.
+    fn set_availability(&mut self, piece: PieceIndex, availability: u32) {
+        let started = self.pieces.status(piece) == Status::Started;
+        let place = self.pieces.place(piece);
+        if started {
+            self.started.leave(place, &self.pieces);
+        }
+        self.pieces.set_availability(piece, availability);
+        if started {
+            self.started.enter(place, &self.pieces);
         }
     }
 }

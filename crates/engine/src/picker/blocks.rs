@@ -89,11 +89,14 @@ impl Picker {
     ) -> T {
         let wanted = self.pieces.is_wanted(piece);
         let place = self.pieces.place(piece);
-        let (answer, before, after) = self.started.change(place, &mut self.pieces, |started| {
+        let (answer, before, after) = self.started.change(place, &self.pieces, |started| {
             let before = started.missing();
             let answer = change(started);
             (answer, before, started.missing())
         });
+        if after > 0 {
+            self.first_unasked = self.first_unasked.min(piece);
+        }
         if wanted {
             self.unasked = self.unasked - u64::from(before) + u64::from(after);
         }

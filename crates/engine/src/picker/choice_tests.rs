@@ -69,7 +69,7 @@ fn equal_pieces_stay_equally_likely_after_haves_in_order_and_for_a_peer_with_som
         let mut books = rarest_first(16);
         books.rng = rng(seed);
         for piece in 0..20 {
-            books.picker.peer_has(PieceIndex(piece), false);
+            books.picker.peer_has(PieceIndex(piece));
         }
         let piece = books.pick_as(&peer(0, &have), 1)[0].piece;
         have.iter().position(|had| had == piece).unwrap() as u32
@@ -116,7 +116,7 @@ fn pieces_are_started_in_ascending_availability() {
     let mut books = rarest_first(50);
     for piece in 0..50 {
         for _ in 0..(piece * 17) % 50 {
-            books.picker.peer_has(PieceIndex(piece), false);
+            books.picker.peer_has(PieceIndex(piece));
         }
     }
     let order = books.pick(0, 200);
@@ -271,7 +271,7 @@ fn a_snubbed_peer_gets_what_most_have_and_holds_up_no_started_piece() {
     let mut books = rarest_first(20);
     for piece in 0..20 {
         for _ in 0..=piece {
-            books.picker.peer_has(PieceIndex(piece), false);
+            books.picker.peer_has(PieceIndex(piece));
         }
     }
     let all = books.all.clone();
@@ -284,7 +284,7 @@ fn a_snubbed_peer_gets_what_most_have_and_holds_up_no_started_piece() {
 }
 
 #[test]
-fn a_seed_is_one_counter_and_counts_for_every_piece() {
+fn a_seed_is_one_counter_and_who_becomes_one_stays_counted_piece_by_piece() {
     let mut books = rarest_first(10);
     let piece = PieceIndex(3);
     books.picker.peer_joined(&books.all);
@@ -292,16 +292,12 @@ fn a_seed_is_one_counter_and_counts_for_every_piece() {
     let mut leecher = Bitfield::new(14);
     for at in 0..14 {
         leecher.insert(PieceIndex(at));
-        books.picker.peer_has(PieceIndex(at), leecher.is_full());
+        books.picker.peer_has(PieceIndex(at));
     }
     assert_eq!(books.picker.availability(piece), 2);
-    assert_eq!(
-        books.picker.pieces.availability(piece),
-        0,
-        "it was moved to the counter"
-    );
-    books.picker.peer_left(&leecher);
-    books.picker.peer_left(&books.all);
+    assert_eq!(books.picker.pieces.availability(piece), 1);
+    books.picker.peer_left(&leecher, false);
+    books.picker.peer_left(&books.all, true);
     assert!((0..14).all(|at| books.picker.availability(PieceIndex(at)) == 0));
 }
 
@@ -311,12 +307,12 @@ fn a_peer_with_one_common_piece_of_very_many_is_served() {
     let mut books = rarest_first(pieces);
     let common = PieceIndex(31_234);
     for _ in 0..5 {
-        books.picker.peer_has(common, false);
+        books.picker.peer_has(common);
     }
     // A rich peer whose pieces all come behind the scan's end.
     let half: Vec<_> = (0..pieces / 2).collect();
     for piece in &half {
-        books.picker.peer_has(PieceIndex(*piece), false);
+        books.picker.peer_has(PieceIndex(*piece));
     }
     assert_eq!(
         books

@@ -53,6 +53,8 @@ struct Model {
     layout: Layout,
     pieces: Vec<ModelPiece>,
     peers: Vec<Bitfield>,
+    /// Which of them had everything when they joined.
+    joined_full: Vec<bool>,
 }
 
 impl Model {
@@ -143,7 +145,8 @@ fn assert_ordered(picker: &Picker) {
     let mut indexed = 0;
     for band in BANDS {
         let order: Vec<_> = picker.bands.of(band).unwrap().iter().collect();
-        assert!(order.is_sorted_by_key(|piece| picker.pieces.availability(*piece)));
+        let rarity = |piece: &PieceIndex| std::cmp::Reverse(picker.pieces.availability(*piece));
+        assert!(order.is_sorted_by_key(rarity));
         for (place, piece) in (0..).zip(&order) {
             assert_eq!(picker.pieces.place(*piece), place);
             assert_eq!(picker.pieces.priority(*piece), band);
@@ -152,6 +155,7 @@ fn assert_ordered(picker: &Picker) {
         indexed += order.len();
     }
     assert_eq!(picker.open.count() as usize, indexed);
+    picker.started.assert_ordered(&picker.pieces);
     for glance in picker.started() {
         assert!(picker.is_started(glance.piece));
         assert!(glance.missing < picker.layout.block_count(glance.piece));
@@ -433,16 +437,17 @@ fn apply(model: &mut Model, picker: &mut Picker, op: Op, seed: u64) {
         Op::Have { peer, piece } => {
             let have = &mut model.peers[peer];
             if have.insert(PieceIndex(piece)) {
-                picker.peer_has(PieceIndex(piece), have.is_full());
+                picker.peer_has(PieceIndex(piece));
             }
         }
         Op::Rejoin { peer, bits } => {
-            picker.peer_left(&model.peers[peer]);
+            picker.peer_left(&model.peers[peer], model.joined_full[peer]);
             let mut have = Bitfield::new(PIECES);
             for piece in (0..PIECES).filter(|piece| bits >> 12 == 0 || bits >> piece & 1 == 1) {
                 have.insert(PieceIndex(piece));
             }
             picker.peer_joined(&have);
+            model.joined_full[peer] = have.is_full();
             model.peers[peer] = have;
         }
         Op::Kind(kind) => picker.set_kind(kind),
@@ -465,7 +470,8 @@ proptest! {
             blocks: vec![ModelBlock::default(); layout.block_count(piece) as usize],
         });
         let peers = vec![Bitfield::new(PIECES); CONNS as usize];
-        let mut model = Model { layout, pieces: pieces.collect(), peers };
+        let joined_full = vec![false; CONNS as usize];
+        let mut model = Model { layout, pieces: pieces.collect(), peers, joined_full };
         for (seed, op) in (0..).zip(ops) {
             apply(&mut model, &mut picker, op, seed);
             model.assert_agrees(&picker);

@@ -12,8 +12,8 @@ use rand_core::Rng;
 use superseed_proto::layout::{BLOCK_LEN, Block, PieceIndex};
 
 use super::order::{BANDS, below};
+use super::partial::Reach;
 use super::pieces::Status;
-use super::started::{Started, Workers};
 use super::{PickPeer, Picker, RANDOM_FIRST_PIECES, SAMPLE_MAX, SCAN_MAX, STARTED_BLOCKS_MAX};
 use crate::config::{PickerKind, Priority};
 
@@ -94,52 +94,53 @@ impl Picker {
             return Some(piece);
         }
         if self.kind == PickerKind::InOrder {
-            let apart = |started: &Started| started.suits(peer.conn, peer.on_parole);
-            let started = self.best_started(peer, priority, apart, Started::piece);
-            let open = if may_start {
-                self.first_open(peer, priority)
-            } else {
-                None
-            };
-            let next = started.into_iter().chain(open).min();
-            let next = next.or_else(|| self.best_started(peer, priority, |_| true, Started::piece));
-            return next.or_else(|| self.last_resort(peer, priority, may_start));
+            return self.choose_in_order(peer, priority, may_start);
         }
-        let rank = |started: &Started| {
-            let availability = self.pieces.availability(started.piece());
-            (!started.is_exclusive(), started.missing(), availability)
-        };
-        let apart = |started: &Started| started.suits(peer.conn, peer.on_parole);
-        let suits = |started: &Started| match started.workers() {
-            _ if !apart(started) => false,
-            _ if peer.snubbed => false,
-            Workers::One { conn, .. } if conn == peer.conn => true,
-            Workers::None => true,
-            Workers::One { fast, .. } => !peer.fast && !fast,
-            Workers::Many => !peer.fast,
+        let started = |picker: &Self, reach| {
+            let pieces = &picker.pieces;
+            picker.started.best(peer, priority, reach, pieces)
         };
         let finish_first = self.is_early() || self.has_many_started();
-        let first = if finish_first {
-            self.best_started(peer, priority, apart, rank)
+        let reach = if finish_first {
+            Reach::Apart
         } else {
-            self.best_started(peer, priority, suits, rank)
+            Reach::Suiting
         };
-        if first.is_some() {
-            return first;
+        if let Some(piece) = started(self, reach) {
+            return Some(piece);
         }
+        if may_start && let Some(piece) = self.best_open(peer, priority, rng) {
+            return Some(piece);
+        }
+        started(self, Reach::All).or_else(|| self.last_resort(peer, priority, may_start))
+    }
+
+    /// The same where the lowest index comes first.
+    fn choose_in_order(
+        &mut self,
+        peer: &PickPeer<'_>,
+        priority: Priority,
+        may_start: bool,
+    ) -> Option<PieceIndex> {
+        let count = self.layout.piece_count();
+        while self.first_unasked.0 < count
+            && !self.open.has(self.first_unasked)
+            && !self.started.is_partial(self.first_unasked)
+        {
+            self.first_unasked.0 += 1;
+        }
+        let from = self.first_unasked;
+        let started = |reach| {
+            self.started
+                .first(peer, priority, reach, from, &self.pieces)
+        };
         let open = if may_start {
-            self.best_open(peer, priority, rng)
+            self.first_open(peer, priority)
         } else {
             None
         };
-        if open.is_some() {
-            return open;
-        }
-        let rank = |started: &Started| {
-            let availability = self.pieces.availability(started.piece());
-            (!started.is_exclusive(), started.missing(), availability)
-        };
-        self.best_started(peer, priority, |_| true, rank)
+        let next = started(Reach::Apart).into_iter().chain(open).min();
+        next.or_else(|| started(Reach::All))
             .or_else(|| self.last_resort(peer, priority, may_start))
     }
 
@@ -173,27 +174,7 @@ impl Picker {
 
     fn has_many_started(&self) -> bool {
         let blocks_per_piece = u64::from(self.layout.piece_len_nominal().div_ceil(BLOCK_LEN));
-        self.started.partial().len() as u64 * blocks_per_piece > STARTED_BLOCKS_MAX
-    }
-
-    /// Of the started pieces with a block to ask for, the one with least rank.
-    fn best_started<R: Ord>(
-        &self,
-        peer: &PickPeer<'_>,
-        priority: Priority,
-        suits: impl Fn(&Started) -> bool,
-        rank: impl Fn(&Started) -> R,
-    ) -> Option<PieceIndex> {
-        let possible = self.started.partial().iter().filter(|started| {
-            let piece = started.piece();
-            self.pieces.priority(piece) == priority
-                && peer.have.has(piece)
-                && started.admits(peer.conn)
-                && suits(started)
-        });
-        possible
-            .min_by_key(|started| rank(started))
-            .map(Started::piece)
+        u64::from(self.started.partial_count()) * blocks_per_piece > STARTED_BLOCKS_MAX
     }
 
     /// The open piece of a peer that is started next.
@@ -263,7 +244,7 @@ impl Picker {
         if band.len() <= SCAN_MAX {
             return band.iter().filter(|piece| peer.have.has(*piece)).min();
         }
-        let mut pieces = peer.have.intersection_from(&self.open, PieceIndex(0));
+        let mut pieces = peer.have.intersection_from(&self.open, self.first_unasked);
         pieces.find(|piece| self.pieces.priority(*piece) == priority)
     }
 }

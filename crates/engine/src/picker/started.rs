@@ -3,7 +3,6 @@
 use smallvec::SmallVec;
 use superseed_proto::layout::{Block, PieceIndex};
 
-use super::pieces::PieceTable;
 use super::{PickPeer, StartedPiece};
 use crate::ids::ConnKey;
 
@@ -25,13 +24,28 @@ pub(super) const BYTES_PER_BLOCK: usize = size_of::<State>();
 
 /// Who works on a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Workers {
+enum Workers {
     /// Nothing is asked for.
     None,
     /// One peer, which may be a fast one that wants the piece for itself.
     One { conn: ConnKey, fast: bool },
     /// Several, or there were several since nothing was asked for.
     Many,
+}
+
+/// What a started piece is to a peer that does not work on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Openness {
+    /// Nobody works on it.
+    Idle,
+    /// Slow peers work on it and let others join.
+    Shared,
+    /// A fast peer wants it for itself.
+    Kept,
+    /// A peer on parole began it, and nobody joins while there is other work.
+    OnParole,
+    /// It failed, and is another's alone.
+    Closed,
 }
 
 /// A started piece. Twelve bytes per block; the second request of a block,
@@ -81,10 +95,6 @@ impl Started {
         self.missing
     }
 
-    pub(super) fn workers(&self) -> Workers {
-        self.workers
-    }
-
     /// Whether a peer may work on it.
     pub(super) fn admits(&self, conn: ConnKey) -> bool {
         match self.workers {
@@ -95,16 +105,29 @@ impl Started {
         }
     }
 
-    /// Whether a peer may work on it while there is other work: who is on
-    /// parole works alone.
-    pub(super) fn suits(&self, conn: ConnKey, on_parole: bool) -> bool {
+    /// What it is to peers that do not work on it.
+    pub(super) fn openness(&self) -> Openness {
         match self.workers {
-            Workers::One { conn: other, .. } if other == conn => true,
-            // What others brought is no piece of its own, but a piece that
-            // failed has to be brought by somebody.
-            Workers::None => !on_parole || self.exclusive || self.is_untouched(),
-            Workers::One { .. } | Workers::Many => !on_parole && !self.on_parole,
+            Workers::None => Openness::Idle,
+            _ if self.exclusive => Openness::Closed,
+            _ if self.on_parole => Openness::OnParole,
+            Workers::One { fast: true, .. } => Openness::Kept,
+            Workers::One { .. } | Workers::Many => Openness::Shared,
         }
+    }
+
+    /// The one peer that works on it.
+    pub(super) fn only_worker(&self) -> Option<ConnKey> {
+        match self.workers {
+            Workers::One { conn, .. } => Some(conn),
+            Workers::None | Workers::Many => None,
+        }
+    }
+
+    /// Whether it can be a piece of its own for a peer on parole: what others
+    /// brought is none, but a piece that failed has to be brought by somebody.
+    pub(super) fn can_be_own(&self) -> bool {
+        self.exclusive || self.is_untouched()
     }
 
     /// Whether it hashed wrong before.
@@ -287,81 +310,5 @@ impl Started {
             .binary_search_by_key(&block, |(at, _)| *at)
             .ok()?;
         Some(self.second.remove(at).1)
-    }
-}
-
-/// All started pieces: first those with blocks to ask for, then those without,
-/// so that a choice never looks at the latter.
-#[derive(Debug, Default)]
-pub(super) struct StartedPieces {
-    list: Vec<Started>,
-    /// How many have a missing block.
-    partial: usize,
-}
-
-impl StartedPieces {
-    pub(super) fn at(&self, place: u32) -> &Started {
-        &self.list[place as usize]
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Started> {
-        self.list.iter()
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.list.len()
-    }
-
-    /// The pieces that have a block to ask for.
-    pub(super) fn partial(&self) -> &[Started] {
-        &self.list[..self.partial]
-    }
-
-    pub(super) fn insert(&mut self, started: Started, pieces: &mut PieceTable) {
-        let place = self.list.len();
-        pieces.set_place(started.piece, place as u32);
-        self.list.push(started);
-        self.settle(place, pieces);
-    }
-
-    pub(super) fn remove(&mut self, place: u32, pieces: &mut PieceTable) {
-        let mut place = place as usize;
-        if place < self.partial {
-            self.partial -= 1;
-            self.swap(place, self.partial, pieces);
-            place = self.partial;
-        }
-        self.swap(place, self.list.len() - 1, pieces);
-        self.list.pop();
-    }
-
-    /// Changes a piece and keeps it on its side of the border.
-    pub(super) fn change<T>(
-        &mut self,
-        place: u32,
-        pieces: &mut PieceTable,
-        change: impl FnOnce(&mut Started) -> T,
-    ) -> T {
-        let answer = change(&mut self.list[place as usize]);
-        self.settle(place as usize, pieces);
-        answer
-    }
-
-    fn settle(&mut self, place: usize, pieces: &mut PieceTable) {
-        let has_missing = self.list[place].missing > 0;
-        if has_missing && place >= self.partial {
-            self.swap(place, self.partial, pieces);
-            self.partial += 1;
-        } else if !has_missing && place < self.partial {
-            self.partial -= 1;
-            self.swap(place, self.partial, pieces);
-        }
-    }
-
-    fn swap(&mut self, a: usize, b: usize, pieces: &mut PieceTable) {
-        self.list.swap(a, b);
-        for at in [a, b] {
-            pieces.set_place(self.list[at].piece, at as u32);
-        }
     }
 }

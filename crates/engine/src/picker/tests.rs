@@ -362,3 +362,15 @@ fn endgame_ends_when_there_is_new_work() {
 fn memory_is_twelve_bytes_per_block() {
     assert_eq!(started::BYTES_PER_BLOCK, 12);
 }
+
+#[test]
+fn a_started_piece_that_is_not_wanted_any_more_keeps_its_books() {
+    let mut books = Books::in_order(2);
+    books.pick(0, 4);
+    books.picker.set_priority(PieceIndex(0), Priority::Skip);
+    books.first(0, block(0, 1));
+    books.picker.blocks_lost(PieceIndex(0), 1..2);
+    books.picker.started.assert_ordered(&books.picker.pieces);
+    books.picker.set_priority(PieceIndex(0), Priority::Normal);
+    assert_eq!(books.pick(1, 1), [block(0, 1)]);
+}

@@ -259,7 +259,7 @@ impl Torrent {
             self.candidates.closed(conn.remote, cx.now, why);
         }
         if let Some(peer) = conn.peer() {
-            self.picker.peer_left(&peer.have);
+            self.picker.peer_left(&peer.have, peer.joined_full);
             if !peer.am_choking {
                 self.rechoke_due = true;
             }

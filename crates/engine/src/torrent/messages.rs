@@ -187,7 +187,7 @@ impl Torrent {
         }
         let full = peer.have.is_full();
         let interested = peer.am_interested;
-        self.picker.peer_has(piece, full);
+        self.picker.peer_has(piece);
         if full {
             self.rechoke_due = true;
             self.close_if_useless(cx, key);
@@ -212,6 +212,7 @@ impl Torrent {
             return Ok(());
         };
         // What it joined with so far was nothing, so nothing has to be undone.
+        peer.joined_full = have.is_full();
         peer.have = have;
         self.update_interest(cx, key);
         self.close_if_useless(cx, key);
