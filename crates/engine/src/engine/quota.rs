@@ -1,15 +1,20 @@
 //! Rate limits: what streams may carry now, and who waits.
 //!
 //! A stream that may not send or read is put in a queue and told again when
-//! there is quota, one after the other, so that all get their share.
+//! there is quota, one after the other, so that all get their share: equal
+//! turns among those that have something to send or to read, and nobody goes
+//! before those who wait. Who is served at all is the choker's to say.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+use superseed_proto::wire::HANDSHAKE_LEN;
 
 use super::Engine;
 use super::timers::Timer;
 use crate::action::{Action, Outbox};
 use crate::ids::{ConnKey, TorrentKey};
+use crate::peer::Phase;
 use crate::rate::TokenBucket;
 use crate::time::Time;
 
@@ -26,10 +31,19 @@ const GRAIN_PARTS: u64 = 50;
 /// The least that is worth waiting for under a limit.
 const GRAIN_MIN: u64 = 512;
 
-/// How many bytes those who wait under a limit wait for.
+/// How many bytes those who wait under a limit wait for: never more than the
+/// bucket can hold.
 fn grain(bucket: &TokenBucket) -> u64 {
-    let rate = bucket.rate().unwrap_or(0);
-    (rate / GRAIN_PARTS).clamp(GRAIN_MIN, QUANTUM)
+    bucket.rate().map_or(0, |rate| {
+        let grain = (rate / GRAIN_PARTS).clamp(GRAIN_MIN, QUANTUM);
+        grain.min(bucket.capacity())
+    })
+}
+
+/// Whether a limit lets somebody go on now. Less than a grain is not handed
+/// out: who came a moment after another would get its crumbs, turn after turn.
+fn lets_pass(bucket: &TokenBucket, now: Time) -> bool {
+    bucket.available(now) >= grain(bucket)
 }
 
 /// When a limit lets those who wait go on.
@@ -55,12 +69,23 @@ impl Engine {
         let torrent = conn
             .torrent
             .and_then(|torrent| self.torrents.get_mut(torrent));
-        let of_torrent = torrent.map_or(u64::MAX, |torrent| torrent.upload.available(now));
+        let torrent = torrent.map(|torrent| &torrent.upload);
+        let passes = lets_pass(&self.shared.upload, now)
+            && torrent.is_none_or(|bucket| lets_pass(bucket, now));
+        let of_torrent = torrent.map_or(u64::MAX, |bucket| bucket.available(now));
         let available = of_torrent.min(self.shared.upload.available(now));
         let limit = if available == u64::MAX {
             OFFER_MAX as u64
-        } else {
+        } else if conn.handshake_left > 0 {
+            // Who waits for a handshake does not wait for long, and it is a few
+            // bytes: they are paid back by what comes after them.
+            conn.handshake_left as u64
+        } else if conn.upload_grant > 0 {
+            available.min(conn.upload_grant)
+        } else if self.shared.upload_waiters.is_empty() && passes {
             available.min(QUANTUM)
+        } else {
+            0
         };
         if limit == 0 {
             conn.write_announced = false;
@@ -90,6 +115,8 @@ impl Engine {
             return;
         };
         let sent = conn.outgoing.sent(len);
+        conn.handshake_left = conn.handshake_left.saturating_sub(len);
+        conn.upload_grant = conn.upload_grant.saturating_sub(len as u64);
         conn.last_sent = now;
         if let Some(peer) = conn.peer_mut() {
             peer.up.add(sent.payload as u64, now);
@@ -113,19 +140,31 @@ impl Engine {
         let torrent = conn
             .torrent
             .and_then(|torrent| self.torrents.get_mut(torrent));
-        let of_torrent = torrent.map_or(u64::MAX, |torrent| torrent.download.available(now));
+        let torrent = torrent.map(|torrent| &torrent.download);
+        let passes = lets_pass(&self.shared.download, now)
+            && torrent.is_none_or(|bucket| lets_pass(bucket, now));
+        let of_torrent = torrent.map_or(u64::MAX, |bucket| bucket.available(now));
         let available = of_torrent.min(self.shared.download.available(now));
         if available == u64::MAX {
             return usize::MAX;
         }
-        if available == 0 {
+        let allowed = if matches!(conn.phase, Phase::Handshaking(_)) {
+            HANDSHAKE_LEN as u64
+        } else if conn.download_grant > 0 {
+            available.min(conn.download_grant)
+        } else if self.shared.download_waiters.is_empty() && passes {
+            available.min(QUANTUM)
+        } else {
+            0
+        };
+        if allowed == 0 {
             if !conn.waits_for_download {
                 conn.waits_for_download = true;
                 self.shared.download_waiters.push_back(key);
             }
             self.plan_download(key, now);
         }
-        available.min(QUANTUM) as usize
+        allowed as usize
     }
 
     fn plan_download(&mut self, key: ConnKey, now: Time) {
@@ -140,9 +179,10 @@ impl Engine {
 
     pub(super) fn spend_download(&mut self, key: ConnKey, len: usize, now: Time) {
         self.shared.download.spend(len as u64, now);
-        let Some(conn) = self.conns.get(key) else {
+        let Some(conn) = self.conns.get_mut(key) else {
             return;
         };
+        conn.download_grant = conn.download_grant.saturating_sub(len as u64);
         if let Some(torrent) = conn
             .torrent
             .and_then(|torrent| self.torrents.get_mut(torrent))
@@ -162,11 +202,13 @@ impl Engine {
             };
             let of = state.torrent.and_then(|key| self.torrents.get(key));
             let bucket = of.map(|torrent| (torrent.key, &torrent.upload));
-            if !shares.grant(bucket, state.outgoing.len() as u64) {
+            let share = shares.grant(bucket, state.outgoing.len() as u64);
+            if share == 0 {
                 self.shared.upload_waiters.push_back(conn);
                 continue;
             }
             state.waits_for_upload = false;
+            state.upload_grant = share;
             if !state.outgoing.is_empty() && !state.write_announced {
                 state.write_announced = true;
                 out.push(Action::WantWrite { conn });
@@ -185,11 +227,14 @@ impl Engine {
             };
             let of = state.torrent.and_then(|key| self.torrents.get(key));
             let bucket = of.map(|torrent| (torrent.key, &torrent.download));
-            if !shares.grant(bucket, QUANTUM) {
+            let share = shares.grant(bucket, QUANTUM);
+            if share == 0 {
                 self.shared.download_waiters.push_back(conn);
                 continue;
             }
             state.waits_for_download = false;
+            state.download_grant = share;
+            state.held_until = now;
             out.push(Action::WantRead { conn });
         }
         let timers = &mut self.shared.timers;
@@ -218,25 +263,32 @@ impl<'a> Shares<'a> {
         }
     }
 
-    /// Whether there is quota left for a stream that wants so many bytes.
-    fn grant(&mut self, torrent: Option<(TorrentKey, &TokenBucket)>, want: u64) -> bool {
+    /// The share of a stream that wants so many bytes: nothing while there is
+    /// less than a grain left.
+    fn grant(&mut self, torrent: Option<(TorrentKey, &TokenBucket)>, want: u64) -> u64 {
         let (now, mut unlimited) = (self.now, u64::MAX);
         let of_torrent = torrent.map_or(&mut unlimited, |(key, bucket)| {
             let left = self.of_torrents.entry(key);
             left.or_insert_with(|| bucket.available(now))
         });
-        if self.left > 0 && *of_torrent > 0 {
-            let share = want.min(QUANTUM);
+        let least = torrent.map_or(0, |(_, bucket)| grain(bucket));
+        if self.left >= grain(self.session) && *of_torrent >= least {
+            let share = want.min(QUANTUM).min(self.left).min(*of_torrent);
             for left in [&mut self.left, of_torrent] {
                 if *left != u64::MAX {
-                    *left = left.saturating_sub(share);
+                    *left -= share;
                 }
             }
-            return true;
+            return share;
         }
-        let ready = torrent.map_or(now, |(_, bucket)| ready_at(bucket, now));
-        let ready = ready.max(ready_at(self.session, now));
+        // What was handed out just now is not spent yet.
+        let after = |bucket: &TokenBucket, left: u64| {
+            let spent = bucket.available(now).saturating_sub(left);
+            bucket.ready_at(spent + grain(bucket), now)
+        };
+        let ready = torrent.map_or(now, |(_, bucket)| after(bucket, *of_torrent));
+        let ready = ready.max(after(self.session, self.left));
         self.next = self.next.min(ready.max(now + Duration::from_millis(1)));
-        false
+        0
     }
 }

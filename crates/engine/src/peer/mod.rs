@@ -15,7 +15,7 @@ use superseed_proto::bitfield::Bitfield;
 use superseed_proto::hash::SwarmKey;
 use superseed_proto::layout::Layout;
 use superseed_proto::peer_id::PeerId;
-use superseed_proto::wire::{Decoder, DecoderLimits, HandshakeReader, Message};
+use superseed_proto::wire::{Decoder, DecoderLimits, HANDSHAKE_LEN, HandshakeReader, Message};
 
 pub(crate) use outgoing::Outgoing;
 pub(crate) use receiving::ReceivingBlock;
@@ -52,6 +52,14 @@ pub(crate) struct Conn {
     pub(crate) waits_for_upload: bool,
     /// It waits for download quota.
     pub(crate) waits_for_download: bool,
+    /// Bytes that it may send in its turn, as far as there is quota.
+    pub(crate) upload_grant: u64,
+    /// Bytes that it may read in its turn, as far as there is quota.
+    pub(crate) download_grant: u64,
+    /// When we last did not read because of a limit of ours.
+    pub(crate) held_until: Time,
+    /// Bytes of our handshake that are not sent.
+    pub(crate) handshake_left: usize,
     /// When the present phase began.
     pub(crate) since: Time,
     pub(crate) last_received: Time,
@@ -82,6 +90,10 @@ impl Conn {
             write_announced: false,
             waits_for_upload: false,
             waits_for_download: false,
+            upload_grant: 0,
+            download_grant: 0,
+            held_until: Time::START,
+            handshake_left: HANDSHAKE_LEN,
             since: now,
             last_received: now,
             last_sent: now,

@@ -56,6 +56,14 @@ impl TokenBucket {
         (self.rate > 0).then_some(self.rate)
     }
 
+    /// The most that is ever available; `u64::MAX` without a limit.
+    pub fn capacity(&self) -> u64 {
+        if self.rate == 0 {
+            return u64::MAX;
+        }
+        u64::try_from(self.burst() / MICROS).unwrap_or(u64::MAX)
+    }
+
     /// Bytes that may be spent now; `u64::MAX` without a limit.
     pub fn available(&self, now: Time) -> u64 {
         if self.rate == 0 {
@@ -177,6 +185,8 @@ mod tests {
         let bucket = TokenBucket::new(Some(1_000_000), at(0));
         assert_eq!(bucket.available(at(3_600_000)), 250_000);
         assert_eq!(bucket.ready_at(u64::MAX, at(3_600_000)), at(3_600_000));
+        assert_eq!(bucket.capacity(), 250_000);
+        assert_eq!(TokenBucket::new(None, at(0)).capacity(), u64::MAX);
     }
 
     #[test]

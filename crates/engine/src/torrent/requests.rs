@@ -11,6 +11,7 @@ use crate::ids::ConnKey;
 use crate::limits::{REJECTS_IN_A_ROW_MAX, REQUESTS_OUTSTANDING_MAX};
 use crate::peer::{Peer, Phase};
 use crate::picker::PickPeer;
+use crate::rate::request_room;
 
 /// What a peer takes at a time when it does not say (BEP 10, `reqq`).
 const REQQ_DEFAULT: u32 = 250;
@@ -28,6 +29,7 @@ impl Torrent {
         let committed = cx.shared.block_bytes_committed();
         let budget = cx.shared.settings.piece_budget_bytes;
         let retries = self.picker.has_failed() && self.is_among_fastest(cx, key);
+        let limit_room = self.limit_room(cx);
         let Some(conn) = cx.conns.get_mut(key) else {
             return;
         };
@@ -50,14 +52,19 @@ impl Torrent {
             .window
             .depth(cx.now, reqq)
             .min(REQUESTS_OUTSTANDING_MAX);
+        let room = limit_room.min(request_room(
+            cx.shared.download.rate(),
+            cx.shared.asked_bytes,
+        ));
         let others_starve = cx.shared.starved.iter().any(|other| *other != self.key);
         let in_budget = if others_starve {
             0
         } else {
-            budget.saturating_sub(committed) / u64::from(BLOCK_LEN)
+            budget.saturating_sub(committed).min(room) / u64::from(BLOCK_LEN)
         };
         // A peer without a request keeps one even over the budget: what is in
-        // memory may wait for just the block that it has.
+        // memory may wait for just the block that it has. Nor does a limit take
+        // it from anybody, or none but the first would ever be asked.
         let floor = usize::from(peer.requests.is_empty());
         let free = depth
             .saturating_sub(peer.requests.len())
@@ -113,6 +120,19 @@ impl Torrent {
             cx.want_write(key);
             self.rearm(cx, key);
         }
+    }
+
+    /// Bytes that the torrent's own download limit lets us ask for.
+    fn limit_room(&self, cx: &Cx<'_>) -> u64 {
+        let Some(rate) = self.download.rate() else {
+            return u64::MAX;
+        };
+        let of_peer = |key: &ConnKey| {
+            let peer = cx.conns.get(*key).and_then(|conn| conn.peer());
+            peer.map_or(0, |peer| peer.requests.len())
+        };
+        let blocks: usize = self.peers.iter().map(of_peer).sum();
+        request_room(Some(rate), blocks as u64 * u64::from(BLOCK_LEN))
     }
 
     /// Whether no peer is more than twice as fast.

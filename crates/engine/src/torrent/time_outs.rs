@@ -30,7 +30,10 @@ pub(crate) fn next(conn: &Conn) -> Time {
             let owed = match (peer.choked_us_at, peer.requests.oldest()) {
                 (_, None) => Time::NEVER,
                 (Some(at), Some(oldest)) if oldest <= at => at + CHOKE_ANSWERS,
-                (_, Some(oldest)) => peer.window.timeout_at(oldest),
+                (_, Some(oldest)) => {
+                    // While a limit of ours keeps us from reading, nobody is silent.
+                    peer.window.timeout_at(oldest.max(conn.held_until))
+                }
             };
             idle.min(keepalive).min(owed)
         }
@@ -60,7 +63,14 @@ impl Torrent {
                 cx.want_write(key);
             }
         }
-        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else {
+        let Some(conn) = cx.conns.get_mut(key) else {
+            return;
+        };
+        if conn.waits_for_download {
+            conn.held_until = now;
+        }
+        let held_until = conn.held_until;
+        let Some(peer) = conn.peer_mut() else {
             return;
         };
         // What was asked since the choke is of the allowed-fast pieces (BEP 6)
@@ -73,7 +83,8 @@ impl Torrent {
             if now >= at + CHOKE_ANSWERS {
                 self.take_back_all(cx, key);
             }
-        } else if oldest.is_some_and(|oldest| now >= peer.window.timeout_at(oldest)) {
+        } else if oldest.is_some_and(|oldest| now >= peer.window.timeout_at(oldest.max(held_until)))
+        {
             peer.window.on_timeout(now);
             self.rechoke_due = true;
             self.take_back_most(cx, key);

@@ -337,5 +337,5 @@ fn add_bytes(
     measured.late_bytes += tally.late_bytes;
     measured.down_bytes += tally.received_bytes;
     measured.flips += tally.choke_flips;
-    measured.wire_bytes += tally.wire_in_bytes + tally.wire_out_bytes;
+    measured.wire_bytes += tally.wire_in_bytes() + tally.wire_out_bytes();
 }

@@ -8,6 +8,7 @@ pub mod crash;
 pub mod disks;
 pub mod explain;
 pub mod liars;
+pub mod limits;
 pub mod peers;
 pub mod policies;
 pub mod swarms;
@@ -135,6 +136,7 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         swarms::SCENARIOS,
         peers::SCENARIOS,
         liars::SCENARIOS,
+        limits::SCENARIOS,
         trackers::SCENARIOS,
         policies::SCENARIOS,
         disks::SCENARIOS,

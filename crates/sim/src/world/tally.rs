@@ -40,16 +40,28 @@ pub struct Tally {
     pub duplicate_bytes: u64,
     /// CHOKE and UNCHOKE messages sent.
     pub choke_flips: u64,
-    /// All bytes sent on connections to peers.
-    pub wire_out_bytes: u64,
-    /// All bytes received on them.
-    pub wire_in_bytes: u64,
+    /// All bytes sent on connections to peers, by address.
+    pub wire_out: BTreeMap<IpAddr, u64>,
+    /// All bytes received on them, by address.
+    pub wire_in: BTreeMap<IpAddr, u64>,
+    /// Connections and attempts, both ways.
+    pub connections: u64,
 }
 
 impl Tally {
     /// Payload sent to all.
     pub fn sent_bytes(&self) -> u64 {
         self.sent.values().sum()
+    }
+
+    /// All bytes sent to peers.
+    pub fn wire_out_bytes(&self) -> u64 {
+        self.wire_out.values().sum()
+    }
+
+    /// All bytes received from peers.
+    pub fn wire_in_bytes(&self) -> u64 {
+        self.wire_in.values().sum()
     }
 }
 
@@ -76,6 +88,7 @@ impl Counter {
         if self.closed {
             return;
         }
+        self.tally.connections += 1;
         let line = Line {
             remote,
             out: Frames::default(),
@@ -102,7 +115,7 @@ impl Counter {
             return;
         };
         let tally = &mut self.tally;
-        tally.wire_out_bytes += bytes.len() as u64;
+        *tally.wire_out.entry(line.remote).or_default() += bytes.len() as u64;
         let cancelled = &mut line.cancelled;
         let payload = line.out.read(bytes, |head| match head {
             Head::Choke => tally.choke_flips += 1,
@@ -122,7 +135,7 @@ impl Counter {
             return;
         };
         let (tally, seen) = (&mut self.tally, &mut self.seen);
-        tally.wire_in_bytes += bytes.len() as u64;
+        *tally.wire_in.entry(line.remote).or_default() += bytes.len() as u64;
         let cancelled = &line.cancelled;
         tally.received_bytes += line.back.read(bytes, |head| {
             if let Head::Piece(piece, begin, len) = head

@@ -40,7 +40,7 @@ fn frames_count_alike_however_the_stream_is_cut() {
         }
         assert_eq!(counter.tally.sent_bytes(), 16_884, "cut {cut}");
         assert_eq!(counter.tally.choke_flips, 2, "cut {cut}");
-        assert_eq!(counter.tally.wire_out_bytes, stream().len() as u64);
+        assert_eq!(counter.tally.wire_out_bytes(), stream().len() as u64);
     }
 }
 
