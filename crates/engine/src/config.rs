@@ -67,8 +67,10 @@ pub struct RateLimits {
 /// The choker that decides whom to serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ChokerKind {
-    /// Reciprocation by rate, an optimistic slot, seeding by turns.
+    /// Reciprocation by rate, optimistic slots, seeding by turns.
     Default,
+    /// The same without one of its parts, to measure what that part is for.
+    DefaultWithout(ChokerPart),
     /// BEP 3 by the letter: three by rate and one by chance.
     Bep3,
     /// The rules of mainline 3.4.2: seven places, walked in turns.
@@ -80,6 +82,19 @@ pub enum ChokerKind {
     },
     /// Everyone who is interested, always: the baseline that the default must beat.
     UnchokeAll,
+}
+
+/// A part of the default choker that can be left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ChokerPart {
+    /// The average of a peer's rate: what it gave since the last round counts.
+    Average,
+    /// Optimistic slots: who gives nothing gets what givers leave free.
+    Optimistic,
+    /// Decisions between rounds: a free slot waits for the next one.
+    Events,
+    /// Slots from the measured uplink: there are eight.
+    Sizing,
 }
 
 /// The order in which missing pieces are asked for.

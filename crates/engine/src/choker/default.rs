@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use rand_core::Rng;
 
+use super::last_round::LastRound;
 use super::slots::Slots;
 use super::{ChokeContext, ChokePeer, Choker, Decision, Place, changes};
+use crate::config::ChokerPart;
 use crate::time::Time;
 
 /// BEP 3: "only changing who's choked once every ten seconds".
@@ -25,24 +27,33 @@ const TURN_PIECES: u64 = 20;
 /// … or after this time, or one slow peer with large pieces would hold its
 /// place for hours.
 const TURN: Duration = Duration::from_secs(60);
-/// Less than a block per minute is no reciprocation.
-const GIVES_MIN_BYTES_PER_S: u64 = 16 * 1024 / 60;
+/// The wait of a peer that owes is worth this part of another's …
+const OWING_BIAS: u64 = 4;
+/// … and so many of them have a place at a time (decision 030).
+const OWING_MAX: usize = 1;
+/// The slots of a choker that does not size them (libtorrent's default).
+const SLOTS_UNSIZED: usize = 8;
 
 /// Reciprocation by rate, optimistic slots, and turns while seeding.
 ///
 /// - Only interested peers that do not say they are upload-only take places.
 /// - Leeching: the regular slots go to those who give most. What they do not
-///   fill becomes optimistic slots, so that the line is never idle; a snubbed
-///   peer can only get one of those (BEP 3, "anti-snubbing").
+///   fill becomes optimistic slots, so that the line is not idle while somebody
+///   waits who may give in return; a snubbed peer can only get one of those
+///   (BEP 3, "anti-snubbing").
 /// - An optimistic slot goes to whoever waited longest, where the wait of a
-///   peer that was never served counts three times.
+///   peer that was never served counts three times, and that of one that took
+///   much and gave nothing a quarter. One of those has a slot at a time, and
+///   the others none, though it be free.
 /// - Seeding: no optimistic slots; a peer has its turn of twenty pieces or a
 ///   minute, then whoever waited longest.
 /// - Outside rounds, free places are filled and nobody is displaced.
 #[derive(Debug, Default)]
 pub struct DefaultChoker {
+    without: Option<ChokerPart>,
     next_round: Time,
     slots: Slots,
+    last_round: LastRound,
 }
 
 /// A peer that may have a place.
@@ -55,6 +66,27 @@ struct Contender<'a> {
     tie: u32,
 }
 
+impl DefaultChoker {
+    /// The choker without one of its parts.
+    pub fn without(part: ChokerPart) -> Self {
+        Self {
+            without: Some(part),
+            ..Self::default()
+        }
+    }
+
+    fn lacks(&self, part: ChokerPart) -> bool {
+        self.without == Some(part)
+    }
+
+    fn optimistic(&self, slots: usize) -> usize {
+        if self.lacks(ChokerPart::Optimistic) {
+            return 0;
+        }
+        (slots / SLOTS_PER_OPTIMISTIC).max(1)
+    }
+}
+
 impl Choker for DefaultChoker {
     fn rechoke(
         &mut self,
@@ -64,27 +96,42 @@ impl Choker for DefaultChoker {
         rng: &mut dyn Rng,
     ) -> Vec<Decision> {
         let is_round = now >= self.next_round;
+        if !is_round && self.lacks(ChokerPart::Events) {
+            return Vec::new();
+        }
+        let mut cx = *cx;
+        if self.lacks(ChokerPart::Sizing) {
+            cx.slots.get_or_insert(SLOTS_UNSIZED);
+        }
+        let mut judged = peers.to_vec();
+        if self.lacks(ChokerPart::Average) {
+            self.last_round.judge(&mut judged, is_round, now);
+        }
         if is_round {
             self.next_round = now + ROUND;
-            self.slots.round(peers, cx);
+            self.slots.round(&judged, &cx);
         }
-        let slots = self.slots.count(cx);
-        let eligible = peers.iter().enumerate();
+        let regular = self.slots.count(&cx);
+        let eligible = judged.iter().enumerate();
         let eligible = eligible.filter(|(_, peer)| peer.interested && !peer.upload_only);
         let contenders = eligible.map(|(at, peer)| Contender {
             at,
             peer,
             held: peer.unchoked && (!is_round || served_for(peer, now) < HOLD),
-            waited: waited(peer, now),
+            waited: waited(peer, &cx, now),
             tie: rng.next_u32(),
         });
         let contenders: Vec<_> = contenders.collect();
         let mut places = vec![Place::None; peers.len()];
-        if cx.seeding {
-            by_turns(contenders, slots, cx, now, &mut places);
+        let all = if cx.seeding {
+            by_turns(contenders, regular, &cx, now, &mut places);
+            regular
         } else {
-            by_rate(contenders, slots, now, &mut places);
-        }
+            let optimistic = self.optimistic(regular);
+            by_rate(contenders, (regular, optimistic), &cx, now, &mut places);
+            regular + optimistic
+        };
+        linger(peers, all, &mut places);
         changes(peers, places)
     }
 
@@ -93,13 +140,17 @@ impl Choker for DefaultChoker {
     }
 }
 
-fn by_rate(contenders: Vec<Contender<'_>>, slots: usize, now: Time, places: &mut [Place]) {
-    let gives =
-        |peer: &ChokePeer| !peer.snubbed && peer.download_bytes_per_s >= GIVES_MIN_BYTES_PER_S;
-    let all = slots + (slots / SLOTS_PER_OPTIMISTIC).max(1);
+fn by_rate(
+    contenders: Vec<Contender<'_>>,
+    (slots, optimistic): (usize, usize),
+    cx: &ChokeContext,
+    now: Time,
+    places: &mut [Place],
+) {
+    let all = slots + optimistic;
     let (mut givers, mut others): (Vec<_>, Vec<_>) = contenders
         .into_iter()
-        .partition(|contender| gives(contender.peer));
+        .partition(|contender| contender.peer.gives());
     // Others who hold a place beyond the optimistic ones hold a regular one.
     let held = others.iter().filter(|contender| contender.held).count();
     let regular = slots.min(all.saturating_sub(held)).min(givers.len());
@@ -129,8 +180,30 @@ fn by_rate(contenders: Vec<Contender<'_>>, slots: usize, now: Time, places: &mut
     for contender in &givers {
         places[contender.at] = Place::Regular;
     }
-    for contender in others.iter().take(all - regular) {
+    let (mut left, mut left_to_owing) = (all - regular, optimistic.min(OWING_MAX));
+    for contender in &others {
+        let owes = contender.peer.owes(cx);
+        if left == 0 || (owes && !contender.held && left_to_owing == 0) {
+            continue;
+        }
+        left -= 1;
+        left_to_owing = left_to_owing.saturating_sub(usize::from(owes));
         places[contender.at] = Place::Optimistic;
+    }
+}
+
+/// Who has just lost interest keeps a place that nobody else wants: it takes
+/// nothing, and if it comes back it need not be told again.
+fn linger(peers: &[ChokePeer], all: usize, places: &mut [Place]) {
+    let taken = places.iter().filter(|place| **place != Place::None).count();
+    let lingers = |peer: &ChokePeer| peer.unchoked && !peer.interested && !peer.upload_only;
+    let who = peers.iter().zip(places).filter(|(peer, _)| lingers(peer));
+    for (peer, place) in who.take(all.saturating_sub(taken)) {
+        *place = if peer.optimistic {
+            Place::Optimistic
+        } else {
+            Place::Regular
+        };
     }
 }
 
@@ -163,12 +236,15 @@ fn served_for(peer: &ChokePeer, now: Time) -> Duration {
 }
 
 /// How long a choked peer waited, in weighted microseconds.
-fn waited(peer: &ChokePeer, now: Time) -> u64 {
+fn waited(peer: &ChokePeer, cx: &ChokeContext, now: Time) -> u64 {
     if peer.unchoked {
         return 0;
     }
     let since = peer.choked_at.unwrap_or(peer.connected_at);
     let micros = now.as_micros().saturating_sub(since.as_micros());
+    if !cx.seeding && peer.owes(cx) {
+        return micros / OWING_BIAS;
+    }
     let bias = if peer.unchoked_at.is_none() {
         NEW_PEER_BIAS
     } else {

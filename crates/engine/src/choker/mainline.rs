@@ -27,12 +27,16 @@ const EXTRA_FRONT_PLACES: u32 = 2;
 /// until one of them is interested and four peers are served; those
 /// on the way who are not interested are unchoked too. Every thirty seconds
 /// the order is turned so that a choked and interested peer comes first. All
-/// is decided anew whenever anything happens.
+/// is decided anew when a peer comes, and when one that is served goes or
+/// changes its interest. As in the original, a peer counts as snubbed until its
+/// first block.
 #[derive(Debug, Default)]
 pub struct Mainline {
     next_round: Time,
     rounds: u64,
     order: Vec<ConnKey>,
+    /// Who is served, and whether it was interested then.
+    served: Vec<(ConnKey, bool)>,
 }
 
 impl Choker for Mainline {
@@ -43,17 +47,22 @@ impl Choker for Mainline {
         now: Time,
         rng: &mut dyn Rng,
     ) -> Vec<Decision> {
-        self.enlist(peers, rng);
+        let came = self.enlist(peers, rng);
         if now >= self.next_round {
             self.next_round = now + ROUND;
             self.rounds += 1;
             if self.rounds.is_multiple_of(ROUNDS_PER_ROTATION) {
                 self.turn(peers);
             }
+        } else if !came && !self.served_changed(peers) {
+            return Vec::new();
         }
         let mut places = vec![Place::None; peers.len()];
         let best = by_rate_desc(peers, cx).into_iter();
-        let best = best.filter(|at| peers[*at].interested && (cx.seeding || !peers[*at].snubbed));
+        let best = best.filter(|at| {
+            let is_snubbed = peers[*at].snubbed || peers[*at].downloaded == 0;
+            peers[*at].interested && (cx.seeding || !is_snubbed)
+        });
         let mut served = 0;
         for at in best.take(PREFERRED) {
             places[at] = Place::Regular;
@@ -76,6 +85,11 @@ impl Choker for Mainline {
                 hit = true;
             }
         }
+        let served = peers.iter().zip(&places);
+        let served = served.filter(|(_, place)| **place != Place::None);
+        self.served = served
+            .map(|(peer, _)| (peer.conn, peer.interested))
+            .collect();
         changes(peers, places)
     }
 
@@ -86,7 +100,8 @@ impl Choker for Mainline {
 
 impl Mainline {
     /// Takes in who came, with the bias to the front, and lets go who went.
-    fn enlist(&mut self, peers: &[ChokePeer], rng: &mut dyn Rng) {
+    fn enlist(&mut self, peers: &[ChokePeer], rng: &mut dyn Rng) -> bool {
+        let mut came = false;
         self.order.retain(|conn| position(peers, *conn).is_some());
         for peer in peers {
             if self.order.contains(&peer.conn) {
@@ -95,7 +110,17 @@ impl Mainline {
             let places = self.order.len() as u32 + 1 + EXTRA_FRONT_PLACES;
             let place = (rng.next_u32() % places).saturating_sub(EXTRA_FRONT_PLACES);
             self.order.insert(place as usize, peer.conn);
+            came = true;
         }
+        came
+    }
+
+    fn served_changed(&self, peers: &[ChokePeer]) -> bool {
+        let changed = |(conn, interested): &(ConnKey, bool)| match position(peers, *conn) {
+            Some(at) => peers[at].interested != *interested,
+            None => *interested,
+        };
+        self.served.iter().any(changed)
     }
 
     /// The first who is choked and interested comes to the front.
@@ -160,6 +185,30 @@ mod tests {
         swarm.peers.truncate(19);
         swarm.after(1).rechoke();
         assert_eq!(swarm.regular(), [13, 14, 15, 16, 17, 18]);
+    }
+
+    #[test]
+    fn who_is_not_served_changes_nothing_between_rounds() {
+        let mut swarm = swarm(20);
+        swarm.rechoke();
+        swarm.peers[0].download_bytes_per_s = 1 << 30;
+        let choked = (1..14).find(|at| !swarm.unchoked().contains(at)).unwrap();
+        swarm.peers[choked].interested = false;
+        assert!(swarm.after(1).rechoke().is_empty());
+        swarm.peers[19].interested = false;
+        swarm.after(1).rechoke();
+        assert!(swarm.regular().contains(&0));
+    }
+
+    #[test]
+    fn a_peer_is_snubbed_until_its_first_block_but_not_by_a_seed() {
+        let mut swarm = swarm(20);
+        swarm.peers[19].downloaded = 0;
+        swarm.rechoke();
+        assert_eq!(swarm.regular(), [13, 14, 15, 16, 17, 18]);
+        let mut seed = Swarm::new(ChokerKind::Mainline, 20, 0).seeding_now();
+        seed.rechoke();
+        assert_eq!(seed.regular().len(), 6);
     }
 
     #[test]

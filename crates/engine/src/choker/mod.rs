@@ -7,6 +7,7 @@
 
 mod bep3;
 mod default;
+mod last_round;
 mod mainline;
 mod score;
 mod scored;
@@ -48,6 +49,7 @@ pub trait Choker: std::fmt::Debug + Send {
 pub fn new(kind: ChokerKind) -> Box<dyn Choker> {
     match kind {
         ChokerKind::Default => Box::<DefaultChoker>::default(),
+        ChokerKind::DefaultWithout(part) => Box::new(DefaultChoker::without(part)),
         ChokerKind::Bep3 => Box::<Bep3>::default(),
         ChokerKind::Mainline => Box::<Mainline>::default(),
         ChokerKind::Scored { decay } => Box::new(Scored::new(decay)),
@@ -86,6 +88,28 @@ pub struct ChokePeer {
     pub unchoked_at: Option<Time>,
     /// When we last choked it after having unchoked it.
     pub choked_at: Option<Time>,
+}
+
+/// Less than a block per minute is no reciprocation.
+const GIVES_MIN_BYTES_PER_S: u64 = 16 * 1024 / 60;
+/// Anybody may take a piece before it has given something, or it never had
+/// anything to give; of a large piece this much.
+const CREDIT_MAX_BYTES: u64 = 4 << 20;
+/// Who gave, gets this much for each byte before it owes anything: a slow peer
+/// is no free rider.
+const CREDIT_PER_GIVEN: u64 = 16;
+
+impl ChokePeer {
+    /// It reciprocates, at whatever rate.
+    fn gives(&self) -> bool {
+        !self.snubbed && self.download_bytes_per_s >= GIVES_MIN_BYTES_PER_S
+    }
+
+    /// It has taken much, and given next to nothing.
+    fn owes(&self, cx: &ChokeContext) -> bool {
+        let credit = u64::from(cx.piece_len).min(CREDIT_MAX_BYTES);
+        self.uploaded > credit.saturating_add(self.downloaded.saturating_mul(CREDIT_PER_GIVEN))
+    }
 }
 
 /// What a choker knows of the torrent.

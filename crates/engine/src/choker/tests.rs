@@ -6,6 +6,7 @@ use slotmap::KeyData;
 use std::time::Duration;
 
 use super::*;
+use crate::config::ChokerPart;
 
 pub(super) fn conn(at: u64) -> ConnKey {
     KeyData::from_ffi((1 << 32) | (at + 1)).into()
@@ -73,15 +74,20 @@ impl Swarm {
     }
 
     fn seeding(peers: u64, slots: usize) -> Self {
-        let mut swarm = Self::leeching(peers, slots);
-        swarm.cx.seeding = true;
-        swarm
+        Self::leeching(peers, slots).seeding_now()
+    }
+
+    /// The same when everything is there.
+    pub(super) fn seeding_now(mut self) -> Self {
+        self.cx.seeding = true;
+        self
     }
 
     /// Peer `at` gives us `(at + 1) * 10` kB/s.
     pub(super) fn with_rates(mut self) -> Self {
         for (at, peer) in (1..).zip(&mut self.peers) {
             peer.download_bytes_per_s = at * 10_000;
+            peer.downloaded = at * 100_000;
         }
         self
     }
@@ -309,6 +315,106 @@ fn peers_that_take_nothing_never_hold_a_slot() {
 }
 
 #[test]
+fn who_lost_interest_keeps_a_place_until_somebody_wants_it() {
+    for seeding in [false, true] {
+        let mut swarm = Swarm::leeching(4, 4).with_rates();
+        swarm.cx.seeding = seeding;
+        swarm.rechoke();
+        swarm.peers[2].interested = false;
+        swarm.after(1).rechoke();
+        assert!(swarm.unchoked().contains(&2));
+        swarm.peers.extend([peer(4), peer(5)]);
+        swarm.after(1).rechoke();
+        assert!(!swarm.unchoked().contains(&2));
+        swarm.peers[4].interested = false;
+        swarm.peers[5].interested = false;
+        swarm.peers[3].interested = false;
+        swarm.peers[3].upload_only = true;
+        swarm.rounds(2);
+        assert!(
+            !swarm.unchoked().contains(&2),
+            "nobody gets a place to linger"
+        );
+        assert!(!swarm.unchoked().contains(&3));
+    }
+}
+
+/// Peers 0 to 3 took much and gave nothing; the others are new.
+fn with_owing(mut swarm: Swarm) -> Swarm {
+    for peer in &mut swarm.peers[..4] {
+        peer.uploaded = 256 * 1024 + 1;
+        peer.unchoked_at = Some(at(1));
+        peer.choked_at = Some(at(90));
+    }
+    swarm
+}
+
+#[test]
+fn those_who_owe_get_optimistic_slots_only_and_never_fill_the_others() {
+    let mut swarm = with_owing(Swarm::leeching(7, 8));
+    swarm.rechoke();
+    assert_eq!(
+        swarm.unchoked().len(),
+        4,
+        "three who are new, and one who owes"
+    );
+    assert!((4..7).all(|at| swarm.unchoked().contains(&at)));
+    // Who gave a sixteenth of what it took beyond the first piece owes nothing.
+    for peer in &mut swarm.peers[..4] {
+        peer.downloaded = 1;
+    }
+    swarm.rounds(1);
+    assert_eq!(swarm.unchoked().len(), 7);
+    let mut seed = with_owing(Swarm::seeding(7, 8));
+    seed.rechoke();
+    assert_eq!(seed.unchoked().len(), 7, "nobody can give to a seed");
+}
+
+#[test]
+fn the_wait_of_who_owes_counts_a_quarter() {
+    for (choked_at, chosen) in [(75, 1), (77, 0)] {
+        let mut swarm = Swarm::leeching(6, 4).with_rates();
+        for (other, choked_at) in [(0, 4), (1, choked_at)] {
+            swarm.peers[other].unchoked_at = Some(at(1));
+            swarm.peers[other].choked_at = Some(at(choked_at));
+        }
+        swarm.peers[0].downloaded = 0;
+        swarm.peers[0].uploaded = 1 << 20;
+        swarm.rechoke();
+        assert_eq!(swarm.optimistic(), [chosen], "96 s are worth 24 s");
+    }
+}
+
+#[test]
+fn without_a_part_the_choker_does_the_rest() {
+    let without = |part| Swarm::new(ChokerKind::DefaultWithout(part), 20, 4).with_rates();
+    let mut average = without(ChokerPart::Average);
+    average.rechoke();
+    average.peers[0].downloaded += 1 << 30;
+    average.rounds(1);
+    assert!(
+        average.regular().contains(&0),
+        "what the last round brought counts"
+    );
+
+    let mut optimistic = without(ChokerPart::Optimistic);
+    optimistic.rechoke();
+    assert_eq!(optimistic.unchoked(), [16, 17, 18, 19]);
+
+    let mut events = without(ChokerPart::Events);
+    events.rechoke();
+    events.peers[19].interested = false;
+    assert!(events.after(5).rechoke().is_empty());
+    assert!(!events.after(5).rechoke().is_empty());
+
+    let mut sizing = without(ChokerPart::Sizing);
+    sizing.cx.slots = None;
+    sizing.cx.upload_bytes_per_s = 100_000_000;
+    sizing.rechoke();
+    assert_eq!(sizing.regular().len(), 8);
+}
+
+#[test]
 fn a_seed_gives_everyone_a_turn() {
     let mut swarm = Swarm::seeding(12, 4);
     let mut turns = [0; 12];
@@ -388,8 +494,9 @@ fn the_bounds_hold_whatever_happens() {
             assert!(swarm.unchoked().len() <= 6);
             let eligible = swarm.those(|peer| peer.interested && !peer.upload_only);
             let all = if swarm.cx.seeding { 5 } else { 6 };
-            assert_eq!(swarm.unchoked().len(), eligible.len().min(all));
-            assert!(swarm.unchoked().iter().all(|at| eligible.contains(at)));
+            let served = swarm.those(|peer| peer.unchoked && peer.interested);
+            assert_eq!(served.len(), eligible.len().min(all));
+            assert!(served.iter().all(|at| eligible.contains(at)));
             let lost = before.iter().zip(&swarm.peers).filter(|(old, new)| {
                 old.unchoked && !new.unchoked && new.interested && !new.upload_only
             });
