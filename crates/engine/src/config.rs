@@ -31,6 +31,8 @@ pub struct Settings {
     pub choker: ChokerKind,
     /// Which picker order runs where a torrent is not sequential.
     pub picker: PickerKind,
+    /// How blocks are asked for.
+    pub requests: RequestKind,
     /// Whether the end of a download asks twice and cancels.
     pub endgame: bool,
 }
@@ -50,6 +52,7 @@ impl Default for Settings {
             announce_ip: None,
             choker: ChokerKind::Default,
             picker: PickerKind::RarestFirst,
+            requests: RequestKind::Adaptive,
             endgame: true,
         }
     }
@@ -104,6 +107,20 @@ pub enum PickerKind {
     RarestFirst,
     /// Lowest index first: for streaming, and the baseline that the default must beat.
     InOrder,
+}
+
+/// How blocks are asked for. All but the first are baselines of a benchmark,
+/// which show what a client does without; nobody should download with them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RequestKind {
+    /// As many at a time as keep the line full, each of one peer; twice in
+    /// endgame only.
+    Adaptive,
+    /// Every block of two peers if two have it, from the first on, and without
+    /// CANCEL: the most that a download can waste.
+    Duplicate,
+    /// One block at a time, of one peer.
+    StopAndWait,
 }
 
 /// How one torrent is to be treated.

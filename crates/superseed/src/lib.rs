@@ -25,7 +25,7 @@ pub use session::events::{EVENTS_MAX, Events, Notice};
 pub use session::torrent::Torrent;
 pub use session::{Session, SessionStats};
 
-pub use superseed_engine::config::{ChokerKind, ChokerPart, PickerKind};
+pub use superseed_engine::config::{ChokerKind, ChokerPart, PickerKind, RequestKind};
 pub use superseed_engine::explain::{BindingLimit, Cause, Explanation};
 pub use superseed_engine::stats::{
     FileStats, PeerSource, PeerStats, TorrentStats, TrackerStats, TrackerStatus,

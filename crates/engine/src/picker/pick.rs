@@ -56,6 +56,11 @@ impl Picker {
         if !self.endgame() {
             return None;
         }
+        self.pick_asked(peer, rng)
+    }
+
+    /// The same at any time: the baseline that shows what that would waste.
+    pub(crate) fn pick_asked(&mut self, peer: &PickPeer<'_>, rng: &mut impl Rng) -> Option<Block> {
         let len = self.started.len() as u32;
         let start = if len > 0 { below(rng, len) } else { 0 };
         let (piece, candidates) = (start..len).chain(0..start).find_map(|place| {

@@ -5,6 +5,7 @@ use superseed_proto::layout::{BLOCK_LEN, Block, PieceIndex};
 use superseed_proto::wire::Message;
 
 use super::Torrent;
+use crate::config::RequestKind;
 use crate::engine::shared::Cx;
 use crate::engine::timers::Timer;
 use crate::ids::ConnKey;
@@ -69,6 +70,12 @@ impl Torrent {
         let free = depth
             .saturating_sub(peer.requests.len())
             .min((in_budget as usize).max(floor));
+        let kind = cx.shared.settings.requests;
+        let free = match kind {
+            RequestKind::Adaptive | RequestKind::Duplicate => free,
+            RequestKind::StopAndWait if cx.shared.asked_bytes > 0 => 0,
+            RequestKind::StopAndWait => free.min(1),
+        };
         if free == 0 {
             return;
         }
@@ -91,6 +98,13 @@ impl Torrent {
             retries,
         };
         let may_start = committed < budget && !others_starve;
+        while kind == RequestKind::Duplicate
+            && blocks.len() < free
+            && let Some(block) = self.picker.pick_asked(&pick_peer, &mut cx.shared.rng)
+        {
+            blocks.push(block);
+        }
+        let free = free - blocks.len();
         self.picker
             .pick(&pick_peer, free, may_start, &mut cx.shared.rng, &mut blocks);
         let idle = peer.requests.is_empty() && blocks.is_empty();
@@ -115,6 +129,8 @@ impl Torrent {
         }
         let asked = !blocks.is_empty();
         self.picked = blocks;
+        // Who waits for one peer must look for another when that one has nothing.
+        self.refill_due |= kind == RequestKind::StopAndWait && !asked;
         if asked {
             peer.window.on_requests(cx.now);
             cx.want_write(key);
@@ -223,6 +239,9 @@ impl Torrent {
         };
         let Some(peer) = conn.peer_mut() else { return };
         if !peer.requests.cancel(block) {
+            return;
+        }
+        if cx.shared.settings.requests == RequestKind::Duplicate {
             return;
         }
         let len = self.layout.block_len(block);
