@@ -1,16 +1,12 @@
 //! `superseed-sim --policies`: runs the benchmark of the policies, says how
 //! long it will take, and writes what it found.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use superseed_sim::policies::{self, Plan};
-
-/// Paired seeds, unless told otherwise.
-const SEEDS: u64 = 20;
-/// Paired seeds of the small part, unless told otherwise.
-const SEEDS_QUICK: u64 = 5;
 
 /// Runs it; the first of the words is the directory.
 pub(crate) fn main(words: &[String]) -> ExitCode {
@@ -39,16 +35,18 @@ fn run(words: &[String]) -> Result<(), String> {
         }
     }
     let plan = if quick {
-        Plan::quick(seeds.unwrap_or(SEEDS_QUICK))
+        Plan::quick(seeds.unwrap_or(Plan::SEEDS_QUICK))
     } else {
-        Plan::full(seeds.unwrap_or(SEEDS))
+        Plan::full(seeds.unwrap_or(Plan::SEEDS))
     };
     let start = Instant::now();
     let results = policies::run(&plan, |done, all| {
         if done % (all / 50).max(1) == 0 {
             eprintln!("{done} of {all} runs, {}", left(start.elapsed(), done, all));
         }
+        ControlFlow::Continue(())
     });
+    let results = results.expect("nothing broke it off");
     write(Path::new(dir), policies::document(&plan, &results))
 }
 

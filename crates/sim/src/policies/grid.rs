@@ -1,7 +1,8 @@
 //! Which swarms are run, and with which policies.
 
-use superseed_engine::config::{ChokerKind, PickerKind};
+use superseed_engine::config::{ChokerKind, ChokerPart, PickerKind, RequestKind};
 
+use super::torrent::{LARGE_PIECES, LONG, MANY_FILES, QUICK, Torrent, USUAL};
 use crate::rng::Rng;
 
 /// A policy under test, by the name that the tables use.
@@ -11,18 +12,53 @@ pub struct Arm {
     pub name: &'static str,
     /// What it is.
     pub about: &'static str,
-    /// Whom the client serves.
+    /// What the client does.
+    pub policy: Policy,
+}
+
+/// What an engine decides by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Whom it serves.
     pub choker: ChokerKind,
     /// What it asks for.
     pub picker: PickerKind,
+    /// How it asks.
+    pub requests: RequestKind,
+}
+
+impl Policy {
+    /// The engine's own but for the choker.
+    pub(super) const fn of(choker: ChokerKind) -> Self {
+        Self {
+            choker,
+            picker: PickerKind::RarestFirst,
+            requests: RequestKind::Adaptive,
+        }
+    }
 }
 
 const fn choker(name: &'static str, about: &'static str, choker: ChokerKind) -> Arm {
     Arm {
         name,
         about,
-        choker,
-        picker: PickerKind::RarestFirst,
+        policy: Policy::of(choker),
+    }
+}
+
+const fn without(name: &'static str, about: &'static str, part: ChokerPart) -> Arm {
+    choker(name, about, ChokerKind::DefaultWithout(part))
+}
+
+const fn requests(name: &'static str, about: &'static str, requests: RequestKind) -> Arm {
+    let policy = Policy {
+        requests,
+        ..N0.policy
+    };
+    Arm {
+        name,
+        about,
+        policy,
     }
 }
 
@@ -36,7 +72,8 @@ pub(super) const N0: Arm = choker(
 /// The engine's default.
 pub(super) const R4: Arm = choker(
     "R4 default",
-    "slots from the measured uplink, by rate, optimistic slots by the longest wait",
+    "slots from the measured uplink, by rate; optimistic slots by the longest wait, one of them \
+     for those who took much and gave nothing",
     ChokerKind::Default,
 );
 
@@ -75,12 +112,54 @@ pub(super) const CHOKERS: [Arm; 7] = [
     R4_AGAIN,
 ];
 
+/// The default, and what it is without each of its parts.
+pub(super) const PARTS: [Arm; 5] = [
+    R4,
+    without(
+        "− EWMA",
+        "what a peer gave since the last round counts, not its average rate",
+        ChokerPart::Average,
+    ),
+    without(
+        "− optimistic",
+        "no optimistic slots",
+        ChokerPart::Optimistic,
+    ),
+    without(
+        "− events",
+        "nothing happens between rounds",
+        ChokerPart::Events,
+    ),
+    without(
+        "− slot sizing",
+        "eight slots whatever the uplink",
+        ChokerPart::Sizing,
+    ),
+];
+
+/// Naive clients: all serve everyone.
+pub(super) const NAIVE: [Arm; 3] = [
+    N0,
+    requests(
+        "N1 duplicates",
+        "every block of two peers, without CANCEL: the most that a download can waste",
+        RequestKind::Duplicate,
+    ),
+    requests(
+        "N2 stop and wait",
+        "one block at a time, of one peer: a curiosity",
+        RequestKind::StopAndWait,
+    ),
+];
+
 /// The default choker with pieces in order: the baseline of the pickers.
 pub(super) const IN_ORDER: Arm = Arm {
     name: "in order",
     about: "lowest index first",
-    picker: PickerKind::InOrder,
-    ..R4
+    policy: Policy {
+        picker: PickerKind::InOrder,
+        ..R4.policy
+    },
 };
 
 /// Random first, then rarest first.
@@ -110,6 +189,8 @@ pub struct Swarm {
     pub uplink_bytes_per_s: Option<u64>,
     /// Who runs the arm.
     pub who: Who,
+    /// What all want.
+    pub torrent: Torrent,
 }
 
 impl Swarm {
@@ -136,6 +217,14 @@ pub enum Subject {
     Choker,
     /// The choker of everyone.
     ChokerOfAll,
+    /// The tested client's choker where there is a slot for everyone.
+    Few,
+    /// The default choker of the tested client without its parts.
+    Parts,
+    /// The same of everyone.
+    PartsOfAll,
+    /// How the tested client asks.
+    Naive,
     /// The picker of everyone.
     PickerOfAll,
 }
@@ -145,6 +234,9 @@ impl Subject {
     pub fn arms(self) -> &'static [Arm] {
         match self {
             Self::Choker | Self::ChokerOfAll => &CHOKERS,
+            Self::Few => &[N0, R4],
+            Self::Parts | Self::PartsOfAll => &PARTS,
+            Self::Naive => &NAIVE,
             Self::PickerOfAll => &[IN_ORDER, RAREST],
         }
     }
@@ -166,10 +258,6 @@ pub(super) struct Job {
 /// What is to be run.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The length of the torrent.
-    pub len_bytes: usize,
-    /// The length of a piece.
-    pub piece_len: u32,
     /// Seeds of each swarm and arm, from zero on.
     pub seeds: u64,
     /// The swarms of each table, in the order of the document.
@@ -180,52 +268,79 @@ pub struct Plan {
 
 /// The uplink of the bound regime.
 pub(super) const BOUND_BYTES_PER_S: u64 = 500_000;
+/// Both regimes.
+const UPLINKS: [Option<u64>; 2] = [None, Some(BOUND_BYTES_PER_S)];
+
+/// Swarms of these sizes with both uplinks, where the client runs the arm.
+fn around_client(
+    remotes: ChokerKind,
+    torrent: Torrent,
+    riders_percent: usize,
+    sizes: &'static [usize],
+) -> impl Iterator<Item = Swarm> {
+    let with = move |uplink_bytes_per_s| {
+        sizes.iter().map(move |leechers| Swarm {
+            leechers: *leechers,
+            riders_percent,
+            uplink_bytes_per_s,
+            who: Who::Client(remotes),
+            torrent,
+        })
+    };
+    UPLINKS.into_iter().flat_map(with)
+}
+
+/// Swarms of these sizes in which everyone runs the arm.
+fn of_all(riders_percent: usize, sizes: &'static [usize]) -> impl Iterator<Item = Swarm> {
+    sizes.iter().map(move |leechers| Swarm {
+        leechers: *leechers,
+        riders_percent,
+        uplink_bytes_per_s: Some(BOUND_BYTES_PER_S),
+        who: Who::Everyone,
+        torrent: USUAL,
+    })
+}
 
 impl Plan {
+    /// Paired seeds that the protocol of the benchmark asks for.
+    pub const SEEDS: u64 = 20;
+    /// Paired seeds of the quick grid, unless told otherwise.
+    pub const SEEDS_QUICK: u64 = 5;
+
     /// The grid that docs/results/policies.md is made of.
     pub fn full(seeds: u64) -> Self {
-        let mut swarms = Vec::new();
-        let all: &[usize] = &[5, 8, 9, 20, 40];
-        for (remotes, riders_percent, leechers) in [
-            (ChokerKind::Mainline, 50, all),
-            (ChokerKind::Mainline, 25, &[8, 20]),
-            (ChokerKind::Mainline, 0, &[8, 20]),
-            (ChokerKind::Bep3, 50, &[8, 20]),
-        ] {
-            for leechers in leechers.iter().copied() {
-                for uplink_bytes_per_s in [None, Some(BOUND_BYTES_PER_S)] {
-                    let swarm = Swarm {
-                        leechers,
-                        riders_percent,
-                        uplink_bytes_per_s,
-                        who: Who::Client(remotes),
-                    };
-                    swarms.push((Subject::Choker, swarm));
-                }
-            }
-        }
-        // One table for each choker of the remotes and each uplink.
-        swarms.sort_by_key(|(_, swarm): &(Subject, Swarm)| {
+        const ALL: &[usize] = &[5, 8, 9, 20, 40];
+        const SOME: &[usize] = &[9, 20];
+        let mainline = ChokerKind::Mainline;
+        let mut chokers: Vec<Swarm> = [50, 25, 0]
+            .into_iter()
+            .flat_map(|riders| around_client(mainline, USUAL, riders, ALL))
+            .chain(around_client(ChokerKind::Bep3, USUAL, 50, SOME))
+            .chain(around_client(mainline, LARGE_PIECES, 50, SOME))
+            .chain(around_client(mainline, MANY_FILES, 50, &[9]))
+            .chain(around_client(mainline, LONG, 50, &[9]))
+            .collect();
+        // One table for each torrent, choker of the remotes and uplink.
+        chokers.sort_by_key(|swarm| {
             let bep3 = swarm.who == Who::Client(ChokerKind::Bep3);
-            (bep3, swarm.uplink_bytes_per_s.is_some())
+            let bound = swarm.uplink_bytes_per_s.is_some();
+            (swarm.torrent.order, bep3, bound)
         });
-        let everyone = |leechers, riders_percent| Swarm {
-            leechers,
-            riders_percent,
-            uplink_bytes_per_s: Some(BOUND_BYTES_PER_S),
-            who: Who::Everyone,
-        };
-        for (riders, leechers) in [(50, 9), (50, 20), (0, 9), (0, 20)] {
-            swarms.push((Subject::ChokerOfAll, everyone(leechers, riders)));
-        }
-        for leechers in [9, 20] {
-            swarms.push((Subject::PickerOfAll, everyone(leechers, 0)));
-        }
+        let parts = around_client(mainline, USUAL, 50, SOME);
+        let naive = around_client(mainline, USUAL, 0, SOME);
+        let everyone = || [50, 0].into_iter().flat_map(|riders| of_all(riders, SOME));
+        let swarms = chokers
+            .into_iter()
+            .map(|swarm| (Subject::Choker, swarm))
+            .chain(everyone().map(|swarm| (Subject::ChokerOfAll, swarm)))
+            .chain(around_client(mainline, USUAL, 0, &[4]).map(|swarm| (Subject::Few, swarm)))
+            .chain(parts.map(|swarm| (Subject::Parts, swarm)))
+            .chain(everyone().map(|swarm| (Subject::PartsOfAll, swarm)))
+            .chain(naive.map(|swarm| (Subject::Naive, swarm)))
+            .chain(of_all(0, SOME).map(|swarm| (Subject::PickerOfAll, swarm)));
         Self {
-            len_bytes: 16 << 20,
-            piece_len: 256 << 10,
             seeds,
-            swarms,
+            swarms: swarms.collect(),
             command: format!("cargo xtask policies --seeds {seeds}"),
         }
     }
@@ -235,18 +350,28 @@ impl Plan {
         let full = Self::full(seeds);
         let few = |(subject, swarm): &(Subject, Swarm)| match subject {
             Subject::Choker => {
-                swarm.leechers == 8
-                    && swarm.riders_percent == 50
-                    && swarm.who == Who::Client(ChokerKind::Mainline)
+                swarm.leechers == 8 && swarm.riders_percent == 50 && swarm.torrent == USUAL
             }
+            Subject::Few => true,
             _ => swarm.leechers == 9 && swarm.riders_percent == 0,
         };
+        let small = |(subject, swarm)| {
+            let torrent = QUICK;
+            (subject, Swarm { torrent, ..swarm })
+        };
         Self {
-            len_bytes: 4 << 20,
-            swarms: full.swarms.into_iter().filter(few).collect(),
+            swarms: full.swarms.into_iter().filter(few).map(small).collect(),
             command: format!("cargo xtask policies --quick --seeds {seeds}"),
             ..full
         }
+    }
+
+    /// The torrents of its swarms, each once, in the order of the document.
+    pub(super) fn torrents(&self) -> Vec<Torrent> {
+        let mut torrents: Vec<Torrent> = self.swarms.iter().map(|(_, own)| own.torrent).collect();
+        torrents.sort_by_key(|torrent| torrent.order);
+        torrents.dedup();
+        torrents
     }
 
     /// All runs, seed by seed, each seed's in an order in which the first few

@@ -13,28 +13,34 @@ mod report;
 mod results;
 mod swarm;
 mod tables;
+mod torrent;
 mod verdict;
 
+use std::ops::ControlFlow;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
-pub use grid::{Arm, Plan, Subject, Swarm, Who};
+pub use grid::{Arm, Plan, Policy, Subject, Swarm, Who};
 pub use report::document;
 pub use results::Results;
 pub use swarm::Measured;
-
-use crate::content::ContentSpec;
+pub use torrent::Torrent;
 
 /// Makes every run of a plan on all cores. `progress` is told how many runs
-/// are done, of how many; the first few stand for all.
+/// are done, of how many; the first few stand for all. If it breaks, there are
+/// no results.
 ///
 /// # Panics
 ///
 /// If a run fails: that no one finishes is no figure.
-pub fn run(plan: &Plan, progress: impl Fn(usize, usize) + Sync) -> Results {
-    let content = ContentSpec::new(plan.len_bytes, plan.piece_len)
-        .tracker(swarm::TRACKER_URL)
-        .make(0);
+pub fn run(
+    plan: &Plan,
+    progress: impl Fn(usize, usize) -> ControlFlow<()> + Sync,
+) -> Option<Results> {
+    let mut contents = Vec::new();
+    for torrent in plan.torrents() {
+        contents.push((torrent, torrent.make(swarm::TRACKER_URL)));
+    }
     let jobs = plan.jobs();
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let found = Mutex::new(vec![None; jobs.len()]);
@@ -45,17 +51,24 @@ pub fn run(plan: &Plan, progress: impl Fn(usize, usize) + Sync) -> Results {
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(job) = jobs.get(at) else { return };
-                    let measured = swarm::measure(job, &Arc::clone(&content));
+                    let wanted = job.swarm.torrent;
+                    let content = contents.iter().find(|(torrent, _)| *torrent == wanted);
+                    let (_, content) = content.expect("each torrent of the plan was made");
+                    let measured = swarm::measure(job, content);
                     let mut found = found.lock().expect("no lane panics with the lock");
                     found[at] = Some(measured);
                     drop(found);
-                    progress(done.fetch_add(1, Ordering::Relaxed) + 1, jobs.len());
+                    let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+                    if progress(done, jobs.len()).is_break() {
+                        next.store(jobs.len(), Ordering::Relaxed);
+                    }
                 }
             });
         }
     });
     let found = found.into_inner().expect("no lane panics with the lock");
-    Results::new(jobs.into_iter().zip(found.into_iter().flatten()))
+    let found: Vec<Measured> = found.into_iter().collect::<Option<_>>()?;
+    Some(Results::new(jobs.into_iter().zip(found)))
 }
 
 #[cfg(test)]

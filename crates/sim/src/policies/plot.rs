@@ -181,13 +181,14 @@ pub(super) fn saving(plan: &Plan, results: &Results) -> String {
 /// in the swarms of which half are free riders.
 pub(super) fn riders(plan: &Plan, results: &Results) -> String {
     let effects = effects(plan, results);
-    let first = effects.first().map(|effect| effect.swarm.who);
+    let first = effects.first();
+    let first = first.map(|effect| (effect.swarm.who, effect.swarm.torrent));
     let mut svg = Svg::new(REGIMES.len());
     for (number, (bound, title)) in REGIMES.into_iter().enumerate() {
         let own = effects.iter().filter(|effect| {
             effect.swarm.uplink_bytes_per_s.is_some() == bound
                 && effect.swarm.riders_percent == 50
-                && Some(effect.swarm.who) == first
+                && Some((effect.swarm.who, effect.swarm.torrent)) == first
         });
         let own: Vec<&Effect> = own.collect();
         let panel = Panel {

@@ -3,12 +3,9 @@
 use std::fmt::Write as _;
 
 use super::figures::Estimate;
-use super::grid::{Arm, CHOKERS, Plan, R4, R4_AGAIN, Subject, Swarm, Who};
+use super::grid::{Arm, CHOKERS, NAIVE, PARTS, Plan, R4, R4_AGAIN, Subject, Swarm, Who};
 use super::results::Results;
 use super::{plot, swarm, tables, verdict};
-
-/// Paired seeds that the protocol of the benchmark asks for.
-const SEEDS_MIN: u64 = 20;
 
 /// The files of the results by name: the document first, then its plots.
 pub fn document(plan: &Plan, results: &Results) -> Vec<(String, String)> {
@@ -34,42 +31,49 @@ fn method(plan: &Plan, results: &Results) -> String {
     let mut text = String::from("## How it was measured\n\n");
     let kb = |bytes: u64| format!("{} kB/s", bytes / 1_000);
     let pair = |(up, down): (u64, u64)| format!("{} up, {} down", kb(up), kb(down));
+    let torrents: Vec<_> = plan.torrents().iter().map(|torrent| torrent.name).collect();
     let _ = write!(
         text,
         "`{}` makes this document and its plots again, byte for byte: {} runs in the simulator, \
-         seeds 0 to {} of each swarm and arm. A swarm is one seed ({} up), the tested client ({} down) \
-         and L leechers, who all come within two seconds; the torrent has {} MiB in pieces of {} \
-         KiB; round trips are 20 to 80 ms. Leechers are fast ({}), slow ({}) or free riders \
-         ({} down, nothing is ever given); of those who give, half are fast (the odd one too) and \
-         the rates up are higher or lower by up to a fifth, as the seed says. The tested client's \
-         uplink is bound ({}) or not bound at all. Runs of one seed differ in the arm alone: \
-         machines, delays, rates, dice and arrivals are the same.\n\n",
+         seeds 0 to {} of each swarm and arm.\n\n\
+         - A swarm is one seed ({} up), the tested client ({} down) and L leechers, who all come \
+         within two seconds. Round trips are 20 to 80 ms. Torrents: {}.\n\
+         - Leechers are fast ({}), slow ({}) or free riders ({} down, nothing is ever given). Of \
+         those who give, half are fast (the odd one too); their rates up are higher or lower by up \
+         to a fifth, as the seed says.\n\
+         - The tested client's uplink is bound ({}) or not bound at all.\n\
+         - Runs of one seed differ in the arm alone: machines, delays, rates, dice and arrivals are \
+         the same.\n\
+         - Bytes are counted from the frames on the tested client's connections, from its start to \
+         its last piece. A run ends when all who give have everything; what free riders still miss \
+         then is not waited for.\n\
+         - Figures are medians over the seeds, with the 95 % interval of a percentile bootstrap \
+         (2,000 draws, seeded); ratios and savings are taken seed by seed before that.\n\n",
         plan.command,
         results.runs(),
         plan.seeds - 1,
         kb(swarm::SEED_UP_BYTES_PER_S),
         kb(swarm::CLIENT_DOWN_BYTES_PER_S),
-        plan.len_bytes >> 20,
-        plan.piece_len >> 10,
+        torrents.join("; "),
         pair(swarm::FAST_BYTES_PER_S),
         pair(swarm::SLOW_BYTES_PER_S),
         kb(swarm::RIDER_BYTES_PER_S.1),
         kb(super::grid::BOUND_BYTES_PER_S),
     );
-    if plan.seeds < SEEDS_MIN {
+    if plan.seeds < Plan::SEEDS {
         let _ = write!(
             text,
-            "**The protocol asks for {SEEDS_MIN} seeds at least; {} were run here**, so intervals \
+            "**The protocol asks for {} seeds at least; {} were run here**, so intervals \
              are wider than they could be.\n\n",
+            Plan::SEEDS,
             plan.seeds
         );
     }
-    text += "Bytes are counted from the frames on the tested client's connections, from its start \
-             to its last piece. A run ends when all who give have everything; what free riders \
-             still miss then is not waited for. Figures are medians over the seeds, with the 95 % \
-             interval of a percentile bootstrap (2,000 draws, seeded); ratios and savings are taken \
-             seed by seed before that.\n\nThe arms:\n\n";
-    for arm in CHOKERS {
+    text += "What is trimmed, so that the grid takes minutes: the torrents are 16 MiB where 256 MiB \
+             were meant, with one of 64 MiB to see whether it matters; pieces of 1 MiB, many files \
+             and other remotes in the middle sizes only; all remotes run this engine. Bytes to and \
+             from trackers are not counted: every machine announces once or twice.\n\nThe arms:\n\n";
+    for arm in CHOKERS.iter().chain(&PARTS[1..]).chain(&NAIVE[1..]) {
         let _ = writeln!(text, "- **{}**: {}.", arm.name, arm.about);
     }
     text.push('\n');
@@ -97,7 +101,7 @@ fn control(plan: &Plan, results: &Results) -> String {
 }
 
 pub(super) fn with_chokers((subject, _): &&(Subject, Swarm)) -> bool {
-    *subject != Subject::PickerOfAll
+    matches!(subject, Subject::Choker | Subject::ChokerOfAll)
 }
 
 /// A number without a sign before zero.
@@ -138,7 +142,7 @@ pub(super) fn regime(swarm: &Swarm) -> &'static str {
 pub(super) fn remotes(swarm: &Swarm) -> &'static str {
     match swarm.who {
         Who::Client(kind) => {
-            let known = CHOKERS.iter().find(|arm| arm.choker == kind);
+            let known = CHOKERS.iter().find(|arm| arm.policy.choker == kind);
             known.map_or("another choker", |arm| arm.name)
         }
         Who::Everyone => "the arm",

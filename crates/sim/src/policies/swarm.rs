@@ -9,17 +9,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use superseed_engine::config::{ChokerKind, PickerKind};
 use superseed_engine::{Settings, TorrentOptions};
 
-use super::grid::{Job, Who};
+use super::grid::{Job, Policy, Who};
 use crate::content::Content;
 use crate::net::LinkSpec;
 use crate::rng::Rng;
 use crate::scenario::swarms::fluid_limit_s;
 use crate::tracker::TrackerSpec;
 use crate::wire::{Rider, RiderConn};
-use crate::world::{HostId, HostSpec, World};
+use crate::world::{HostId, HostSpec, Protocol, World};
 
 /// The first tracker of a world; the torrent is the same in all worlds.
 pub(super) const TRACKER_URL: &str = "http://tracker-0.sim/announce";
@@ -76,12 +75,16 @@ pub struct Measured {
     pub late_bytes: u64,
     /// Pieces that hashed wrong (of all who run the arm).
     pub bad_bytes: u64,
+    /// Payload needed (of all who run the arm).
+    pub needed_bytes: u64,
     /// All payload received (of all who run the arm).
     pub down_bytes: u64,
     /// CHOKE and UNCHOKE messages sent (of all who run the arm).
     pub flips: u64,
     /// All bytes on connections, both ways (of all who run the arm).
     pub wire_bytes: u64,
+    /// Of these, those of messages and not of payload, by message.
+    pub protocol: Protocol,
     /// Stands for every action of every engine of the run.
     pub digest: u64,
 }
@@ -131,10 +134,11 @@ impl Crowd<'_> {
         }
     }
 
-    fn host(&mut self, policy: (ChokerKind, PickerKind), link: LinkSpec) -> HostId {
+    fn host(&mut self, policy: Policy, link: LinkSpec) -> HostId {
         let settings = Settings {
-            choker: policy.0,
-            picker: policy.1,
+            choker: policy.choker,
+            picker: policy.picker,
+            requests: policy.requests,
             ..Settings::default()
         };
         let host = self.world.add_host(HostSpec {
@@ -147,12 +151,7 @@ impl Crowd<'_> {
     }
 
     /// A leecher of a class, its rates a fifth higher or lower.
-    fn leecher(
-        &mut self,
-        class: Class,
-        (up, down): (u64, u64),
-        policy: (ChokerKind, PickerKind),
-    ) -> Giver {
+    fn leecher(&mut self, class: Class, (up, down): (u64, u64), policy: Policy) -> Giver {
         let up = self.rng.between(up * 4 / 5, up * 6 / 5);
         let link = self.link(Some(up), down);
         let host = self.host(policy, link);
@@ -192,9 +191,9 @@ pub(super) fn measure(job: &Job, content: &Arc<Content>) -> Measured {
         rng: Rng::new(job.seed).fork(),
         classes: BTreeMap::new(),
     };
-    let own = (job.arm.choker, job.arm.picker);
+    let own = job.arm.policy;
     let others = match swarm.who {
-        Who::Client(remotes) => (remotes, PickerKind::RarestFirst),
+        Who::Client(remotes) => Policy::of(remotes),
         Who::Everyone => own,
     };
     let seed_link = crowd.link(Some(SEED_UP_BYTES_PER_S), SEED_UP_BYTES_PER_S);
@@ -333,9 +332,11 @@ fn add_bytes(
         .iter()
         .map(|piece| content.layout().piece_len(*piece));
     measured.bad_bytes += lens.map(u64::from).sum::<u64>();
+    measured.needed_bytes += content.layout().total_len();
     measured.duplicate_bytes += tally.duplicate_bytes;
     measured.late_bytes += tally.late_bytes;
     measured.down_bytes += tally.received_bytes;
     measured.flips += tally.choke_flips;
     measured.wire_bytes += tally.wire_in_bytes() + tally.wire_out_bytes();
+    measured.protocol += tally.protocol;
 }

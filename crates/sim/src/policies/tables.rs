@@ -65,6 +65,11 @@ const FIGURES: &[Column] = &[
     ("Jain", |results, cell, arm| {
         with_interval(&results.figure(cell, arm, |run| run.jain), 2)
     }),
+    ("share ratio", |results, cell, arm| {
+        plain(results, cell, arm, 2, |run| {
+            run.up_bytes() / run.needed_bytes as f64
+        })
+    }),
     ("up fast, MB", |results, cell, arm| {
         plain(results, cell, arm, 1, |run| run.up_fast_bytes as f64 / 1e6)
     }),
@@ -85,6 +90,22 @@ const FIGURES: &[Column] = &[
     ("bad, %", |results, cell, arm| {
         waste(results, cell, arm, |run| run.bad_bytes)
     }),
+    (
+        "HAVE / REQUEST / PIECE / other, ‰",
+        |results, cell, arm| {
+            let of_wire: [fn(&Measured) -> u64; 4] = [
+                |run| run.protocol.have_bytes,
+                |run| run.protocol.request_bytes,
+                |run| run.protocol.piece_bytes,
+                |run| run.protocol.other_bytes,
+            ];
+            let share = |bytes: fn(&Measured) -> u64| {
+                let share = |run: &Measured| bytes(run) as f64 / run.wire_bytes as f64 * 1e3;
+                number(results.figure(cell, arm, share).median, 1)
+            };
+            of_wire.map(share).join(" / ")
+        },
+    ),
 ];
 
 fn plain(
@@ -124,6 +145,27 @@ pub(super) fn all(plan: &Plan, results: &Results) -> String {
              leechers, the seed left out.",
         ),
         (
+            Subject::Few,
+            "A slot for everyone: the second control",
+            "Four leechers, all of whom give: nobody is left to choke, and what is saved must be \
+             nothing but chance.",
+        ),
+        (
+            Subject::Parts,
+            "The default without its parts, the tested client alone",
+            "Ratios and savings are against the whole choker.",
+        ),
+        (
+            Subject::PartsOfAll,
+            "The default without its parts, everyone",
+            "Ratios and savings are against the whole choker.",
+        ),
+        (
+            Subject::Naive,
+            "Naive clients",
+            "The tested client serves everyone, and asks as the arm says.",
+        ),
+        (
             Subject::PickerOfAll,
             "Everyone's picker",
             "The default choker, no free riders; ratios and savings are against pieces in order.",
@@ -145,12 +187,18 @@ pub(super) fn all(plan: &Plan, results: &Results) -> String {
     text += "*limit*: the least time in which all who give could have had everything, free riders \
              taking nothing; a limit of the last, so that a mean may be below it. *Jain*: Jain's index of the share ratios (payload sent to payload \
              needed) of all who give, each at its own completion. *twice*, *late* (after its \
-             CANCEL) and *bad* (in pieces that hashed wrong): parts of the payload received.\n";
+             CANCEL) and *bad* (in pieces that hashed wrong): parts of the payload received. \
+             *HAVE / REQUEST / PIECE / other*: what messages are of all bytes on connections, \
+             without the payload of PIECE; CANCEL counts as REQUEST.\n";
     text
 }
 
 fn heading(swarm: &Swarm) -> String {
-    format!("Uplink {}, remotes run {}", regime(swarm), remotes(swarm))
+    let (uplink, remotes) = (regime(swarm), remotes(swarm));
+    format!(
+        "{}, uplink {uplink}, remotes run {remotes}",
+        swarm.torrent.name
+    )
 }
 
 fn table(results: &Results, cells: &[&(Subject, Swarm)], columns: &[Column]) -> String {

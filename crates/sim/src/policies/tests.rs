@@ -1,12 +1,28 @@
-use super::grid::{CHOKERS, R4, R4_AGAIN};
+use super::grid::{CHOKERS, NAIVE, R4, R4_AGAIN};
 use super::*;
+
+fn measured(plan: &Plan) -> Results {
+    run(plan, |_, _| ControlFlow::Continue(())).unwrap()
+}
+
+#[test]
+fn who_breaks_off_gets_no_results() {
+    let plan = Plan::quick(1);
+    let told = AtomicUsize::new(0);
+    let results = run(&plan, |done, _| {
+        told.fetch_max(done, Ordering::Relaxed);
+        ControlFlow::Break(())
+    });
+    assert!(results.is_none());
+    assert!(told.into_inner() < plan.jobs().len());
+}
 
 #[test]
 fn the_document_is_made_again_byte_for_byte_and_the_control_is_zero() {
     let plan = Plan::quick(2);
-    let results = run(&plan, |_, _| {});
+    let results = measured(&plan);
     let files = document(&plan, &results);
-    assert_eq!(files, document(&plan, &run(&plan, |_, _| {})));
+    assert_eq!(files, document(&plan, &measured(&plan)));
     let (name, text) = &files[0];
     assert_eq!(name, "policies.md");
     assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");
@@ -20,9 +36,9 @@ fn the_document_is_made_again_byte_for_byte_and_the_control_is_zero() {
 #[test]
 fn what_is_counted_on_the_wire_is_what_the_client_needed_and_what_it_wasted() {
     let plan = Plan::quick(1);
-    let results = run(&plan, |_, _| {});
-    let len = plan.len_bytes as u64;
+    let results = measured(&plan);
     for (subject, swarm) in &plan.swarms {
+        let len = swarm.torrent.len_bytes as u64;
         let copies = match swarm.who {
             Who::Client(_) => 1,
             Who::Everyone => (1 + swarm.fast() + swarm.slow()) as u64,
@@ -31,12 +47,15 @@ fn what_is_counted_on_the_wire_is_what_the_client_needed_and_what_it_wasted() {
             for run in results.of(*subject, swarm, arm) {
                 let wasted = run.duplicate_bytes + run.late_bytes + run.bad_bytes;
                 let useful = run.down_bytes - wasted;
-                // Of a second copy that was under way at the end, the rest is missing.
-                let cut = copies * 4 * u64::from(superseed_proto::BLOCK_LEN);
+                // Of second copies that were under way at the end, the rest is missing.
+                let lines = 1 + swarm.leechers as u64;
+                let cut = copies * lines * u64::from(superseed_proto::BLOCK_LEN);
                 let wanted = copies * len - cut..=copies * len;
                 assert!(wanted.contains(&useful), "{swarm:?} {}: {useful}", arm.name);
                 assert!(run.half_s <= run.most_s && run.most_s < run.all_s + 1e-6);
                 assert!(run.swarm_last_s >= run.fluid_limit_s);
+                let twice = run.duplicate_bytes as f64 / (copies * len) as f64;
+                assert_eq!(twice > 0.1, *arm == NAIVE[1], "{}: {twice}", arm.name);
             }
         }
     }
@@ -56,10 +75,11 @@ fn the_full_grid_has_every_size_both_uplinks_and_twice_the_default() {
         }
     }
     assert_eq!(
-        CHOKERS[0].choker,
+        CHOKERS[0].policy.choker,
         superseed_engine::config::ChokerKind::UnchokeAll
     );
-    assert_eq!(CHOKERS[6].choker, CHOKERS[5].choker);
+    assert_eq!(CHOKERS[6].policy, CHOKERS[5].policy);
+    assert_eq!(plan.torrents().len(), 4);
 }
 
 #[test]

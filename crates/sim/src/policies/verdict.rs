@@ -1,9 +1,10 @@
 //! Whether choking saves upload at the same speed, and where.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::figures::{Estimate, median};
-use super::grid::{Arm, CHOKERS, N0, Plan, R4_AGAIN, Subject, Swarm};
+use super::grid::{Arm, CHOKERS, N0, Plan, R4, R4_AGAIN, Subject, Swarm};
 use super::report::{number, regime, remotes, saved_percent, with_interval};
 use super::results::Results;
 use super::swarm::Measured;
@@ -85,7 +86,11 @@ fn range(values: impl Iterator<Item = f64>, digits: usize) -> String {
     if values.is_empty() {
         return "none".to_owned();
     }
-    format!("{} to {}", number(low, digits), number(high, digits))
+    let (low, high) = (number(low, digits), number(high, digits));
+    if low == high {
+        return low;
+    }
+    format!("{low} to {high}")
 }
 
 /// The median of medians.
@@ -97,89 +102,96 @@ fn middle(values: impl Iterator<Item = f64>) -> String {
     }
 }
 
+/// The sizes of the swarms of some effects, each once.
+fn sizes(effects: &[&Effect]) -> String {
+    let sizes: BTreeSet<usize> = effects.iter().map(|effect| effect.swarm.leechers).collect();
+    let words: Vec<String> = sizes.iter().map(usize::to_string).collect();
+    match words.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, first)) => format!("{} or {last}", first.join(", ")),
+        None => "no".to_owned(),
+    }
+}
+
+/// In how many of some effects upload is saved at the same speed, where, and
+/// how much.
+fn where_it_saves(effects: &[&Effect]) -> String {
+    let saving = effects.iter().copied().filter(|effect| effect.saves());
+    let saving: Vec<&Effect> = saving.collect();
+    if saving.is_empty() {
+        return format!("in none of {} combinations", effects.len());
+    }
+    let much = saving.iter();
+    let much = much.filter(|effect| effect.saved.median >= CLAIM_PERCENT);
+    format!(
+        "in {} of {} combinations of a swarm and a choker, with {} leechers: {} % of the payload, \
+         and {CLAIM_PERCENT:.0} % or more in {} of them",
+        saving.len(),
+        effects.len(),
+        sizes(&saving),
+        range(saving.iter().map(|effect| effect.saved.median), 0),
+        much.count(),
+    )
+}
+
 /// The first paragraph: the claim, settled.
 pub(super) fn paragraph(plan: &Plan, results: &Results) -> String {
     let effects = effects(plan, results);
     let (bound, free): (Vec<_>, Vec<_>) = effects.iter().partition(|effect| effect.is_bound());
-    let saving = |of: &[&Effect]| of.iter().filter(|effect| effect.saves()).count();
-    let as_claimed = |of: &[&Effect]| {
-        let such = of.iter().filter(|effect| effect.saves());
-        such.filter(|effect| effect.saved.median >= CLAIM_PERCENT)
-            .count()
-    };
-    let claimed = as_claimed(&free) + as_claimed(&bound);
+    let much = free.iter();
+    let much = much.filter(|effect| effect.saved.median >= CLAIM_PERCENT);
+    let much: Vec<f64> = much.map(|effect| effect.time.median).collect();
+    let full = bound.iter().filter_map(|effect| {
+        let (arm, base) = effect.line_used?;
+        (arm.min(base) >= FULL).then_some(effect.rate_saved)
+    });
+    let full: Vec<f64> = full.collect();
     let mut text = String::from(
         "An earlier client promised \"about 40 % less bandwidth at the same download speed\". ",
     );
-    let _ = if claimed == 0 {
-        write!(
-            text,
-            "Not one of {} combinations of a swarm and a choker shows it: none sent \
-             {CLAIM_PERCENT:.0} % less payload than unchoke-everyone at the same speed. ",
-            effects.len()
-        )
-    } else {
-        write!(
-            text,
-            "{claimed} of {} combinations of a swarm and a choker show it ({} of {} with an uplink \
-             that is not bound), the others do not. ",
-            effects.len(),
-            as_claimed(&free),
-            free.len()
-        )
-    };
     let _ = write!(
         text,
-        "Where the uplink is **not bound**, a choker saved upload at the same speed in {} of {} \
-         combinations",
-        saving(&free),
-        free.len()
+        "Against a client that serves everyone, choking saves upload at the same speed where the \
+         uplink is **not bound** {}",
+        where_it_saves(&free),
     );
-    let best = free.iter().filter(|effect| effect.saves());
-    let best = best.max_by(|a, b| a.saved.median.total_cmp(&b.saved.median));
-    if let Some(best) = best {
+    if !much.is_empty() {
         let _ = write!(
             text,
-            ", at most {} % ({}, {} leechers of which {} % give nothing, remotes run {}; \
-             completion-time ratio {})",
-            with_interval(&best.saved, 1),
-            best.arm.name,
-            best.swarm.leechers,
-            best.swarm.riders_percent,
-            remotes(&best.swarm),
-            with_interval(&best.time, 3),
+            "; the {} that saved so much at any speed took {} times as long",
+            much.len(),
+            range(much.iter().copied(), 2),
         );
     }
-    let much = |effect: &&&Effect| effect.saved.median >= CLAIM_PERCENT;
     let _ = write!(
         text,
-        "; {} combinations saved {CLAIM_PERCENT:.0} % or more there at any speed, and their \
-         completion-time ratios are {}. ",
-        free.iter().filter(much).count(),
-        range(free.iter().filter(much).map(|effect| effect.time.median), 3),
+        ". Where the uplink is **bound**, it saves {}. ",
+        where_it_saves(&bound),
     );
-    let full = |effect: &&&Effect| {
-        effect
-            .line_used
-            .is_some_and(|(arm, base)| arm.min(base) >= FULL)
-    };
+    if !full.is_empty() {
+        let _ = write!(
+            text,
+            "It cannot save where the line stays full: it then decides who gets the upload and not \
+             how much is sent ({} % less per second, the median of {} such combinations), and less \
+             is sent only because the download is over sooner. ",
+            middle(full.iter().copied()),
+            full.len(),
+        );
+    }
+    let own = effects.iter();
+    let own = own.filter(|effect| effect.arm == R4 && effect.swarm.riders() > 0);
+    let (ours, base): (Vec<f64>, Vec<f64>) = own.map(|effect| effect.riders).unzip();
+    let percent = |shares: Vec<f64>| middle(shares.into_iter().map(|share| share * 100.0));
     let _ = write!(
         text,
-        "Where the uplink is **bound** and the line full (at least {:.0} % with the choker and \
-         without: {} of {} combinations), choking redirects the upload and does not reduce it: its \
-         rate was lower by {} % there, by {} % at the median. Payload was saved in bound swarms only \
-         by a line left idle or by a shorter download: {} %, at the same speed in {} combinations. ",
-        FULL * 100.0,
-        bound.iter().filter(full).count(),
-        bound.len(),
-        range(bound.iter().filter(full).map(|effect| effect.rate_saved), 1),
-        middle(bound.iter().filter(full).map(|effect| effect.rate_saved)),
-        range(bound.iter().map(|effect| effect.saved.median), 1),
-        saving(&bound),
+        "What choking always changes is who gets it: of the default's upload free riders got {} %, \
+         of that of a client that serves everyone {} %. ",
+        percent(ours),
+        percent(base),
     );
-    text += "\"The same speed\" means: the one-sided 95 % bound of the completion-time ratio is at \
-             most 1.02, so is the median of the ratio of the swarm's mean time, and the whole \
-             interval of the saving is above zero.\n\n";
+    text += "\"The same speed\" is a completion time of at most 1.02 times that of serving \
+             everyone, by the one-sided 95 % bound for the client and by the median for the \
+             swarm's mean; the whole interval of the saving must be above zero.\n\n";
     text
 }
 
@@ -227,13 +239,14 @@ pub(super) fn passing(plan: &Plan, results: &Results) -> String {
     let mut text = String::from(
         "## Where choking saves upload at the same speed\n\n\
          Every combination that passes; all others are in the tables below.\n\n\
-         | uplink | remotes | free riders, % | L | choker | upload saved, % | completion-time ratio \
-         | swarm mean ratio |\n|---|---|---|---|---|---|---|---|\n",
+         | torrent | uplink | remotes | free riders, % | L | choker | upload saved, % \
+         | completion-time ratio | swarm mean ratio |\n|---|---|---|---|---|---|---|---|---|\n",
     );
     for effect in effects.iter().filter(|effect| effect.saves()) {
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            effect.swarm.torrent.name,
             regime(&effect.swarm),
             remotes(&effect.swarm),
             effect.swarm.riders_percent,

@@ -28,7 +28,7 @@ use crate::wire::ScriptNode;
 pub use host::{HostId, Progress};
 pub use scripts::{ScriptId, Wire};
 pub use services::TrackerId;
-pub use tally::Tally;
+pub use tally::{Protocol, Tally};
 
 use check::Watch;
 use host::Host;

@@ -21,6 +21,8 @@ const HEAD_LEN: usize = 13;
 mod id {
     pub(super) const CHOKE: u8 = 0;
     pub(super) const UNCHOKE: u8 = 1;
+    pub(super) const HAVE: u8 = 4;
+    pub(super) const REQUEST: u8 = 6;
     pub(super) const PIECE: u8 = 7;
     pub(super) const CANCEL: u8 = 8;
 }
@@ -46,6 +48,42 @@ pub struct Tally {
     pub wire_in: BTreeMap<IpAddr, u64>,
     /// Connections and attempts, both ways.
     pub connections: u64,
+    /// What of both is not payload.
+    pub protocol: Protocol,
+}
+
+/// Bytes of messages, sent and received, without the payload of PIECE.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Protocol {
+    /// HAVE.
+    pub have_bytes: u64,
+    /// REQUEST and CANCEL.
+    pub request_bytes: u64,
+    /// The heads of PIECE.
+    pub piece_bytes: u64,
+    /// Everything else but handshakes.
+    pub other_bytes: u64,
+}
+
+impl Protocol {
+    fn count(&mut self, id: Option<u8>, bytes: u64) {
+        let sum = match id {
+            Some(id::HAVE) => &mut self.have_bytes,
+            Some(id::REQUEST | id::CANCEL) => &mut self.request_bytes,
+            Some(id::PIECE) => &mut self.piece_bytes,
+            _ => &mut self.other_bytes,
+        };
+        *sum += bytes;
+    }
+}
+
+impl std::ops::AddAssign for Protocol {
+    fn add_assign(&mut self, other: Self) {
+        self.have_bytes += other.have_bytes;
+        self.request_bytes += other.request_bytes;
+        self.piece_bytes += other.piece_bytes;
+        self.other_bytes += other.other_bytes;
+    }
 }
 
 impl Tally {
@@ -118,6 +156,7 @@ impl Counter {
         *tally.wire_out.entry(line.remote).or_default() += bytes.len() as u64;
         let cancelled = &mut line.cancelled;
         let payload = line.out.read(bytes, |head| match head {
+            Head::Frame(id, bytes) => tally.protocol.count(id, bytes),
             Head::Choke => tally.choke_flips += 1,
             Head::Cancel(piece, begin) => {
                 cancelled.insert((piece, begin));
@@ -137,22 +176,26 @@ impl Counter {
         let (tally, seen) = (&mut self.tally, &mut self.seen);
         *tally.wire_in.entry(line.remote).or_default() += bytes.len() as u64;
         let cancelled = &line.cancelled;
-        tally.received_bytes += line.back.read(bytes, |head| {
-            if let Head::Piece(piece, begin, len) = head
-                && !seen.insert((piece, begin))
-            {
+        let payload = line.back.read(bytes, |head| match head {
+            Head::Frame(id, bytes) => tally.protocol.count(id, bytes),
+            Head::Piece(piece, begin, len) if !seen.insert((piece, begin)) => {
                 if cancelled.contains(&(piece, begin)) {
                     tally.late_bytes += len;
                 } else {
                     tally.duplicate_bytes += len;
                 }
             }
+            _ => {}
         });
+        tally.received_bytes += payload;
     }
 }
 
-/// A frame that counts.
+/// What counts of a frame.
 enum Head {
+    /// Any frame: its id, if it is not a keep-alive, and its bytes that are not
+    /// payload.
+    Frame(Option<u8>, u64),
     /// CHOKE or UNCHOKE.
     Choke,
     /// CANCEL of this piece and begin.
@@ -228,6 +271,10 @@ impl Frames {
         let len = self.word(0) as usize;
         self.skip = len + 4 - self.filled;
         let long = self.filled == HEAD_LEN;
+        let id = (self.filled > 4).then_some(self.head[4]);
+        let is_piece = id == Some(id::PIECE) && long;
+        let payload = if is_piece { self.skip } else { 0 };
+        on(Head::Frame(id, (self.filled + self.skip - payload) as u64));
         if self.filled > 4 {
             match self.head[4] {
                 id::CHOKE | id::UNCHOKE => on(Head::Choke),

@@ -41,6 +41,13 @@ fn frames_count_alike_however_the_stream_is_cut() {
         assert_eq!(counter.tally.sent_bytes(), 16_884, "cut {cut}");
         assert_eq!(counter.tally.choke_flips, 2, "cut {cut}");
         assert_eq!(counter.tally.wire_out_bytes(), stream().len() as u64);
+        let protocol = Protocol {
+            have_bytes: 9,
+            request_bytes: 17,
+            piece_bytes: 2 * 13,
+            other_bytes: 4 + 5 + 5,
+        };
+        assert_eq!(counter.tally.protocol, protocol, "cut {cut}");
     }
 }
 
