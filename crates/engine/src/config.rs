@@ -140,6 +140,10 @@ pub struct TorrentOptions {
     pub trackers: Vec<String>,
     /// Do not start yet.
     pub paused: bool,
+    /// Seed as if we had nothing, and show each peer few pieces at a time, so
+    /// that the swarm has a whole copy after little more than one was sent
+    /// (BEP 16). Peers that saw all our pieces before are not concerned.
+    pub super_seed: bool,
     /// Overwrite files that are not ours.
     pub allow_overwrite: bool,
     /// Hash everything first, whatever the resume record says.

@@ -127,6 +127,9 @@ pub enum Command {
     SetPriorities(TorrentKey, Vec<(FileIndex, Priority)>),
     /// Ask for pieces in order, or rarest first.
     SetSequential(TorrentKey, bool),
+    /// Seed as if we had nothing (BEP 16), from the next connection on, or show
+    /// everyone everything.
+    SetSuperSeed(TorrentKey, bool),
     /// Change the session's settings.
     Configure(Box<Settings>),
     /// End: announce `stopped`, sync, save; answered by `ShutdownDone`.

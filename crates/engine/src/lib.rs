@@ -25,6 +25,7 @@ pub mod picker;
 pub mod rate;
 pub mod requests;
 pub mod stats;
+pub mod super_seed;
 pub mod time;
 mod torrent;
 pub mod trackers;

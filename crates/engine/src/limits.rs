@@ -29,6 +29,9 @@ pub const SUSPECT_PIECES_MAX: usize = 64;
 /// Digests of blocks of such pieces, per torrent: 2 MiB, enough for one piece
 /// of 1 GiB. The oldest piece is forgotten first.
 pub const SUSPECT_BLOCKS_MAX: usize = 65_536;
+/// Pieces that super-seeding watches at one peer: shown, and not known to have
+/// gone on to another one. The oldest that were sent are forgotten first.
+pub const GIVEN_PIECES_MAX: usize = 1_024;
 /// HAVEs kept from one peer before the metadata is known.
 pub const EARLY_HAVES_MAX: usize = 4_096;
 /// How long a peer may take for its handshake.

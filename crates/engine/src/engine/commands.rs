@@ -58,6 +58,11 @@ impl Engine {
                     torrent.set_sequential(cx, sequential);
                 });
             }
+            Command::SetSuperSeed(key, super_seed) => {
+                self.with_torrent(key, now, out, |torrent, _| {
+                    torrent.options.super_seed = super_seed;
+                });
+            }
             Command::Configure(settings) => self.configure(*settings, now, out),
             Command::Shutdown => self.shutdown(now, out),
         }

@@ -12,6 +12,7 @@ impl Torrent {
         if self.take_rechoke_due() {
             self.rechoke(cx);
         }
+        self.super_seed(cx);
         if self.take_refill_due() {
             self.fill_all(cx);
         }

@@ -20,6 +20,7 @@ impl Torrent {
             return;
         }
         self.rechoke(cx);
+        self.show_due = true;
         let next = self.choker.next_round().max(cx.now + LEAST_PAUSE);
         cx.timer(Timer::Choke(self.key), next);
     }
@@ -72,6 +73,7 @@ impl Torrent {
             conn.send(&Message::Choke);
             self.drop_requests(cx, decision.conn);
         }
+        self.show_due = true;
         cx.want_write(decision.conn);
     }
 

@@ -2,6 +2,7 @@
 
 use core::net::SocketAddr;
 
+use superseed_proto::bitfield::Bitfield;
 use superseed_proto::wire::{Capability, ExtendedHandshake, Handshake, Message, Reserved};
 
 use super::Torrent;
@@ -188,7 +189,9 @@ impl Torrent {
 
     /// What we say first: our pieces, then the extension handshake.
     fn greet(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
-        let have = self.picker.have();
+        let masked = self.mask(key);
+        let none = Bitfield::new(self.layout.piece_count());
+        let have = if masked { &none } else { self.picker.have() };
         let Some(conn) = cx.conns.get_mut(key) else {
             return;
         };
@@ -215,7 +218,7 @@ impl Torrent {
                 listen_port: if conn.incoming { None } else { listen_port },
                 reqq: Some(REQUESTS_IN_QUEUE_MAX as u32),
                 yourip: Some(conn.remote.ip()),
-                upload_only: self.is_complete().then_some(true),
+                upload_only: (self.is_complete() && !masked).then_some(true),
                 metadata_size: None,
                 ..ExtendedHandshake::default()
             };
@@ -225,7 +228,11 @@ impl Torrent {
                 payload: &payload,
             });
         }
-        if fast && let core::net::IpAddr::V4(ip) = conn.remote.ip() {
+        // Who may ask for nothing that it was not shown has no fast set either.
+        if fast
+            && !masked
+            && let core::net::IpAddr::V4(ip) = conn.remote.ip()
+        {
             let swarm = self.metainfo.info_hashes.primary_swarm_key();
             let pieces = superseed_proto::wire::allowed_fast_set(
                 ip,
@@ -252,6 +259,8 @@ impl Torrent {
         };
         cx.shared.timers.clear(Timer::Conn(key));
         self.peers.retain(|other| *other != key);
+        self.super_seed.leave(key);
+        self.show_due = true;
         if conn.is_half_open() {
             cx.shared.connect.ended();
             self.candidates.abandoned(conn.remote, cx.now);

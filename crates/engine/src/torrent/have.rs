@@ -18,6 +18,8 @@ impl Torrent {
         self.picker.set_have(proof.piece());
         self.piece_written(cx, proof.piece());
         self.tell_have(cx, proof.piece());
+        self.super_seed.found();
+        self.show_due = true;
     }
 
     /// A received piece hashed right and is written.
@@ -51,7 +53,7 @@ impl Torrent {
             .collect()
     }
 
-    /// HAVE to everyone; interest in those who have it may end.
+    /// HAVE to everyone from whom it is not hidden; interest in those who have it may end.
     ///
     /// A peer that has the piece is told all the same: it must see when we are
     /// complete, and a seed shows its user how far those are who fetch from it
@@ -64,8 +66,10 @@ impl Torrent {
             };
             let Some(peer) = conn.peer() else { continue };
             let has = peer.have.has(piece);
-            conn.send(&Message::Have(piece.0));
-            cx.want_write(key);
+            if self.super_seed.may_ask(key, piece) {
+                conn.send(&Message::Have(piece.0));
+                cx.want_write(key);
+            }
             if has {
                 self.update_interest(cx, key);
             }

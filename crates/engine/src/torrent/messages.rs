@@ -79,6 +79,7 @@ impl Torrent {
                 if !peer.peer_interested {
                     peer.peer_interested = true;
                     self.rechoke_due = true;
+                    self.show_due = true;
                 }
             }
             Message::NotInterested => {
@@ -87,6 +88,7 @@ impl Torrent {
                     self.drop_requests(cx, key);
                     cx.want_write(key);
                     self.rechoke_due = true;
+                    self.show_due = true;
                 }
             }
             Message::Have(raw) => {
@@ -188,6 +190,7 @@ impl Torrent {
         let full = peer.have.is_full();
         let interested = peer.am_interested;
         self.picker.peer_has(piece);
+        self.note_copy(cx, key, piece);
         if full {
             self.rechoke_due = true;
             self.close_if_useless(cx, key);
@@ -214,6 +217,7 @@ impl Torrent {
         // What it joined with so far was nothing, so nothing has to be undone.
         peer.joined_full = have.is_full();
         peer.have = have;
+        self.note_copies(cx, key);
         self.update_interest(cx, key);
         self.close_if_useless(cx, key);
         Ok(())

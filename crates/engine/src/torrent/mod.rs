@@ -3,8 +3,8 @@
 //! Each file holds one concern: `store` received blocks, `blame` who spoilt one, `requests` what to
 //! ask of whom, `messages` what peers say, `upload` what they get, `choke`
 //! who gets it, `check` data found on disk, `record` what is durable,
-//! `connect` whom to talk to, `announce` the trackers, `stats` what users see,
-//! `explain` why it is no faster.
+//! `connect` whom to talk to, `announce` the trackers, `super_seed` what is
+//! hidden of whom, `stats` what users see, `explain` why it is no faster.
 
 mod announce;
 mod blame;
@@ -19,6 +19,7 @@ mod record;
 mod requests;
 mod stats;
 mod store;
+mod super_seed;
 mod time_outs;
 mod upload;
 pub(crate) mod writing;
@@ -44,6 +45,7 @@ use crate::event::TorrentState;
 use crate::ids::{ConnKey, TorrentKey};
 use crate::picker::Picker;
 use crate::rate::{Ewma, TokenBucket};
+use crate::super_seed::SuperSeed;
 use crate::time::Time;
 use crate::trackers::TrackerSet;
 
@@ -102,6 +104,7 @@ pub(crate) struct Torrent {
     pub(crate) candidates: Candidates,
     pub(crate) trackers: TrackerSet,
     choker: Box<dyn Choker>,
+    super_seed: SuperSeed,
     suspects: Suspects,
     pub(crate) upload: TokenBucket,
     pub(crate) download: TokenBucket,
@@ -122,6 +125,8 @@ pub(crate) struct Torrent {
     rechoke_due: bool,
     /// A place for a connection became free.
     connect_due: bool,
+    /// Super-seeding may have something to show.
+    show_due: bool,
 }
 
 /// The memory of a torrent's rates, for display.
@@ -167,6 +172,7 @@ impl Torrent {
             candidates: Candidates::new(shared.rng.next_u64()),
             trackers,
             choker: crate::choker::new(shared.settings.choker),
+            super_seed: SuperSeed::default(),
             suspects: Suspects::default(),
             upload: TokenBucket::new(limits.upload_bytes_per_s, now),
             download: TokenBucket::new(limits.download_bytes_per_s, now),
@@ -181,6 +187,7 @@ impl Torrent {
             refill_due: false,
             rechoke_due: false,
             connect_due: false,
+            show_due: false,
             metainfo,
             options,
         };

@@ -48,6 +48,7 @@ impl Torrent {
                 peer.queue.pop();
             }
             let PeerRequest { piece, begin, len } = request;
+            self.show_due |= self.super_seed.sent(key, PieceIndex(piece), len, cx.now);
             conn.outgoing
                 .push_message(|buf| encode_piece_header(piece, begin, len, buf));
             conn.outgoing.push_block(head);
@@ -146,7 +147,9 @@ impl Torrent {
 
     /// A peer asks for a block. The request was found to be in range.
     pub(crate) fn requested(&mut self, cx: &mut Cx<'_>, key: ConnKey, request: PeerRequest) {
-        let has = self.have().has(PieceIndex(request.piece)) && self.is_running();
+        let piece = PieceIndex(request.piece);
+        let shown = self.super_seed.may_ask(key, piece);
+        let has = self.have().has(piece) && shown && self.is_running();
         let Some(conn) = cx.conns.get_mut(key) else {
             return;
         };
