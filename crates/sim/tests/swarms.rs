@@ -46,6 +46,13 @@ fn three_who_are_as_fast_as_the_seed_all_have_it_within_one_and_a_fifth_fluid_li
 }
 
 #[test]
+fn the_swarm_has_a_whole_copy_after_little_more_than_one_was_sent() {
+    let outcomes = run_seeds(scenario("super-seed-small"), 0..4, 2);
+    let copies = worst(&outcomes, "copies_sent_when_first_complete");
+    assert!(copies <= 1.15, "{copies:.3} copies were sent");
+}
+
+#[test]
 fn one_seed_fills_a_long_line() {
     let outcome = scenario("one-line").run_twice(1);
     let share = outcome.figure("line_share");

@@ -11,6 +11,7 @@ pub mod liars;
 pub mod limits;
 pub mod peers;
 pub mod policies;
+pub mod super_seed;
 pub mod swarms;
 pub mod trackers;
 
@@ -134,6 +135,7 @@ fn slow_host(world: &mut World) -> HostId {
 pub fn all() -> impl Iterator<Item = Scenario> {
     let groups = [
         swarms::SCENARIOS,
+        super_seed::SCENARIOS,
         peers::SCENARIOS,
         liars::SCENARIOS,
         limits::SCENARIOS,

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use superseed_engine::{Settings, TorrentOptions};
+use superseed_engine::{Settings, Time, TorrentOptions};
 
-use super::{Outcome, Run, Scenario};
+use super::{Outcome, Run, Scenario, super_seed};
 use crate::content::{Content, ContentSpec};
 use crate::disk::DiskSpec;
 use crate::net::LinkSpec;
@@ -37,17 +37,17 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "homogeneous-10",
         about: "256 MiB to ten equal leechers from a seed of twice their uplink",
-        run: |run| homogeneous(run, 10),
+        run: |run| super_seed::homogeneous(run, 10, false),
     },
     Scenario {
         name: "homogeneous-50",
         about: "the same to fifty",
-        run: |run| homogeneous(run, 50),
+        run: |run| super_seed::homogeneous(run, 50, false),
     },
     Scenario {
         name: "homogeneous-200",
         about: "the same to two hundred",
-        run: |run| homogeneous(run, 200),
+        run: |run| super_seed::homogeneous(run, 200, false),
     },
     Scenario {
         name: "share",
@@ -69,6 +69,8 @@ pub struct Swarm {
     pub seed: HostId,
     /// Who wants it.
     pub leechers: Vec<HostId>,
+    /// When the leechers came.
+    pub begun: Time,
 }
 
 impl Swarm {
@@ -79,11 +81,22 @@ impl Swarm {
         seed: HostSpec,
         leechers: Vec<HostSpec>,
     ) -> Self {
+        Self::start_as(world, spec, seed, TorrentOptions::default(), leechers)
+    }
+
+    /// The same with options for the seed.
+    pub fn start_as(
+        world: &mut World,
+        spec: ContentSpec,
+        seed: HostSpec,
+        seed_options: TorrentOptions,
+        leechers: Vec<HostSpec>,
+    ) -> Self {
         let (_, url) = world.add_tracker(TrackerSpec::default());
         let number = world.rng().next_u64();
         let content = spec.tracker(url).make(number);
         let seed = world.add_host(seed);
-        world.add_seed(seed, &content, TorrentOptions::default());
+        world.add_seed(seed, &content, seed_options);
         // The tracker knows the seed before anyone asks for it.
         world.run_for(Duration::from_secs(1));
         let add = |world: &mut World, spec| {
@@ -91,17 +104,18 @@ impl Swarm {
             world.add_torrent(host, &content, TorrentOptions::default());
             host
         };
+        let begun = world.now();
         let leechers = leechers.into_iter().map(|spec| add(world, spec)).collect();
         Self {
             content,
             seed,
             leechers,
+            begun,
         }
     }
 
-    /// Runs until every leecher has everything and returns when each had.
+    /// Runs until every leecher has everything and returns how long each took.
     pub fn finish(&self, world: &mut World, limit: Duration) -> Vec<Duration> {
-        let begun = world.now();
         let everyone = |world: &World| {
             self.leechers
                 .iter()
@@ -128,7 +142,7 @@ impl Swarm {
         }
         let time = |host: &HostId| {
             let finished = world.progress(*host, &self.content).finished;
-            finished.map_or(limit, |at| at.since(begun))
+            finished.map_or(limit, |at| at.since(self.begun))
         };
         self.leechers.iter().map(time).collect()
     }
@@ -195,7 +209,7 @@ pub fn fluid_limit_s(len: f64, seed_up: f64, down_min: f64, ups: &[f64]) -> f64 
         .max(copies / (seed_up + ups.iter().sum::<f64>()))
 }
 
-fn line(up: u64, down: u64, latency: Duration) -> HostSpec {
+pub(super) fn line(up: u64, down: u64, latency: Duration) -> HostSpec {
     HostSpec {
         link: LinkSpec {
             up_bytes_per_s: Some(up),
@@ -246,35 +260,6 @@ fn fluid(run: &Run) -> Outcome {
         ("last_to_limit", last / limit),
         ("mean_to_limit", mean / limit),
         ("wasted_share", wasted as f64 / (50.0 * LEN as f64)),
-    ];
-    Outcome::of(&world, figures)
-}
-
-/// Equal leechers with round trips of 20 to 80 ms, who all come at once.
-fn homogeneous(run: &Run, leechers: usize) -> Outcome {
-    const LEN: usize = 256 << 20;
-    const SEED_UP: u64 = 4 << 20;
-    const UP: u64 = 2 << 20;
-    const DOWN: u64 = 16 << 20;
-    let mut world = run.world();
-    // A quarter of a round trip at each of two ends, there and back.
-    let latency = |world: &mut World| Duration::from_micros(world.rng().between(5_000, 20_000));
-    let seed = line(SEED_UP, DOWN, latency(&mut world));
-    let specs = (0..leechers)
-        .map(|_| line(UP, DOWN, latency(&mut world)))
-        .collect();
-    let swarm = Swarm::start(&mut world, ContentSpec::new(LEN, 256 << 10), seed, specs);
-    let times = swarm.finish(&mut world, Duration::from_secs(1_200));
-    let ups = vec![UP as f64; leechers];
-    let limit = fluid_limit_s(LEN as f64, SEED_UP as f64, DOWN as f64, &ups);
-    let seconds = |time: Option<&Duration>| time.map_or(0.0, Duration::as_secs_f64);
-    let wasted: u64 = (swarm.leechers.iter())
-        .map(|host| world.stats(*host, &swarm.content).wasted_bytes)
-        .sum();
-    let figures = vec![
-        ("last_to_limit", seconds(times.iter().max()) / limit),
-        ("first_to_limit", seconds(times.iter().min()) / limit),
-        ("wasted_share", wasted as f64 / (leechers * LEN) as f64),
     ];
     Outcome::of(&world, figures)
 }

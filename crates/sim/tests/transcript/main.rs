@@ -4,4 +4,5 @@
 mod connection;
 mod download;
 mod scene;
+mod super_seed;
 mod upload;

@@ -29,11 +29,27 @@ pub(crate) struct Scene {
 impl Scene {
     /// An engine that has everything.
     pub(crate) fn seeding(test: &str) -> Self {
+        Self::seeding_as(test, TorrentOptions::default())
+    }
+
+    /// The same with options of its own.
+    pub(crate) fn seeding_as(test: &str, options: TorrentOptions) -> Self {
         let mut scene = Self::new(test, HostSpec::default());
-        scene
-            .world
-            .add_seed(scene.host, &scene.content, TorrentOptions::default());
+        scene.world.add_seed(scene.host, &scene.content, options);
         scene.world.run_for(Duration::from_secs(1));
+        scene
+    }
+
+    /// An engine that has data without a record, with some of it spoilt, at the
+    /// moment at which it begins to check it.
+    pub(crate) fn checking_as(test: &str, options: TorrentOptions, spoilt: &[u32]) -> Self {
+        let mut spec = HostSpec::default();
+        spec.disk.latency = Duration::from_secs(1);
+        let mut scene = Self::new(test, spec);
+        scene.world.lay_data(scene.host, &scene.content, spoilt);
+        scene.world.add_torrent(scene.host, &scene.content, options);
+        // The storage opens in the first second and is checked in the next one.
+        scene.world.run_for(Duration::from_millis(1_200));
         scene
     }
 
