@@ -62,6 +62,9 @@ pub(crate) struct ShareArgs {
     /// Most peers
     #[arg(long, value_name = "N", default_value = "200", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Network")]
     pub(crate) max_peers: u16,
+    /// Send every piece once before any twice (BEP 16)
+    #[arg(long, help_heading = "Network")]
+    pub(crate) super_seed: bool,
 
     /// End when somebody has everything and nobody is connected any more
     #[arg(long, help_heading = "Ending")]

@@ -39,6 +39,9 @@ pub(crate) struct SeedArgs {
     pub(crate) sources: Vec<OsString>,
     #[command(flatten)]
     pub(crate) transfer: TransferArgs,
+    /// Send every piece once before any twice (BEP 16): for a swarm's only seed
+    #[arg(long, help_heading = "Network")]
+    pub(crate) super_seed: bool,
 }
 
 /// What `download` and `seed` have in common.

@@ -90,6 +90,7 @@ async fn share(
                 ratio: args.seed_ratio.filter(|ratio| *ratio > 0.0),
                 time: args.seed_time.filter(|time| !time.is_zero()),
             },
+            super_seed: args.super_seed,
             ..TorrentOptions::default()
         },
         name,

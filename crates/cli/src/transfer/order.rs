@@ -15,6 +15,8 @@ pub(crate) struct Order {
     pub(crate) seeds: bool,
     /// When a seeding torrent is done; never, where nothing is set.
     pub(crate) goal: SeedGoal,
+    /// Seed as if it had nothing (BEP 16).
+    pub(crate) super_seed: bool,
     /// End (successfully) after this many pieces.
     pub(crate) max_pieces: Option<u32>,
     /// Give up after this long without data.
@@ -30,6 +32,7 @@ impl Order {
             is_seed: false,
             seeds: asked && !declined(transfer),
             goal: goal(transfer),
+            super_seed: false,
             max_pieces: args.max_pieces,
             stop_timeout: Some(args.stop_timeout).filter(|timeout| !timeout.is_zero()),
         }
@@ -41,6 +44,7 @@ impl Order {
             is_seed: true,
             seeds: !declined(&args.transfer),
             goal: goal(&args.transfer),
+            super_seed: args.super_seed,
             max_pieces: None,
             stop_timeout: None,
         }

@@ -56,6 +56,7 @@ pub(crate) fn add_options(
                 download_bytes_per_s: args.max_download_limit.0,
             },
             goal: order.goal,
+            super_seed: order.super_seed,
             trackers: args.tracker.clone(),
             allow_overwrite: args.allow_overwrite,
             recheck: args.recheck,

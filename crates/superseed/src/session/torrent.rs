@@ -118,6 +118,13 @@ impl Torrent {
             .await
     }
 
+    /// Seeds as if it had nothing (BEP 16), from the next connection on, or
+    /// shows everyone everything.
+    pub async fn set_super_seed(&self, super_seed: bool) -> Result<(), Gone> {
+        self.command(Command::SetSuperSeed(self.key(), super_seed))
+            .await
+    }
+
     /// Hashes everything on disk again.
     pub async fn recheck(&self) -> Result<(), Gone> {
         self.command(Command::Recheck(self.key())).await
