@@ -77,6 +77,11 @@ pub(super) fn cases() -> Vec<Case> {
         single(as_shipped, Client::Superseed, Via::OpentrackerHttp).case(Group::Default),
         single(Client::Superseed, as_shipped, Via::OpentrackerHttp).case(Group::Default),
     ]);
+    // A seed that shows its pieces one by one serves every client whole.
+    for client in CLIENTS {
+        let transfer = single(Client::SuperSeed, client, Via::SuperseedHttp);
+        cases.push(transfer.case(Group::Default));
+    }
     for (from, to, via) in [
         (Client::Libtorrent, Client::Superseed, Via::SuperseedHttp),
         (Client::Superseed, Client::Libtorrent, Via::SuperseedUdp),

@@ -26,6 +26,8 @@ pub(crate) const PORT: u16 = 7002;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Client {
     Superseed,
+    /// As a seed that seems to have nothing (BEP 16).
+    SuperSeed,
     Aria2,
     Transmission,
     /// Without uTP and encryption, which would only delay it here.
@@ -75,6 +77,7 @@ impl Client {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Superseed => "superseed",
+            Self::SuperSeed => "super-seed",
             Self::Aria2 => "aria2",
             Self::Transmission => "transmission",
             Self::Libtorrent => "libtorrent",
@@ -85,7 +88,7 @@ impl Client {
     /// What must be installed for it.
     pub(super) fn tool(self) -> Option<Tool> {
         match self {
-            Self::Superseed => None,
+            Self::Superseed | Self::SuperSeed => None,
             Self::Aria2 => Some(Tool::Aria2),
             Self::Transmission => Some(Tool::Transmission),
             Self::Libtorrent | Self::LibtorrentAsShipped => Some(Tool::Libtorrent),
@@ -95,7 +98,7 @@ impl Client {
     /// How exact its downloads are.
     pub(super) fn strictness(self) -> Strictness {
         match self {
-            Self::Superseed => Strictness::Exact,
+            Self::Superseed | Self::SuperSeed => Strictness::Exact,
             Self::Transmission => Strictness::NoEmptyFiles,
             _ => Strictness::Extras,
         }
@@ -104,7 +107,8 @@ impl Client {
     /// Serves content that is there, until killed.
     pub(super) fn seed(self, stage: &Stage, job: &Job<'_>) -> Result<Running> {
         match self {
-            Self::Superseed => superseed::seed(stage, job),
+            Self::Superseed => superseed::seed(stage, job, &[]),
+            Self::SuperSeed => superseed::seed(stage, job, &["--super-seed"]),
             Self::Aria2 => aria2::seed(stage, job),
             Self::Transmission => transmission::seed(stage, job),
             Self::Libtorrent => libtorrent::seed(stage, job, false),
@@ -115,7 +119,7 @@ impl Client {
     /// Downloads.
     pub(super) fn download(self, stage: &Stage, job: &Job<'_>) -> Result<Running> {
         match self {
-            Self::Superseed => superseed::download(stage, job),
+            Self::Superseed | Self::SuperSeed => superseed::download(stage, job),
             Self::Aria2 => aria2::download(stage, job),
             Self::Transmission => transmission::download(stage, job),
             Self::Libtorrent => libtorrent::download(stage, job, false),

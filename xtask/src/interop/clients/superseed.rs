@@ -42,9 +42,10 @@ fn arguments(command: &mut Command, job: &Job<'_>) {
     }
 }
 
-pub(super) fn seed(stage: &Stage, job: &Job<'_>) -> Result<Running> {
+pub(super) fn seed(stage: &Stage, job: &Job<'_>, options: &[&str]) -> Result<Running> {
     let mut command = command(stage, "seed");
     arguments(&mut command, job);
+    command.args(options);
     Ok(Running {
         process: stage.spawn("superseed", &mut command)?,
         done: Done::Exit,
