@@ -44,7 +44,7 @@ use crate::time::Time;
 const AHEAD_BYTES_MIN: u64 = 64 << 10;
 /// … and a fast one with what it takes in as many milliseconds: its requests
 /// must reach us before the last block has left.
-const AHEAD_MS: u64 = 250;
+const AHEAD_MS: u64 = 1_000;
 /// The same once no piece is left that is neither on its way nor had by anyone.
 const AHEAD_LATER_MS: u64 = 2_000;
 /// Unspread pieces that a peer may have …
