@@ -11,8 +11,9 @@ pub const CANDIDATES_PER_TORRENT_MAX: usize = 3_000;
 pub const BANNED_PER_TORRENT_MAX: usize = 1_000;
 /// Requests we accept from one peer at a time; advertised as `reqq` (BEP 10).
 pub const REQUESTS_IN_QUEUE_MAX: usize = 2_000;
-/// Requests we have at one peer at most, whatever its `reqq`.
-pub const REQUESTS_OUTSTANDING_MAX: usize = 1_024;
+/// Requests we have at one peer at most, whatever its `reqq`: 1 Gbit/s over
+/// 200 ms has 1,526 blocks on the way.
+pub const REQUESTS_OUTSTANDING_MAX: usize = 2_048;
 /// The longest block a peer may ask of us, in bytes; larger ones are a fault.
 /// BEP 3 says 16 KiB, old clients ask for up to 128 KiB.
 pub const REQUEST_LEN_MAX: u32 = 128 * 1024;

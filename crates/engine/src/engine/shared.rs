@@ -2,6 +2,7 @@
 
 use core::net::SocketAddr;
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use rand_chacha::ChaCha12Rng;
 use rand_core::{Rng, SeedableRng};
@@ -20,10 +21,15 @@ use crate::disk::{DiskJob, DiskOp};
 use crate::event::{Event, EventKind};
 use crate::ids::{AnnounceKey, ConnKey, JobKey, ListenerId, ResolveKey, TorrentKey};
 use crate::peer::Conn;
-use crate::rate::TokenBucket;
+use crate::rate::{Ewma, TokenBucket};
+use crate::requests::queue_time;
 use crate::time::Time;
 use crate::trackers::SlotId;
 use crate::trackers::udp::UdpTrackers;
+
+/// The memory of the rate that requests are measured out by: short, so that a
+/// burst of new peers does not have all memory before it is noticed.
+const RATE_TAU: Duration = Duration::from_secs(2);
 
 /// All connections.
 pub(crate) type Conns = SlotMap<ConnKey, Conn>;
@@ -58,6 +64,8 @@ pub(crate) struct Shared {
     pub(crate) resolves: SlotMap<ResolveKey, String>,
     pub(crate) udp: UdpTrackers,
     pub(crate) connect: ConnectBudget,
+    /// Payload of all torrents.
+    pub(crate) down: Ewma,
     /// Bytes asked of peers and not received.
     pub(crate) asked_bytes: u64,
     /// Torrents with a peer that was asked for nothing because the memory for
@@ -96,6 +104,7 @@ impl Shared {
             resolves: SlotMap::with_key(),
             udp: UdpTrackers::new(),
             connect: ConnectBudget::new(settings.half_open_max),
+            down: Ewma::new(RATE_TAU, Time::START),
             asked_bytes: 0,
             starved: Vec::new(),
             stopping: false,
@@ -107,6 +116,11 @@ impl Shared {
     /// Bytes that received and asked-for blocks hold or will hold.
     pub(crate) fn block_bytes_committed(&self) -> u64 {
         self.asked_bytes + self.pool.bytes_out()
+    }
+
+    /// How long requests may wait at each peer, as the memory for blocks allows.
+    pub(crate) fn request_queue_time(&self, now: Time) -> Duration {
+        queue_time(self.settings.piece_budget_bytes, self.down.rate(now))
     }
 
     /// The listener whose family fits an address.

@@ -74,6 +74,17 @@ impl RequestsOut {
         self.asked.drain(..)
     }
 
+    /// How many are still wanted.
+    pub(crate) fn wanted(&self) -> usize {
+        self.asked.iter().filter(|asked| !asked.cancelled).count()
+    }
+
+    /// The blocks that are still wanted, the last that was asked for first.
+    pub(crate) fn newest_first(&self) -> impl Iterator<Item = Block> + '_ {
+        let wanted = self.asked.iter().rev().filter(|asked| !asked.cancelled);
+        wanted.map(|asked| asked.block)
+    }
+
     /// When the oldest request that is still wanted was sent.
     pub(crate) fn oldest(&self) -> Option<Time> {
         self.asked

@@ -52,15 +52,18 @@ impl Picker {
         self.close_untouched(block.piece);
     }
 
+    /// The blocks that a peer was asked for. Looks at every block of the started
+    /// pieces.
+    pub(super) fn asked_of(&self, conn: ConnKey) -> impl Iterator<Item = Block> + '_ {
+        let started = self.started.iter();
+        started.flat_map(move |started| started.asked_of(conn))
+    }
+
     /// Releases all that a peer was asked for, and gives it. Looks at every
     /// block of the started pieces; who keeps a list of requests releases
     /// these one by one instead.
     pub fn release_all(&mut self, conn: ConnKey) -> Vec<Block> {
-        let blocks: Vec<_> = self
-            .started
-            .iter()
-            .flat_map(|started| started.asked_of(conn))
-            .collect();
+        let blocks: Vec<_> = self.asked_of(conn).collect();
         for block in &blocks {
             self.released(conn, *block);
         }

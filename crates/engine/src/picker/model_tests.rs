@@ -173,8 +173,10 @@ enum Op {
         on_parole: bool,
         retries: bool,
     },
-    Duplicate {
+    Help {
         peer: usize,
+        nth: usize,
+        instead: bool,
     },
     Receive {
         peer: usize,
@@ -235,7 +237,8 @@ fn op() -> impl Strategy<Value = Op> {
                 Op::Pick { peer, count, may_start, fast, snubbed, on_parole, retries }
             }
         ),
-        4 => peer.clone().prop_map(|peer| Op::Duplicate { peer }),
+        4 => (peer.clone(), 0usize..40, any::<bool>())
+            .prop_map(|(peer, nth, instead)| Op::Help { peer, nth, instead }),
         8 => (peer.clone(), 0usize..40).prop_map(|(peer, nth)| Op::Receive { peer, nth }),
         1 => (peer.clone(), piece.clone(), 0u32..3)
             .prop_map(|(peer, piece, index)| Op::Stray { peer, piece, index }),
@@ -335,7 +338,7 @@ fn apply(model: &mut Model, picker: &mut Picker, op: Op, seed: u64) {
                 );
             }
         }
-        Op::Duplicate { peer } => {
+        Op::Help { peer, nth, instead } => {
             let have = model.peers[peer].clone();
             let key = conn(peer as u64);
             let of = PickPeer {
@@ -353,12 +356,23 @@ fn apply(model: &mut Model, picker: &mut Picker, op: Op, seed: u64) {
                     && of.asked.len() == 1
                     && !of.asked.contains(&key)
             });
-            let candidates: Vec<_> = candidates.map(|(block, ..)| block).collect();
-            let picked = picker.pick_duplicate(&of, rng);
-            assert_eq!(picked.is_some(), model.endgame() && !candidates.is_empty());
-            if let Some(block) = picked {
-                assert!(candidates.contains(&block));
-                model.block(block).asked.insert(key);
+            let candidates: Vec<_> = candidates
+                .flat_map(|(block, _, of)| of.asked.first().map(|first| (block, *first)))
+                .collect();
+            let Some(&(block, first)) = candidates.get(nth.min(candidates.len().saturating_sub(1)))
+            else {
+                return;
+            };
+            if instead {
+                if picker.pass_on(block, first, &of) {
+                    assert!(model.endgame());
+                    model.block(block).asked = [key].into();
+                }
+            } else {
+                assert_eq!(picker.ask_too(block, first, &of), model.endgame());
+                if model.endgame() {
+                    model.block(block).asked.insert(key);
+                }
             }
         }
         Op::Receive { peer, nth } => {

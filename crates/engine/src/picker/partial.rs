@@ -108,6 +108,10 @@ pub(super) struct StartedPieces {
 }
 
 impl StartedPieces {
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
     /// Nothing started of so many pieces.
     pub(super) fn new(piece_count: u32) -> Self {
         Self {
@@ -124,10 +128,6 @@ impl StartedPieces {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Started> {
         self.list.iter()
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.list.len()
     }
 
     /// Whether a piece is started and has a block to ask for.

@@ -14,8 +14,10 @@ use superseed_proto::layout::{BLOCK_LEN, Block, PieceIndex};
 use super::order::{BANDS, below};
 use super::partial::Reach;
 use super::pieces::Status;
+use super::started::Started;
 use super::{PickPeer, Picker, RANDOM_FIRST_PIECES, SAMPLE_MAX, SCAN_MAX, STARTED_BLOCKS_MAX};
 use crate::config::{PickerKind, Priority};
+use crate::ids::ConnKey;
 
 /// A peer with so few pieces is asked what it has, instead of every piece who
 /// has it.
@@ -50,22 +52,50 @@ impl Picker {
         count - left
     }
 
-    /// In endgame, asks a peer for a block that one other was asked for; at
-    /// most two are ever asked for the same.
-    pub fn pick_duplicate(&mut self, peer: &PickPeer<'_>, rng: &mut impl Rng) -> Option<Block> {
-        if !self.endgame() {
-            return None;
+    /// In endgame, asks a peer for a block that another was asked for, too;
+    /// tells whether that may be. At most two are ever asked for the same.
+    pub fn ask_too(&mut self, block: Block, from: ConnKey, to: &PickPeer<'_>) -> bool {
+        let may = self.may_help(block, from, to);
+        if may {
+            self.change(block.piece, |started| {
+                started.ask_again(to.conn, block.index);
+            });
         }
-        self.pick_asked(peer, rng)
+        may
     }
 
-    /// The same at any time: the baseline that shows what that would waste.
+    /// In endgame, asks a peer for a block that another was asked for, in its
+    /// place; tells whether that may be.
+    pub fn pass_on(&mut self, block: Block, from: ConnKey, to: &PickPeer<'_>) -> bool {
+        let apart = to.on_parole
+            || self
+                .started_piece(block.piece)
+                .is_some_and(Started::is_on_parole);
+        let may = !apart && self.may_help(block, from, to);
+        if may {
+            self.change(block.piece, |started| started.pass_on(to.conn, block.index));
+        }
+        may
+    }
+
+    fn may_help(&self, block: Block, from: ConnKey, to: &PickPeer<'_>) -> bool {
+        to.conn != from
+            && to.have.has(block.piece)
+            && self.is_wanted(block.piece)
+            && self.endgame()
+            && self
+                .started_piece(block.piece)
+                .is_some_and(|started| started.is_asked_alone(from, block.index))
+    }
+
+    /// Asks a peer at any time for a block that one other was asked for: the
+    /// baseline that shows what that would waste.
     pub(crate) fn pick_asked(&mut self, peer: &PickPeer<'_>, rng: &mut impl Rng) -> Option<Block> {
         let len = self.started.len() as u32;
         let start = if len > 0 { below(rng, len) } else { 0 };
         let (piece, candidates) = (start..len).chain(0..start).find_map(|place| {
             let started = self.started.at(place);
-            let suits = started.admits_two()
+            let suits = !started.is_exclusive()
                 && peer.have.has(started.piece())
                 && self.pieces.is_wanted(started.piece());
             let candidates = if suits {

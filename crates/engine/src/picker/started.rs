@@ -135,9 +135,9 @@ impl Started {
         self.exclusive
     }
 
-    /// Whether two peers may be asked for the same block.
-    pub(super) fn admits_two(&self) -> bool {
-        !self.exclusive
+    /// Whether a peer on parole works on it alone.
+    pub(super) fn is_on_parole(&self) -> bool {
+        self.on_parole
     }
 
     pub(super) fn glance(&self) -> StartedPiece {
@@ -214,9 +214,22 @@ impl Started {
             })
     }
 
+    /// Whether a block is asked of this peer and no other, and another may help.
+    pub(super) fn is_asked_alone(&self, conn: ConnKey, block: u32) -> bool {
+        !self.exclusive
+            && self.blocks.get(block as usize) == Some(&State::Asked(conn))
+            && self.second_of(block).is_none()
+    }
+
     /// Asks a second peer for a block that one was asked for.
     pub(super) fn ask_again(&mut self, conn: ConnKey, block: u32) {
         self.add_second(block, conn);
+        self.workers = Workers::Many;
+    }
+
+    /// Asks one peer for a block in the place of another.
+    pub(super) fn pass_on(&mut self, to: ConnKey, block: u32) {
+        self.blocks[block as usize] = State::Asked(to);
         self.workers = Workers::Many;
     }
 

@@ -85,7 +85,13 @@ impl Books {
             on_parole: false,
             retries: false,
         };
-        self.picker.pick_duplicate(&peer, &mut self.rng)
+        let mut asked = Vec::new();
+        for of in (0..3).map(conn) {
+            asked.extend(self.picker.asked_of(of).map(|block| (block, of)));
+        }
+        let mut asked = asked.into_iter();
+        let found = asked.find(|(block, of)| self.picker.ask_too(*block, *of, &peer));
+        found.map(|(block, _)| block)
     }
 
     fn first(&mut self, from: u64, block: Block) -> bool {

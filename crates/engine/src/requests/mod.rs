@@ -18,34 +18,45 @@ use crate::time::Time;
 const DEPTH_INITIAL: usize = 8;
 /// Fewer would leave the peer idle for a round trip after each block.
 const DEPTH_MIN: usize = 2;
-/// The queue at the peer beyond bandwidth × delay. It hides stalls of ours and
-/// of the peer's disk.
+/// The queue at a peer beyond bandwidth × delay, as long as there is memory for
+/// it. It hides stalls of ours and of the peer's disk.
 ///
 /// libtorrent's `request_queue_time` is 3 s. But what is asked for and not yet
 /// here is what other leechers ask the same seed for again, since they know of
 /// no HAVE: in the simulated scenario `share` (one seed, three leechers, equal
 /// uplinks) the seed sends 1.26 copies with 3 s and 1.14 with 1 s, and the last
 /// leecher needs 1.26 and 1.14 fluid limits. No other scenario gets worse.
-const QUEUE: Duration = Duration::from_secs(1);
+pub(crate) const QUEUE_MAX: Duration = Duration::from_secs(1);
+/// What is left of it when memory is short: one turn of a busy host.
+const QUEUE_MIN: Duration = Duration::from_millis(50);
 /// A first block that came this late tells of a queue, not of a distance.
 const DELAY_MAX: Duration = Duration::from_secs(2);
 /// The memory of the rate that the depth follows.
 const RATE_TAU: Duration = Duration::from_secs(4);
 
+/// The queue at each peer for which the memory lasts: what all peers together
+/// send in this time fills half of `budget_bytes`; the other half is for blocks
+/// that wait for their pieces. Without this, whoever is asked first has all the
+/// memory, and ten peers of 10 MiB/s are not faster together than three.
+pub(crate) fn queue_time(budget_bytes: u64, rate_bytes_per_s: u64) -> Duration {
+    let seconds = budget_bytes as f64 / 2.0 / rate_bytes_per_s.max(1) as f64;
+    Duration::from_secs_f64(seconds.min(QUEUE_MAX.as_secs_f64())).max(QUEUE_MIN)
+}
+
 /// The adaptive request window of one peer.
 ///
 /// ```text
-///            block took ≥ delay + 1 s
-///  slow start ─────────────────────▶ steady: rate × (delay + 1 s)
-///  +1 per block ◀────────────────────
+///            block took ≥ delay + queue
+///  slow start ───────────────────────▶ steady: rate × (delay + queue)
+///  +1 per block ◀──────────────────────
 ///            block took < half of that
 /// ```
 ///
 /// In slow start every block that comes makes room for two, so the window
-/// doubles per round trip. By Little's law a block that took `delay + 1 s` says
-/// that the window holds bandwidth × delay and a second of rate: enough.
-/// The rate then sets the depth, and a rate that outgrows it (blocks come back
-/// early) starts the doubling again.
+/// doubles per round trip. By Little's law a block that took `delay + queue`
+/// says that the window holds bandwidth × delay and the queue: enough. The rate
+/// then sets the depth, and a rate that outgrows it (blocks come back early)
+/// starts the doubling again.
 #[derive(Clone, Debug)]
 pub struct RequestWindow {
     depth: usize,
@@ -81,7 +92,8 @@ impl RequestWindow {
     }
 
     /// A block that was asked for at `asked_at` has begun to come, or came.
-    pub fn on_block(&mut self, len: u32, asked_at: Time, now: Time) {
+    /// `queue` is how long requests may wait at the peer.
+    pub fn on_block(&mut self, len: u32, asked_at: Time, queue: Duration, now: Time) {
         self.rate.add(u64::from(len), now);
         if self.patience.on_block(asked_at, now) {
             self.depth = DEPTH_INITIAL;
@@ -93,7 +105,7 @@ impl RequestWindow {
             .map_or(took, |delay| delay.min(took))
             .min(DELAY_MAX);
         self.delay = Some(delay);
-        let enough = delay + QUEUE;
+        let enough = delay + queue;
         if took >= enough {
             self.slow_start = false;
         } else if took < enough / 2 {
@@ -123,6 +135,11 @@ impl RequestWindow {
             return 1;
         }
         self.depth.min(reqq).max(1)
+    }
+
+    /// The shortest time from a request to its block, once there was one.
+    pub fn delay(&self) -> Option<Duration> {
+        self.delay
     }
 
     /// When to call [`Self::on_timeout`] if no block comes until then;

@@ -47,7 +47,7 @@ impl Link {
             window.on_requests(now);
             let (arrives, asked_at) = on_way.pop_front().unwrap();
             now = arrives;
-            window.on_block(BLOCK_LEN, asked_at, now);
+            window.on_block(BLOCK_LEN, asked_at, QUEUE_MAX, now);
             if now + Duration::from_secs(1) > end {
                 last_second += u64::from(BLOCK_LEN);
             }
@@ -114,11 +114,11 @@ fn the_window_starts_small_and_doubles_per_round_trip() {
     assert_eq!(window.depth(at(0), 2_000), 8);
     window.on_requests(at(0));
     for _ in 0..8 {
-        window.on_block(BLOCK_LEN, at(0), at(100));
+        window.on_block(BLOCK_LEN, at(0), QUEUE_MAX, at(100));
     }
     assert_eq!(window.depth(at(100), 2_000), 16);
     for _ in 0..16 {
-        window.on_block(BLOCK_LEN, at(100), at(200));
+        window.on_block(BLOCK_LEN, at(100), QUEUE_MAX, at(200));
     }
     assert_eq!(window.depth(at(200), 2_000), 32);
 }
@@ -128,11 +128,27 @@ fn the_peers_own_limit_and_ours_hold() {
     let mut window = RequestWindow::new(at(0));
     let (depth, ..) = Link::new(1 << 30, 100).run(&mut window, 0, 2, 100);
     assert_eq!(depth, 100);
+    window.depth = 1 << 20;
+    window.on_block(BLOCK_LEN, at(1_990), QUEUE_MAX, at(2_000));
     assert_eq!(
         window.depth(at(9_000), usize::MAX),
         REQUESTS_OUTSTANDING_MAX
     );
     assert_eq!(window.depth(at(9_000), 0), 1);
+}
+
+#[test]
+fn the_queue_is_a_second_or_what_half_of_the_memory_holds() {
+    let memory = 32 << 20;
+    for (rate, millis) in [
+        (0, 1_000),
+        (16 << 20, 1_000),
+        (32 << 20, 500),
+        (128 << 20, 125),
+        (8 << 30, 50),
+    ] {
+        assert_eq!(queue_time(memory, rate), Duration::from_millis(millis));
+    }
 }
 
 #[test]
@@ -161,7 +177,7 @@ fn data_ends_the_snub() {
     window.on_timeout(at(20_000));
     window.on_choked();
     assert!(window.is_snubbed());
-    window.on_block(BLOCK_LEN, at(0), at(30_000));
+    window.on_block(BLOCK_LEN, at(0), QUEUE_MAX, at(30_000));
     assert!(!window.is_snubbed());
     assert!(window.depth(at(30_000), 100) >= 2);
 }
@@ -170,7 +186,7 @@ fn data_ends_the_snub() {
 fn a_fast_peer_is_overdue_after_eight_seconds_and_snubbed_after_twenty() {
     let mut window = RequestWindow::new(at(0));
     for ms in 1..100u64 {
-        window.on_block(BLOCK_LEN, at(ms - 1), at(ms * 10));
+        window.on_block(BLOCK_LEN, at(ms - 1), QUEUE_MAX, at(ms * 10));
     }
     let last = at(990);
     assert_eq!(window.timeout_at(at(900)), last + TIMEOUT);
@@ -190,7 +206,7 @@ const TIMEOUT: Duration = Duration::from_secs(8);
 fn a_slow_but_steady_peer_is_given_its_time() {
     let mut window = RequestWindow::new(at(0));
     for block in 1..=50u64 {
-        window.on_block(BLOCK_LEN, at(0), at(block * 12_000));
+        window.on_block(BLOCK_LEN, at(0), QUEUE_MAX, at(block * 12_000));
     }
     let patience = window.timeout_at(at(0)).since(at(600_000));
     assert!(
@@ -202,7 +218,7 @@ fn a_slow_but_steady_peer_is_given_its_time() {
 #[test]
 fn an_overdue_peer_that_chokes_owes_nothing() {
     let mut window = RequestWindow::new(at(0));
-    window.on_block(BLOCK_LEN, at(0), at(10));
+    window.on_block(BLOCK_LEN, at(0), QUEUE_MAX, at(10));
     window.on_timeout(at(8_010));
     window.on_choked();
     assert_eq!(window.depth(at(8_020), 100), 8);

@@ -297,7 +297,8 @@ impl Torrent {
         if let Some(asked) = asked {
             cx.shared.asked_bytes -= u64::from(len);
             peer.rejects_in_a_row = 0;
-            peer.window.on_block(len, asked.at, cx.now);
+            let queue = cx.shared.request_queue_time(cx.now);
+            peer.window.on_block(len, asked.at, queue, cx.now);
             // Late blocks of an honest peer are few among many, whatever the time.
             peer.unwanted_blocks = peer.unwanted_blocks.saturating_sub(1);
         } else {
@@ -338,6 +339,7 @@ impl Torrent {
         peer.down.add(len, now);
         self.totals.downloaded += len;
         self.down.add(len, now);
+        cx.shared.down.add(len, now);
         match &mut peer.receiving {
             Some(ReceivingBlock::Wanted { buf, .. }) => {
                 buf.extend(data);

@@ -1,7 +1,7 @@
 //! One torrent: what it has, whom it talks to, what it does next.
 //!
 //! Each file holds one concern: `store` received blocks, `blame` who spoilt one, `requests` what to
-//! ask of whom, `messages` what peers say, `upload` what they get, `choke`
+//! ask of whom, `endgame` the last of it, `messages` what peers say, `upload` what they get, `choke`
 //! who gets it, `check` data found on disk, `record` what is durable,
 //! `connect` whom to talk to, `announce` the trackers, `super_seed` what is
 //! hidden of whom, `stats` what users see, `explain` why it is no faster.
@@ -11,6 +11,7 @@ mod blame;
 mod check;
 mod choke;
 mod connect;
+mod endgame;
 mod explain;
 mod have;
 mod life;

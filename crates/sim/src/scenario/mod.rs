@@ -9,6 +9,7 @@ pub mod disks;
 pub mod explain;
 pub mod liars;
 pub mod limits;
+pub mod lines;
 pub mod peers;
 pub mod policies;
 pub mod super_seed;
@@ -139,6 +140,7 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         peers::SCENARIOS,
         liars::SCENARIOS,
         limits::SCENARIOS,
+        lines::SCENARIOS,
         trackers::SCENARIOS,
         policies::SCENARIOS,
         disks::SCENARIOS,

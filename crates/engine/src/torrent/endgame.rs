@@ -1,0 +1,156 @@
+//! The end of a download: every wanted block is asked for, and some peers have
+//! nothing left to bring while others have much.
+//!
+//! Who has room takes over what others would bring later: the newest requests
+//! of the peer that needs longest for all of its own (CANCEL there, REQUEST
+//! here), as long as that is a gain. Nothing comes twice for it, but for what
+//! crosses its CANCEL. Who has nothing at all after that is asked for one block
+//! that another owes, too, the one that will come last: a block that is on its
+//! way cannot be taken over, and estimates do not know who will fall silent.
+
+use std::time::Duration;
+
+use superseed_proto::layout::{BLOCK_LEN, Block};
+
+use super::Torrent;
+use crate::engine::shared::Cx;
+use crate::ids::ConnKey;
+use crate::peer::{Peer, ReceivingBlock, RequestsOut};
+use crate::time::Time;
+
+/// A block changes hands if it would otherwise take as many times as long: an
+/// estimate is not exact, and what moves too easily moves back.
+const GAIN_MIN: f64 = 1.5;
+
+/// A peer that owes blocks, and how long it needs for them.
+struct Debtor {
+    conn: ConnKey,
+    /// The block that is coming, and how much of a block is missing of it.
+    coming: Option<(Block, f64)>,
+    /// Requests that are still wanted.
+    owed: usize,
+    block_s: f64,
+    /// Of its requests, newest first, how many were looked at.
+    seen: usize,
+}
+
+impl Debtor {
+    fn of(conn: ConnKey, peer: &Peer, now: Time) -> Self {
+        let coming = match &peer.receiving {
+            Some(ReceivingBlock::Wanted { block, buf, .. }) => {
+                let missing = BLOCK_LEN.saturating_sub(buf.bytes().len() as u32);
+                Some((*block, f64::from(missing) / f64::from(BLOCK_LEN)))
+            }
+            _ => None,
+        };
+        Self {
+            conn,
+            coming,
+            owed: peer.requests.wanted(),
+            block_s: f64::from(BLOCK_LEN) / peer.down.rate(now).max(1) as f64,
+            seen: 0,
+        }
+    }
+
+    /// Until everything it owes is here.
+    fn needs_s(&self) -> f64 {
+        let coming = self.coming.map_or(0.0, |(_, missing)| missing);
+        (self.owed as f64 + coming) * self.block_s
+    }
+}
+
+impl Torrent {
+    /// Gives a peer with room for so many requests what is worth asking it
+    /// when every wanted block is asked for.
+    pub(super) fn fill_at_the_end(&mut self, cx: &mut Cx<'_>, key: ConnKey, room: usize) {
+        if !cx.shared.settings.endgame || !self.picker.endgame() {
+            return;
+        }
+        let taken = self.take_over(cx, key, room);
+        for &(block, from) in &taken {
+            self.cancel(cx, from, block);
+        }
+        let mut blocks: Vec<Block> = taken.iter().map(|(block, _)| *block).collect();
+        if blocks.is_empty() {
+            blocks.extend(self.ask_too(cx, key));
+        }
+        self.ask(cx, key, &blocks);
+    }
+
+    /// All others that owe blocks.
+    fn debtors(&self, cx: &Cx<'_>, key: ConnKey) -> Vec<Debtor> {
+        let others = self.peers.iter().filter(|other| **other != key);
+        let debtors = others.filter_map(|&conn| {
+            let peer = cx.conns.get(conn)?.peer()?;
+            Some(Debtor::of(conn, peer, cx.now))
+        });
+        let owes = |debtor: &Debtor| debtor.owed > 0 || debtor.coming.is_some();
+        debtors.filter(owes).collect()
+    }
+
+    /// A second request for the block that will come last, of a peer that has
+    /// nothing else to bring.
+    fn ask_too(&mut self, cx: &Cx<'_>, key: ConnKey) -> Option<Block> {
+        let peer = cx.conns.get(key)?.peer()?;
+        if !peer.requests.is_empty() {
+            return None;
+        }
+        let to = self.pick_peer(cx, key, peer, &peer.have);
+        let mut debtors = self.debtors(cx, key);
+        debtors.sort_by(|a, b| b.needs_s().total_cmp(&a.needs_s()));
+        debtors.iter().find_map(|debtor| {
+            let other = cx.conns.get(debtor.conn)?.peer()?;
+            let coming = debtor.coming.map(|(block, _)| block);
+            let mut owed = other.requests.newest_first().chain(coming);
+            owed.find(|block| self.picker.ask_too(*block, debtor.conn, &to))
+        })
+    }
+
+    /// Moves requests of others to a peer, in the books of the picker: the
+    /// blocks, and whose they were.
+    fn take_over(&mut self, cx: &Cx<'_>, key: ConnKey, room: usize) -> Vec<(Block, ConnKey)> {
+        let mut taken = Vec::new();
+        let peer_of = |key: ConnKey| cx.conns.get(key).and_then(|conn| conn.peer());
+        let Some(peer) = peer_of(key) else {
+            return taken;
+        };
+        let Some(delay) = peer.window.delay() else {
+            return taken;
+        };
+        let to = self.pick_peer(cx, key, peer, &peer.have);
+        let own = Debtor::of(key, peer, cx.now);
+        let mut debtors = self.debtors(cx, key);
+        while taken.len() < room {
+            let here_s = own_s(&own, delay, taken.len());
+            let longest = debtors
+                .iter_mut()
+                .filter(|debtor| debtor.owed > 0)
+                .max_by(|a, b| a.needs_s().total_cmp(&b.needs_s()));
+            let Some(debtor) = longest.filter(|debtor| debtor.needs_s() > GAIN_MIN * here_s) else {
+                break;
+            };
+            let requests = peer_of(debtor.conn).map(|other| &other.requests);
+            let mut left = requests.into_iter().flat_map(RequestsOut::newest_first);
+            let mut looked_at = 0;
+            let found = left.by_ref().skip(debtor.seen).find(|block| {
+                looked_at += 1;
+                self.picker.pass_on(*block, debtor.conn, &to)
+            });
+            debtor.seen += looked_at;
+            match found {
+                Some(block) => {
+                    debtor.owed -= 1;
+                    taken.push((block, debtor.conn));
+                }
+                // Nothing of what it owes can be taken.
+                None => debtor.owed = 0,
+            }
+        }
+        taken
+    }
+}
+
+/// How long a peer needs for all it owes and one block more than `extra`.
+fn own_s(own: &Debtor, delay: Duration, extra: usize) -> f64 {
+    delay.as_secs_f64() + (own.owed + extra + 1) as f64 * own.block_s
+}
