@@ -85,8 +85,15 @@ pub(super) const R4_AGAIN: Arm = Arm {
     ..R4
 };
 
+/// As an earlier client scored.
+pub(super) const R3: Arm = choker(
+    "R3 scored",
+    "by rate, stability and trust, as an earlier client scored",
+    ChokerKind::Scored { decay: false },
+);
+
 /// The chokers, the baseline first and the control last.
-pub(super) const CHOKERS: [Arm; 7] = [
+pub(super) const CHOKERS: [Arm; 6] = [
     N0,
     choker(
         "R1 bep3",
@@ -98,18 +105,19 @@ pub(super) const CHOKERS: [Arm; 7] = [
         "the rules of mainline 3.4.2, seven places walked in turns",
         ChokerKind::Mainline,
     ),
-    choker(
-        "R3 scored",
-        "by rate, stability and trust, as an earlier client scored",
-        ChokerKind::Scored { decay: false },
-    ),
+    R3,
+    R4,
+    R4_AGAIN,
+];
+
+/// The scores, and their mend.
+pub(super) const SCORES: [Arm; 2] = [
+    R3,
     choker(
         "R3 scored, decay",
         "the same with trust that fades",
         ChokerKind::Scored { decay: true },
     ),
-    R4,
-    R4_AGAIN,
 ];
 
 /// The default, and what it is without each of its parts.
@@ -219,6 +227,8 @@ pub enum Subject {
     ChokerOfAll,
     /// The tested client's choker where there is a slot for everyone.
     Few,
+    /// The tested client's scores with and without their mend.
+    Scores,
     /// The default choker of the tested client without its parts.
     Parts,
     /// The same of everyone.
@@ -235,6 +245,7 @@ impl Subject {
         match self {
             Self::Choker | Self::ChokerOfAll => &CHOKERS,
             Self::Few => &[N0, R4],
+            Self::Scores => &SCORES,
             Self::Parts | Self::PartsOfAll => &PARTS,
             Self::Naive => &NAIVE,
             Self::PickerOfAll => &[IN_ORDER, RAREST],
@@ -334,6 +345,7 @@ impl Plan {
             .map(|swarm| (Subject::Choker, swarm))
             .chain(everyone().map(|swarm| (Subject::ChokerOfAll, swarm)))
             .chain(around_client(mainline, USUAL, 0, &[4]).map(|swarm| (Subject::Few, swarm)))
+            .chain(around_client(mainline, LONG, 50, &[9]).map(|swarm| (Subject::Scores, swarm)))
             .chain(parts.map(|swarm| (Subject::Parts, swarm)))
             .chain(everyone().map(|swarm| (Subject::PartsOfAll, swarm)))
             .chain(naive.map(|swarm| (Subject::Naive, swarm)))

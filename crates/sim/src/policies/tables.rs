@@ -151,6 +151,12 @@ pub(super) fn all(plan: &Plan, results: &Results) -> String {
              nothing but chance.",
         ),
         (
+            Subject::Scores,
+            "Scores whose trust fades",
+            "Ratios and savings are against trust that grows for ever. It takes a hundred rounds \
+             to be full; a short torrent ends before.",
+        ),
+        (
             Subject::Parts,
             "The default without its parts, the tested client alone",
             "Ratios and savings are against the whole choker.",

@@ -78,7 +78,7 @@ fn the_full_grid_has_every_size_both_uplinks_and_twice_the_default() {
         CHOKERS[0].policy.choker,
         superseed_engine::config::ChokerKind::UnchokeAll
     );
-    assert_eq!(CHOKERS[6].policy, CHOKERS[5].policy);
+    assert_eq!(CHOKERS[5].policy, CHOKERS[4].policy);
     assert_eq!(plan.torrents().len(), 4);
 }
 
