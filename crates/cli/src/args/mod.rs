@@ -166,9 +166,19 @@ pub(crate) struct BenchArgs {
     /// How many leechers
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=50))]
     pub(crate) peers: u16,
-    /// Make the temporary directory in this one
+    /// Make the temporary directory in this one; with --policies, write the
+    /// document and its plots there instead of printing the document
     #[arg(short, long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
+    /// Compare the chokers and pickers in simulated swarms instead
+    #[arg(long, conflicts_with_all = ["size", "peers"])]
+    pub(crate) policies: bool,
+    /// How often each swarm is simulated with each policy [default: 20, or 5 with --quick]
+    #[arg(long, value_name = "N", requires = "policies", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) seeds: Option<u16>,
+    /// A few small swarms, in which the figures mean little
+    #[arg(long, requires = "policies")]
+    pub(crate) quick: bool,
 }
 
 #[derive(Clone, Copy, Debug, Subcommand)]

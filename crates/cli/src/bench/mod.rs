@@ -1,9 +1,11 @@
 //! `superseed bench`: the proof that an installation works, with figures.
 //!
 //! A tracker, a seeder and leechers run as real sessions over loopback sockets
-//! in this process, move random data and compare every byte of it.
+//! in this process, move random data and compare every byte of it. With
+//! `--policies` nothing is moved: see [`policies`].
 
 mod data;
+mod policies;
 mod report;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -29,6 +31,9 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Runs the command.
 pub(crate) fn run(args: &BenchArgs, global: &GlobalArgs, env: &mut Env) -> Result<Exit, Failure> {
+    if args.policies {
+        return policies::run(args, global, env);
+    }
     if args.size == 0 {
         return Err(Failure::usage("--size is 0, and there is nothing to move"));
     }
