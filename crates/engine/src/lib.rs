@@ -17,6 +17,7 @@ pub mod engine;
 pub mod event;
 pub mod explain;
 pub mod fault;
+pub mod holdings;
 pub mod ids;
 pub mod input;
 pub mod limits;
@@ -38,6 +39,7 @@ pub use engine::{Engine, Reason};
 pub use event::{Event, EventKind, TorrentState};
 pub use explain::{Cause, Explanation};
 pub use fault::PeerFault;
+pub use holdings::{Holdings, PeerHoldings, TorrentHoldings};
 pub use ids::{AnnounceKey, ConnKey, JobKey, ListenerId, ResolveKey, Ticket, TorrentKey};
 pub use input::{
     AddTorrent, Command, ConnectError, Input, StreamEnd, TorrentSource, TransferError,

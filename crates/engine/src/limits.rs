@@ -17,11 +17,22 @@ pub const REQUESTS_OUTSTANDING_MAX: usize = 2_048;
 /// The longest block a peer may ask of us, in bytes; larger ones are a fault.
 /// BEP 3 says 16 KiB, old clients ask for up to 128 KiB.
 pub const REQUEST_LEN_MAX: u32 = 128 * 1024;
+/// Bytes of blocks that wait for one peer at most, beside the last of them.
+pub const QUEUED_BYTES_MAX: u64 = 2 << 20;
+/// Reads for uploads that one peer may have started and that the disk has not
+/// answered. REQUEST and CANCEL in turns would else start reads without end.
+pub const READS_PER_PEER_MAX: usize = 16;
+/// Addresses taken from one answer of a tracker: as many as it is asked for. A
+/// tracker that names thousands would else hide those that others name.
+pub const PEERS_PER_ANSWER_MAX: usize = 200;
 /// Requests that a choked peer may send before it is a fault.
 pub const CHOKED_REQUESTS_MAX: u32 = 300;
 /// Blocks that a peer may send unasked before it is a fault. CANCEL races and
 /// time-outs make a few of them honest.
 pub const UNWANTED_BLOCKS_MAX: u32 = 2_048;
+/// Hosts remembered per torrent that were given an allowed-fast set (BEP 6); the
+/// oldest is forgotten first.
+pub const NEWCOMERS_PER_TORRENT_MAX: usize = 1_000;
 /// Pieces that a peer may allow us to ask for while it chokes (BEP 6).
 pub const ALLOWED_FAST_MAX: usize = 32;
 /// Wrong pieces whose senders are remembered until the piece is right, per
@@ -39,7 +50,8 @@ pub const EARLY_HAVES_MAX: usize = 4_096;
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an attempt to connect may take.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Silence after which a peer is disconnected.
+/// Silence after which a peer is disconnected, and how long it may leave unread
+/// what is sent to it.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(180);
 /// Silence of ours after which a keep-alive is sent (BEP 3: two minutes).
 pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(100);

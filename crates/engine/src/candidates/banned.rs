@@ -26,6 +26,11 @@ impl Banned {
         }
     }
 
+    /// How many are banned.
+    pub(super) fn len(&self) -> usize {
+        self.order.len()
+    }
+
     /// Whether a host is banned.
     pub(super) fn contains(&self, ip: IpAddr) -> bool {
         self.hosts.contains(&ip)

@@ -250,6 +250,16 @@ impl Candidates {
         self.banned.contains(address::host(ip))
     }
 
+    /// Hosts that are banned.
+    pub fn banned(&self) -> usize {
+        self.banned.len()
+    }
+
+    /// Addresses that turned out to be our own.
+    pub fn ourselves(&self) -> usize {
+        self.ourselves.len()
+    }
+
     /// The peer at this address has our own peer id: never tried again.
     pub fn mark_self(&mut self, addr: SocketAddr) {
         let addr = address::canonical(addr);

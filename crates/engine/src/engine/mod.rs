@@ -3,6 +3,7 @@
 mod commands;
 mod due;
 mod finish;
+mod holdings;
 pub(crate) mod jobs;
 mod query;
 mod quota;

@@ -118,6 +118,7 @@ impl Engine {
         conn.handshake_left = conn.handshake_left.saturating_sub(len);
         conn.upload_grant = conn.upload_grant.saturating_sub(len as u64);
         conn.last_sent = now;
+        conn.last_taken = now;
         if let Some(peer) = conn.peer_mut() {
             peer.up.add(sent.payload as u64, now);
             peer.uploaded += sent.payload as u64;
@@ -211,6 +212,7 @@ impl Engine {
             state.upload_grant = share;
             if !state.outgoing.is_empty() && !state.write_announced {
                 state.write_announced = true;
+                state.last_taken = now;
                 out.push(Action::WantWrite { conn });
             }
         }

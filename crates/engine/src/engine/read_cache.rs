@@ -110,6 +110,21 @@ impl ReadCache {
         }
     }
 
+    /// Whether a run is here, or being read.
+    pub(crate) fn has(&self, key: RunKey) -> bool {
+        self.runs.contains_key(&key)
+    }
+
+    /// Bytes of runs that are here.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Reads that are out.
+    pub(crate) fn loading(&self) -> usize {
+        self.loading as usize
+    }
+
     /// Whether a run may be read before it is needed. What is on its way may
     /// take half of the cache: more would push out what was read ahead before
     /// it is sent, and memory would grow with the number of peers.
@@ -117,7 +132,8 @@ impl ReadCache {
         (self.loading + 1) * u64::from(RUN_LEN) <= budget_bytes / 2
     }
 
-    /// A read ended well. Evicts what no longer fits and returns who waited.
+    /// A read ended well. Evicts what no longer fits and returns who waited, who
+    /// started it first.
     pub(crate) fn loaded(&mut self, key: RunKey, data: Bytes, budget_bytes: u64) -> Waiters {
         let waiters = self.failed(key);
         self.clock += 1;

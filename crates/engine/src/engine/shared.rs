@@ -159,6 +159,7 @@ impl Cx<'_> {
         };
         if !state.write_announced && !state.waits_for_upload && !state.outgoing.is_empty() {
             state.write_announced = true;
+            state.last_taken = self.now;
             self.out.push(Action::WantWrite { conn });
         }
     }

@@ -64,6 +64,8 @@ pub(crate) struct Conn {
     pub(crate) since: Time,
     pub(crate) last_received: Time,
     pub(crate) last_sent: Time,
+    /// When the stream last took bytes, or was offered some.
+    pub(crate) last_taken: Time,
 }
 
 /// How far a connection is.
@@ -97,6 +99,7 @@ impl Conn {
             since: now,
             last_received: now,
             last_sent: now,
+            last_taken: now,
         }
     }
 
@@ -168,9 +171,13 @@ pub(crate) struct Peer {
     pub(crate) allowed_fast: Vec<u32>,
     /// Pieces we serve although we choke it (BEP 6).
     pub(crate) allowed_to_it: Vec<u32>,
+    /// Bytes of them that we still serve while we choke it.
+    pub(crate) allowed_bytes: u64,
     pub(crate) requests: RequestsOut,
     pub(crate) window: RequestWindow,
     pub(crate) queue: RequestsIn,
+    /// Reads of the disk that its requests started.
+    pub(crate) reads: usize,
     pub(crate) receiving: Option<ReceivingBlock>,
     pub(crate) down: Ewma,
     pub(crate) up: Ewma,
@@ -216,9 +223,11 @@ impl Peer {
             downloaded_since_unchoke: 0,
             allowed_fast: Vec::new(),
             allowed_to_it: Vec::new(),
+            allowed_bytes: 0,
             requests: RequestsOut::default(),
             window: RequestWindow::new(now),
             queue: RequestsIn::default(),
+            reads: 0,
             receiving: None,
             down: Ewma::new(RATE_TAU, now),
             up: Ewma::new(RATE_TAU, now),
@@ -228,6 +237,25 @@ impl Peer {
             choked_requests: 0,
             idle_since: now,
             since: now,
+        }
+    }
+
+    /// Whether it may have a block now, if we have it.
+    pub(crate) fn may_have(&self, request: &PeerRequest) -> bool {
+        let allowed = || {
+            self.allowed_to_it.contains(&request.piece)
+                && self.allowed_bytes >= u64::from(request.len)
+        };
+        !self.am_choking || allowed()
+    }
+
+    /// Since when it owes the block that it is in the middle of.
+    pub(crate) fn sending_since(&self) -> Option<Time> {
+        match self.receiving {
+            Some(ReceivingBlock::Wanted {
+                asked: true, since, ..
+            }) => Some(since),
+            _ => None,
         }
     }
 

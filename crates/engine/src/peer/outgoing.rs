@@ -3,14 +3,18 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
+
+use crate::engine::read_cache::RunKey;
 
 /// A run of the queue.
 #[derive(Debug)]
 enum Segment {
     /// The next bytes of the message buffer.
     Messages(usize),
-    /// A block's payload, shared with the read cache and other peers.
-    Block(Bytes),
+    /// Payload of a block, shared with the read cache and other peers: a slice
+    /// of this run.
+    Block(Bytes, RunKey),
 }
 
 /// What waits to be sent, in order.
@@ -26,6 +30,10 @@ pub(crate) struct Outgoing {
     /// Bytes of the front segment that were sent.
     front_sent: usize,
     block_bytes: usize,
+    block_parts: usize,
+    /// The runs that blocks are slices of, and how many of each: a run stays in
+    /// memory as long as one of its slices waits.
+    runs: SmallVec<[(RunKey, u32); 4]>,
     len: usize,
 }
 
@@ -56,6 +64,21 @@ impl Outgoing {
         self.block_bytes
     }
 
+    /// Parts of blocks that wait.
+    pub(crate) fn block_parts(&self) -> usize {
+        self.block_parts
+    }
+
+    /// Whether a part of this run waits.
+    pub(crate) fn keeps(&self, run: RunKey) -> bool {
+        self.runs.iter().any(|(known, _)| *known == run)
+    }
+
+    /// Runs of the read cache that are kept in memory.
+    pub(crate) fn runs(&self) -> usize {
+        self.runs.len()
+    }
+
     /// Bytes of messages that wait.
     pub(crate) fn message_bytes(&self) -> usize {
         self.len - self.block_bytes
@@ -74,11 +97,28 @@ impl Outgoing {
         }
     }
 
-    /// Appends a block's payload.
-    pub(crate) fn push_block(&mut self, block: Bytes) {
+    /// Appends payload of a block, a slice of `run`.
+    pub(crate) fn push_block(&mut self, block: Bytes, run: RunKey) {
         self.len += block.len();
         self.block_bytes += block.len();
-        self.segments.push_back(Segment::Block(block));
+        self.block_parts += 1;
+        // The last run that was begun is the most likely to go on.
+        match self.runs.iter_mut().rev().find(|(known, _)| *known == run) {
+            Some((_, slices)) => *slices += 1,
+            None => self.runs.push((run, 1)),
+        }
+        self.segments.push_back(Segment::Block(block, run));
+    }
+
+    /// A slice of a run was sent.
+    fn let_go(&mut self, run: RunKey) {
+        self.block_parts -= 1;
+        if let Some(at) = self.runs.iter().position(|(known, _)| *known == run) {
+            self.runs[at].1 -= 1;
+            if self.runs[at].1 == 0 {
+                self.runs.remove(at);
+            }
+        }
     }
 
     /// Offers the front of the queue: at most `limit` bytes in at most `slices_max` slices.
@@ -96,7 +136,7 @@ impl Outgoing {
                     at += len - skip;
                     bytes
                 }
-                Segment::Block(block) => &block[skip..],
+                Segment::Block(block, _) => &block[skip..],
             };
             skip = 0;
             let take = bytes.len().min(left);
@@ -113,14 +153,14 @@ impl Outgoing {
             let Some(front) = self.segments.front() else {
                 break;
             };
-            let (whole, is_block) = match front {
-                Segment::Messages(len) => (*len, false),
-                Segment::Block(block) => (block.len(), true),
+            let (whole, run) = match front {
+                Segment::Messages(len) => (*len, None),
+                Segment::Block(block, run) => (block.len(), Some(*run)),
             };
             let take = (whole - self.front_sent).min(len);
             len -= take;
             self.front_sent += take;
-            if is_block {
+            if run.is_some() {
                 sent.payload += take;
                 self.block_bytes -= take;
             } else {
@@ -130,6 +170,9 @@ impl Outgoing {
             if self.front_sent == whole {
                 self.segments.pop_front();
                 self.front_sent = 0;
+                if let Some(run) = run {
+                    self.let_go(run);
+                }
             }
         }
         if self.messages_sent == self.messages.len() {
@@ -147,7 +190,14 @@ impl Outgoing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::TorrentKey;
     use proptest::prelude::*;
+    use superseed_proto::layout::PieceIndex;
+
+    /// A run of one of three pieces.
+    fn run(number: usize) -> RunKey {
+        RunKey::of(TorrentKey::default(), PieceIndex(number as u32 % 3), 0)
+    }
 
     proptest! {
         #[test]
@@ -157,17 +207,18 @@ mod tests {
         ) {
             let mut outgoing = Outgoing::default();
             let (mut expected, mut payload) = (Vec::new(), 0);
-            for (block, bytes) in &parts {
+            for (number, (block, bytes)) in parts.iter().enumerate() {
                 expected.extend_from_slice(bytes);
                 if *block {
                     payload += bytes.len();
-                    outgoing.push_block(Bytes::copy_from_slice(bytes));
+                    outgoing.push_block(Bytes::copy_from_slice(bytes), run(number));
                 } else {
                     outgoing.push_message(|out| out.extend_from_slice(bytes));
                 }
             }
             prop_assert_eq!(outgoing.len, expected.len());
             prop_assert_eq!(outgoing.block_bytes(), payload);
+            prop_assert!(outgoing.runs() <= outgoing.block_parts().min(3));
             let (mut got, mut sent_payload) = (Vec::new(), 0);
             for limit in takes.into_iter().chain(std::iter::repeat(7)) {
                 let mut slices = Vec::new();
@@ -183,6 +234,7 @@ mod tests {
             prop_assert_eq!(got, expected);
             prop_assert_eq!(sent_payload, payload);
             prop_assert!(outgoing.is_empty());
+            prop_assert_eq!((outgoing.runs(), outgoing.block_parts()), (0, 0));
         }
     }
 }

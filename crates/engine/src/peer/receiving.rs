@@ -3,6 +3,7 @@
 use superseed_proto::layout::Block;
 
 use crate::block::BlockBuf;
+use crate::time::Time;
 
 /// The PIECE message that a peer is in the middle of.
 #[derive(Debug)]
@@ -11,6 +12,8 @@ pub(crate) enum ReceivingBlock {
     Wanted {
         block: Block,
         buf: BlockBuf,
+        /// When it began to come.
+        since: Time,
         /// It was asked for, and the picker still counts on this peer for it.
         asked: bool,
     },

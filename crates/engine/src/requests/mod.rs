@@ -154,6 +154,11 @@ impl RequestWindow {
         self.patience.on_timeout(now);
     }
 
+    /// Whether the peer let a time-out pass and sent no block since.
+    pub fn is_overdue(&self) -> bool {
+        self.patience.is_overdue()
+    }
+
     /// Whether the peer owed a block for 20 s or more and sent none since.
     pub fn is_snubbed(&self) -> bool {
         self.patience.is_snubbed()

@@ -12,6 +12,7 @@ use crate::engine::shared::{AnnounceOf, Cx};
 use crate::engine::timers::Timer;
 use crate::event::EventKind;
 use crate::input::TransferError;
+use crate::limits::PEERS_PER_ANSWER_MAX;
 use crate::stats::PeerSource;
 use crate::trackers::udp::UdpAnnounce;
 use crate::trackers::{
@@ -171,7 +172,7 @@ impl Torrent {
         if self.candidates.is_empty() {
             cx.shared.connect.boost();
         }
-        for addr in peers {
+        for addr in peers.iter().take(PEERS_PER_ANSWER_MAX) {
             self.learn(cx, *addr, PeerSource::Tracker);
         }
         cx.event(

@@ -112,6 +112,16 @@ impl Suspects {
         self.pieces.iter().any(|all| all.piece == piece)
     }
 
+    /// Wrong pieces that are remembered.
+    pub(super) fn pieces(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// Digests of what was sent of them.
+    pub(super) fn digests(&self) -> usize {
+        self.digests
+    }
+
     /// Whether nobody is suspected of anything.
     pub(crate) fn is_empty(&self) -> bool {
         self.pieces.is_empty()

@@ -7,7 +7,7 @@ use superseed_proto::wire::{Capability, ExtendedHandshake, Handshake, Message, R
 
 use super::Torrent;
 use crate::action::Action;
-use crate::candidates::CloseKind;
+use crate::candidates::{CloseKind, host};
 use crate::engine::shared::Cx;
 use crate::engine::timers::Timer;
 use crate::event::EventKind;
@@ -20,6 +20,11 @@ use crate::time::Time;
 
 /// How many pieces a newcomer may fetch while choked (BEP 6, "allowed fast set").
 const ALLOWED_FAST_PIECES: usize = 5;
+/// How often a newcomer may fetch all of them while choked: a block may be lost
+/// on its way, or taken back and asked for again. Without a bound, who never
+/// wants a slot takes upload from those who have one: in `hostile-allowed-fast-flood`
+/// four such peers made the last leecher 2.2 times as late.
+const ALLOWED_FAST_TIMES: u64 = 2;
 /// How soon a torrent looks again for a place when others hold them all.
 const PLACE_RETRY: std::time::Duration = std::time::Duration::from_secs(10);
 
@@ -232,6 +237,7 @@ impl Torrent {
         if fast
             && !masked
             && let core::net::IpAddr::V4(ip) = conn.remote.ip()
+            && self.newcomers.admit(host(ip.into()))
         {
             let swarm = self.metainfo.info_hashes.primary_swarm_key();
             let pieces = superseed_proto::wire::allowed_fast_set(
@@ -243,7 +249,12 @@ impl Torrent {
             for &piece in &pieces {
                 conn.send(&Message::AllowedFast(piece.0));
             }
+            let layout = &self.layout;
+            let bytes = pieces
+                .iter()
+                .map(|piece| u64::from(layout.piece_len(*piece)));
             if let Some(peer) = conn.peer_mut() {
+                peer.allowed_bytes = ALLOWED_FAST_TIMES * bytes.sum::<u64>();
                 peer.allowed_to_it = pieces.iter().map(|piece| piece.0).collect();
             }
         }

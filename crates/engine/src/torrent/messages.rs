@@ -103,7 +103,8 @@ impl Torrent {
                 } else {
                     // BEP 3 has it first or never, but aria2 sends it again in
                     // place of many HAVEs; pieces that it no longer names stay.
-                    for piece in bits.iter() {
+                    let new: Vec<_> = bits.difference(&peer.have).collect();
+                    for piece in new {
                         self.peer_has(cx, key, piece);
                     }
                 }
@@ -244,7 +245,7 @@ impl Torrent {
         if peer.queue.len() >= REQUESTS_IN_QUEUE_MAX {
             return Err(PeerFault::RequestFlood);
         }
-        if peer.am_choking && !peer.allowed_to_it.contains(&request.piece) {
+        if !peer.may_have(&request) {
             let crossed = peer.choked_at.is_some_and(|at| now.since(at) < CHOKE_GRACE);
             if !crossed {
                 peer.choked_requests += 1;
@@ -322,6 +323,7 @@ impl Torrent {
             Some(block) => ReceivingBlock::Wanted {
                 block,
                 buf: cx.shared.pool.take(),
+                since: cx.now,
                 asked: known,
             },
             None => ReceivingBlock::Dropped,
@@ -369,13 +371,30 @@ impl Torrent {
         }
     }
 
+    /// A peer takes too long over the block that it is in the middle of: others
+    /// may bring it. What is left of it is still welcome if it comes first.
+    pub(crate) fn give_up_receiving(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
+        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else {
+            return;
+        };
+        if let Some(ReceivingBlock::Wanted { block, asked, .. }) = &mut peer.receiving
+            && std::mem::take(asked)
+        {
+            self.picker.released(key, *block);
+            self.refill_due = true;
+        }
+    }
+
     /// A connection ends in the middle of a block: its bytes are lost, its
     /// place is free again.
     pub(crate) fn drop_receiving(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
         let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else {
             return;
         };
-        if let Some(ReceivingBlock::Wanted { block, buf, asked }) = peer.receiving.take() {
+        if let Some(ReceivingBlock::Wanted {
+            block, buf, asked, ..
+        }) = peer.receiving.take()
+        {
             cx.shared.pool.give(buf);
             if asked {
                 self.picker.released(key, block);

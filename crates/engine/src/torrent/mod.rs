@@ -3,8 +3,9 @@
 //! Each file holds one concern: `store` received blocks, `blame` who spoilt one, `requests` what to
 //! ask of whom, `endgame` the last of it, `messages` what peers say, `upload` what they get, `choke`
 //! who gets it, `check` data found on disk, `record` what is durable,
-//! `connect` whom to talk to, `announce` the trackers, `super_seed` what is
-//! hidden of whom, `stats` what users see, `explain` why it is no faster.
+//! `connect` whom to talk to, `newcomers` who fetched something without a slot,
+//! `announce` the trackers, `super_seed` what is hidden of whom, `stats` what
+//! users see, `explain` why it is no faster.
 
 mod announce;
 mod blame;
@@ -16,6 +17,7 @@ mod explain;
 mod have;
 mod life;
 mod messages;
+mod newcomers;
 mod record;
 mod requests;
 mod stats;
@@ -35,6 +37,7 @@ use superseed_proto::metainfo::Metainfo;
 
 use self::blame::Suspects;
 use self::check::Check;
+use self::newcomers::Newcomers;
 use self::record::Durable;
 use self::store::PieceStore;
 use crate::candidates::Candidates;
@@ -107,6 +110,7 @@ pub(crate) struct Torrent {
     choker: Box<dyn Choker>,
     super_seed: SuperSeed,
     suspects: Suspects,
+    newcomers: Newcomers,
     pub(crate) upload: TokenBucket,
     pub(crate) download: TokenBucket,
     down: Ewma,
@@ -175,6 +179,7 @@ impl Torrent {
             choker: crate::choker::new(shared.settings.choker),
             super_seed: SuperSeed::default(),
             suspects: Suspects::default(),
+            newcomers: Newcomers::default(),
             upload: TokenBucket::new(limits.upload_bytes_per_s, now),
             download: TokenBucket::new(limits.download_bytes_per_s, now),
             down: Ewma::new(RATE_TAU, now),

@@ -70,7 +70,12 @@ impl Torrent {
         // A peer without a request keeps one even over the budget: what is in
         // memory may wait for just the block that it has. Nor does a limit take
         // it from anybody, or none but the first would ever be asked.
-        let floor = usize::from(peer.requests.is_empty());
+        //
+        // But one block for each connection, and no further: a slow disk would be
+        // outrun by those who have nothing else to do.
+        let ceiling = budget + cx.conns.len() as u64 * u64::from(BLOCK_LEN);
+        let idle = peer.requests.is_empty();
+        let floor = usize::from(idle && committed < ceiling);
         let free = depth
             .min(SHARE_OF_FREE_MEMORY * in_budget as usize)
             .saturating_sub(peer.requests.len())
@@ -83,12 +88,15 @@ impl Torrent {
             RequestKind::StopAndWait => free.min(1),
         };
         if free == 0 {
+            if idle && committed >= ceiling && !cx.shared.starved.contains(&self.key) {
+                cx.shared.starved.push(self.key);
+            }
             return;
         }
         let mut blocks: Vec<Block> = std::mem::take(&mut self.picked);
         blocks.clear();
         let may_start = committed < budget && !others_starve;
-        let choking = peer.peer_choking;
+        let (choking, overdue) = (peer.peer_choking, peer.window.is_overdue());
         let restricted = choking.then(|| allowed(peer, self.layout.piece_count()));
         let have = restricted.as_ref().unwrap_or(&peer.have);
         let pick_peer = self.pick_peer(cx, key, peer, have);
@@ -106,6 +114,14 @@ impl Torrent {
         // Who waits for one peer must look for another when that one has nothing.
         self.refill_due |= kind == RequestKind::StopAndWait && blocks.is_empty();
         self.ask(cx, key, &blocks);
+        if overdue && !blocks.is_empty() {
+            // A request of a peer that is overdue only proves that it is back: its
+            // block is free for others, or two such peers could keep the last.
+            for &block in &blocks {
+                self.picker.released(key, block);
+            }
+            self.refill_due = true;
+        }
         self.picked = blocks;
         if room > 0 && !choking {
             self.fill_at_the_end(cx, key, room);

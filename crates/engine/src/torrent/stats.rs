@@ -7,6 +7,7 @@ use superseed_proto::wire::client_name;
 
 use super::{Life, Torrent};
 use crate::engine::shared::Conns;
+use crate::holdings::TorrentHoldings;
 use crate::stats::{FileStats, PeerStats, TorrentStats};
 use crate::time::Time;
 
@@ -49,6 +50,19 @@ impl Torrent {
                 _ => None,
             },
             seeding: self.seeding_time(now),
+        }
+    }
+
+    pub(crate) fn holdings(&self) -> TorrentHoldings {
+        TorrentHoldings {
+            peers: self.peers.len(),
+            candidates: self.candidates.len(),
+            banned: self.candidates.banned(),
+            self_addrs: self.candidates.ourselves(),
+            suspect_pieces: self.suspects.pieces(),
+            suspect_blocks: self.suspects.digests(),
+            trackers: self.trackers.count(),
+            newcomers: self.newcomers.len(),
         }
     }
 

@@ -35,7 +35,11 @@ pub(crate) fn next(conn: &Conn) -> Time {
                     peer.window.timeout_at(oldest.max(conn.held_until))
                 }
             };
-            idle.min(keepalive).min(owed)
+            let sending = peer.sending_since();
+            let sending = sending.map_or(Time::NEVER, |since| {
+                peer.window.timeout_at(since.max(conn.held_until))
+            });
+            idle.min(keepalive).min(owed).min(sending)
         }
     }
 }
@@ -47,7 +51,9 @@ impl Torrent {
         let Some(conn) = cx.conns.get_mut(key) else {
             return;
         };
-        if now >= conn.last_received + IDLE_TIMEOUT {
+        // It is asked to take bytes, or waits for quota; only the first is its fault.
+        let deaf = conn.write_announced && now >= conn.last_taken + IDLE_TIMEOUT;
+        if deaf || now >= conn.last_received + IDLE_TIMEOUT {
             return self.disconnect(cx, key, CloseKind::Idle, Some(PeerFault::Idle));
         }
         if now >= conn.last_sent + KEEPALIVE_INTERVAL {
@@ -79,15 +85,21 @@ impl Torrent {
         let choked_at = peer
             .choked_us_at
             .filter(|at| oldest.is_some_and(|oldest| oldest <= *at));
+        // What it owes comes after the block that it is in the middle of.
+        let since = peer.sending_since();
+        let is_late = |since: Time| now >= peer.window.timeout_at(since.max(held_until));
+        let stuck = since.is_some_and(is_late);
         if let Some(at) = choked_at {
             if now >= at + CHOKE_ANSWERS {
                 self.take_back_all(cx, key);
             }
-        } else if oldest.is_some_and(|oldest| now >= peer.window.timeout_at(oldest.max(held_until)))
-        {
+        } else if stuck || oldest.is_some_and(is_late) {
             peer.window.on_timeout(now);
             self.rechoke_due = true;
             self.take_back_most(cx, key);
+        }
+        if stuck {
+            self.give_up_receiving(cx, key);
         }
         if let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) {
             for block in peer.requests.expire_cancelled(now - CANCEL_ANSWERS) {

@@ -1,43 +1,55 @@
 //! What peers get: their requests, answered in order from the read cache.
 
-use superseed_proto::layout::PieceIndex;
+use superseed_proto::layout::{BLOCK_LEN, PieceIndex};
 use superseed_proto::wire::{Message, encode_piece_header};
 
 use super::Torrent;
 use crate::disk::{DiskError, DiskOp};
 use crate::engine::jobs::{Job, JobKind};
-use crate::engine::read_cache::{Lookup, RunKey};
+use crate::engine::read_cache::{Lookup, RUN_LEN, RunKey};
 use crate::engine::shared::Cx;
 use crate::ids::ConnKey;
-use crate::peer::PeerRequest;
+use crate::limits::{QUEUED_BYTES_MAX, READS_PER_PEER_MAX};
+use crate::peer::{Outgoing, PeerRequest};
 use bytes::Bytes;
+use smallvec::{SmallVec, smallvec};
 
 /// Blocks that wait in a connection's queue: half a second of its rate within
 /// these bounds, so that a fast peer never runs dry and a slow one can still
 /// be choked or cancelled.
 const QUEUED_BYTES_MIN: u64 = 256 * 1024;
-/// See [`QUEUED_BYTES_MIN`].
-const QUEUED_BYTES_MAX: u64 = 2 * 1024 * 1024;
 /// How many waiting requests are looked at for reading ahead.
 const READ_AHEAD_REQUESTS: usize = 64;
+/// How many runs they may be in: as much as ever waits for one peer.
+const READ_AHEAD_RUNS: usize = (QUEUED_BYTES_MAX / RUN_LEN as u64) as usize;
 
 impl Torrent {
-    /// Queues blocks for a peer as far as its queue has room and they are in memory.
+    /// Queues blocks for a peer, and reads what it will want next.
     pub(crate) fn serve(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
+        self.queue_blocks(cx, key);
+        self.read_ahead(cx, key);
+    }
+
+    /// Queues blocks for a peer as far as its queue has room and they are in
+    /// memory; tells whether there were any.
+    fn queue_blocks(&mut self, cx: &mut Cx<'_>, key: ConnKey) -> bool {
+        let mut any = false;
         loop {
             let Some(conn) = cx.conns.get_mut(key) else {
-                return;
+                return any;
             };
-            let queued = conn.outgoing.block_bytes() as u64;
-            let Some(peer) = conn.peer_mut() else { return };
+            let Some(peer) = conn.peer_mut() else {
+                return any;
+            };
             let room = (peer.up.rate(cx.now) / 2).clamp(QUEUED_BYTES_MIN, QUEUED_BYTES_MAX);
             let Some(request) = peer.queue.front() else {
                 break;
             };
-            if queued >= room {
+            let runs = self.runs_of(request);
+            if !has_room(&conn.outgoing, room, runs) {
                 break;
             }
-            let Some((head, tail)) = self.block_bytes(cx, key, request) else {
+            let Some(parts) = self.block_bytes(cx, key, request) else {
                 break;
             };
             let conn = cx
@@ -51,37 +63,53 @@ impl Torrent {
             self.show_due |= self.super_seed.sent(key, PieceIndex(piece), len, cx.now);
             conn.outgoing
                 .push_message(|buf| encode_piece_header(piece, begin, len, buf));
-            conn.outgoing.push_block(head);
-            if let Some(tail) = tail {
-                conn.outgoing.push_block(tail);
+            for (part, run) in parts {
+                conn.outgoing.push_block(part, run);
             }
+            any = true;
         }
-        self.read_ahead(cx, key);
         cx.want_write(key);
+        any
     }
 
-    /// The bytes of a request, in two parts where it crosses a run.
+    /// The runs in which a request begins and ends.
+    fn runs_of(&self, request: PeerRequest) -> [RunKey; 2] {
+        let end = request.begin + request.len - 1;
+        [request.begin, end].map(|at| RunKey::of(self.key, PieceIndex(request.piece), at))
+    }
+
+    /// The bytes of a request with their run, in two parts where it crosses one.
     fn block_bytes(
         &mut self,
         cx: &mut Cx<'_>,
         key: ConnKey,
         request: PeerRequest,
-    ) -> Option<(Bytes, Option<Bytes>)> {
-        let piece = PieceIndex(request.piece);
-        let first = RunKey::of(self.key, piece, request.begin);
-        let last = RunKey::of(self.key, piece, request.begin + request.len - 1);
+    ) -> Option<SmallVec<[(Bytes, RunKey); 2]>> {
+        let [first, last] = self.runs_of(request);
         let head = self.run(cx, key, first)?;
         let start = (request.begin - first.begin()) as usize;
         if first == last {
-            return Some((head.slice(start..start + request.len as usize), None));
+            let whole = head.slice(start..start + request.len as usize);
+            return Some(smallvec![(whole, first)]);
         }
         // A request is at most 128 KiB long and a run 256 KiB: never three.
         let tail = self.run(cx, key, last)?;
         let end = (request.begin + request.len - last.begin()) as usize;
-        Some((head.slice(start..), Some(tail.slice(..end))))
+        Some(smallvec![
+            (head.slice(start..), first),
+            (tail.slice(..end), last)
+        ])
     }
 
     fn run(&mut self, cx: &mut Cx<'_>, conn: ConnKey, run: RunKey) -> Option<Bytes> {
+        let peer = cx.conns.get_mut(conn)?.peer_mut()?;
+        if !cx.shared.cache.has(run) {
+            // When one of the peer's reads ends, it is served again.
+            if peer.reads >= READS_PER_PEER_MAX {
+                return None;
+            }
+            peer.reads += 1;
+        }
         match cx.shared.cache.lookup(run, conn) {
             Lookup::Hit(data) => Some(data),
             Lookup::Loading => None,
@@ -110,11 +138,16 @@ impl Torrent {
         let Some(peer) = cx.conns.get(key).and_then(|conn| conn.peer()) else {
             return;
         };
-        let ahead = peer.queue.ahead().take(READ_AHEAD_REQUESTS);
-        let runs =
-            ahead.map(|request| RunKey::of(self.key, PieceIndex(request.piece), request.begin));
-        let mut runs: smallvec::SmallVec<[RunKey; READ_AHEAD_REQUESTS]> = runs.collect();
-        runs.dedup();
+        let mut runs: SmallVec<[RunKey; READ_AHEAD_RUNS]> = SmallVec::new();
+        for request in peer.queue.ahead().take(READ_AHEAD_REQUESTS) {
+            let run = RunKey::of(self.key, PieceIndex(request.piece), request.begin);
+            if !runs.contains(&run) {
+                runs.push(run);
+            }
+            if runs.len() == READ_AHEAD_RUNS {
+                break;
+            }
+        }
         let budget = cx.shared.settings.read_cache_bytes;
         for run in runs {
             if !cx.shared.cache.may_read_ahead(budget) {
@@ -131,16 +164,23 @@ impl Torrent {
         run: RunKey,
         result: Result<Bytes, DiskError>,
     ) {
-        match result {
-            Ok(data) => {
-                let budget = cx.shared.settings.read_cache_bytes;
-                for conn in cx.shared.cache.loaded(run, data, budget) {
-                    self.serve(cx, conn);
-                }
-            }
-            Err(error) => {
-                cx.shared.cache.failed(run);
-                self.disk_failed(cx, error);
+        let budget = cx.shared.settings.read_cache_bytes;
+        let (waiters, error) = match result {
+            Ok(data) => (cx.shared.cache.loaded(run, data, budget), None),
+            Err(error) => (cx.shared.cache.failed(run), Some(error)),
+        };
+        let starter = waiters.first().and_then(|conn| cx.conns.get_mut(*conn));
+        if let Some(peer) = starter.and_then(|conn| conn.peer_mut()) {
+            peer.reads -= 1;
+        }
+        if let Some(error) = error {
+            return self.disk_failed(cx, error);
+        }
+        for conn in waiters {
+            // Who takes nothing reads nothing ahead: what it waits for would
+            // push itself out of the cache and be read again without end.
+            if self.queue_blocks(cx, conn) {
+                self.read_ahead(cx, conn);
             }
         }
     }
@@ -154,10 +194,18 @@ impl Torrent {
             return;
         };
         let Some(peer) = conn.peer_mut() else { return };
-        let served = !peer.am_choking || peer.allowed_to_it.contains(&request.piece);
-        if has && served {
+        if has && peer.may_have(&request) {
+            if peer.am_choking {
+                peer.allowed_bytes -= u64::from(request.len);
+            }
+            // Those behind are looked at when those before them are gone: a
+            // flood costs no more than what is served.
+            let is_behind = peer.queue.len() >= READ_AHEAD_REQUESTS;
             peer.queue.push(request);
-            return self.serve(cx, key);
+            if !is_behind {
+                self.serve(cx, key);
+            }
+            return;
         }
         if peer.fast {
             let PeerRequest { piece, begin, len } = request;
@@ -184,15 +232,22 @@ impl Torrent {
         }
     }
 
-    /// Forgets a peer's requests because it is choked or wants nothing any more.
+    /// Forgets a peer's requests because it is choked or wants nothing any more,
+    /// but for those of pieces that it may have all the same.
     pub(crate) fn drop_requests(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
         let Some(conn) = cx.conns.get_mut(key) else {
             return;
         };
         let Some(peer) = conn.peer_mut() else { return };
         let allowed = std::mem::take(&mut peer.allowed_to_it);
-        let gone = peer.queue.take(|request| !allowed.contains(&request.piece));
-        peer.allowed_to_it = allowed;
+        let mut left = peer.allowed_bytes;
+        let gone = peer.queue.take(|request| {
+            let len = u64::from(request.len);
+            let stays = allowed.contains(&request.piece) && left >= len;
+            left -= if stays { len } else { 0 };
+            !stays
+        });
+        (peer.allowed_to_it, peer.allowed_bytes) = (allowed, left);
         if peer.fast {
             for PeerRequest { piece, begin, len } in gone {
                 conn.send(&Message::Reject { piece, begin, len });
@@ -217,4 +272,21 @@ impl Torrent {
             self.serve(cx, key);
         }
     }
+}
+
+/// Whether a block of a request may join those that wait: in bytes, in number,
+/// and in the runs that are kept in memory for it. Single bytes from all over a
+/// torrent would else keep all of it.
+fn has_room(queued: &Outgoing, room: u64, runs: [RunKey; 2]) -> bool {
+    let parts_max = 2 * room / u64::from(BLOCK_LEN);
+    // What fills the room can begin in one run and end in another.
+    let runs_max = (room / u64::from(RUN_LEN)) as usize + 2;
+    let [first, last] = runs;
+    let mut more = usize::from(!queued.keeps(first));
+    if first != last {
+        more += usize::from(!queued.keeps(last));
+    }
+    (queued.block_bytes() as u64) < room
+        && (queued.block_parts() as u64) < parts_max
+        && queued.runs() + more <= runs_max
 }

@@ -127,6 +127,11 @@ impl TrackerSet {
         self.regroup();
     }
 
+    /// How many trackers there are.
+    pub fn count(&self) -> usize {
+        self.trackers.len()
+    }
+
     /// The URL of a tracker of this set.
     pub fn url(&self, slot: SlotId) -> Option<&str> {
         self.trackers

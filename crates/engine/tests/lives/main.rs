@@ -5,6 +5,7 @@ mod asking;
 mod blame;
 mod disk;
 mod explain;
+mod hostile;
 mod limits;
 mod scene;
 mod stops;

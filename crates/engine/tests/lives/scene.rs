@@ -28,6 +28,8 @@ pub(crate) struct Scene {
     pub(crate) streams: BTreeMap<ConnKey, Vec<u8>>,
     /// Bytes that each stream took.
     pub(crate) taken: BTreeMap<ConnKey, usize>,
+    /// No stream takes anything.
+    pub(crate) is_deaf: bool,
     strangers: u8,
 }
 
@@ -62,6 +64,16 @@ pub(crate) fn error(kind: DiskErrorKind) -> DiskError {
     }
 }
 
+/// The handshake of a peer that speaks the Fast extension.
+pub(crate) fn hello(metainfo: &Metainfo, peer_id: PeerId) -> Vec<u8> {
+    let handshake = Handshake {
+        reserved: Reserved::default().with(Capability::Fast),
+        swarm: metainfo.info_hashes.primary_swarm_key(),
+        peer_id,
+    };
+    handshake.encode().to_vec()
+}
+
 impl Scene {
     pub(crate) fn new(settings: Settings) -> Self {
         let mut scene = Self {
@@ -71,6 +83,7 @@ impl Scene {
             jobs: Vec::new(),
             streams: BTreeMap::new(),
             taken: BTreeMap::new(),
+            is_deaf: false,
             strangers: 0,
         };
         scene.handle(Input::Listening {
@@ -86,6 +99,7 @@ impl Scene {
         while let Some(action) = out.pop() {
             match action {
                 Action::Disk(job) => self.jobs.push(job),
+                Action::WantWrite { .. } if self.is_deaf => {}
                 Action::WantWrite { conn } => self.write(conn, &mut out),
                 other => self.actions.push(other),
             }
@@ -108,6 +122,17 @@ impl Scene {
             self.streams.entry(conn).or_default().append(&mut bytes);
             *self.taken.entry(conn).or_default() += len;
             self.engine.handle(Input::Sent { conn, len }, self.now, out);
+        }
+    }
+
+    /// A stream takes all that waits for it.
+    pub(crate) fn flush(&mut self, conn: ConnKey) {
+        let mut out = Outbox::new();
+        self.write(conn, &mut out);
+        while let Some(action) = out.pop() {
+            if let Action::Disk(job) = action {
+                self.jobs.push(job);
+            }
         }
     }
 
@@ -262,26 +287,27 @@ impl Scene {
     /// The same, for a peer with a certain id.
     pub(crate) fn peer_with_id(&mut self, metainfo: &Metainfo, peer_id: PeerId) -> ConnKey {
         self.strangers += 1;
+        let conn = self.connect_as(self.strangers);
+        self.shake_hands(conn, metainfo, peer_id);
+        conn
+    }
+
+    /// A stranger of this number connects and says nothing yet.
+    pub(crate) fn connect_as(&mut self, stranger: u8) -> ConnKey {
         self.handle(Input::Incoming {
-            ticket: Ticket(u64::from(self.strangers)),
-            remote: ([10, 0, 1, self.strangers], 50_000).into(),
+            ticket: Ticket(u64::from(stranger)),
+            remote: ([10, 0, 1, stranger], 50_000).into(),
             listener: ListenerId(0),
         });
         let Some(Action::Accept { conn, .. }) = self.actions.pop() else {
             panic!("the engine should take the peer");
         };
-        self.shake_hands(conn, metainfo, peer_id);
         conn
     }
 
     /// A peer says its handshake.
     pub(crate) fn shake_hands(&mut self, conn: ConnKey, metainfo: &Metainfo, peer_id: PeerId) {
-        let handshake = Handshake {
-            reserved: Reserved::default().with(Capability::Fast),
-            swarm: metainfo.info_hashes.primary_swarm_key(),
-            peer_id,
-        };
-        self.hear(conn, &handshake.encode());
+        self.hear(conn, &hello(metainfo, peer_id));
         // What the engine sent so far began with its handshake, which is no message.
         self.streams.remove(&conn);
     }

@@ -45,6 +45,11 @@ impl UdpTrackers {
         Self::default()
     }
 
+    /// Names of trackers that are being looked up, or were.
+    pub fn known_hosts(&self) -> usize {
+        self.hosts.len()
+    }
+
     /// Begins an announce; everything that follows comes from
     /// [`poll`](Self::poll), which must be called next.
     pub fn start(&mut self, announce: AnnounceKey, request: UdpAnnounce, now: Time) {

@@ -54,6 +54,11 @@ impl Hosts {
         self.asked.remove(host).unwrap_or_default()
     }
 
+    /// Names that are being looked up, or were.
+    pub(super) fn len(&self) -> usize {
+        self.asked.len() + self.known.len()
+    }
+
     /// The addresses did not answer: they may have changed.
     pub(super) fn distrust(&mut self, host: &str) {
         self.known.remove(host);

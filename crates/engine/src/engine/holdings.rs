@@ -1,0 +1,49 @@
+//! Counting what is held.
+
+use super::Engine;
+use crate::holdings::{Holdings, PeerHoldings, TorrentHoldings};
+use crate::peer::Conn;
+
+impl Engine {
+    /// What the engine holds in memory because others made it hold it.
+    ///
+    /// It costs a look at every connection and every torrent.
+    pub fn holdings(&self) -> Holdings {
+        let peers = self.conns.values().map(of_conn);
+        let torrents = self.torrents.keys().into_iter();
+        let torrents = torrents.filter_map(|key| Some(self.torrents.get(key)?.holdings()));
+        Holdings {
+            connections: self.conns.len(),
+            block_bytes: self.shared.pool.bytes_out(),
+            asked_bytes: self.shared.asked_bytes,
+            read_cache_bytes: self.shared.cache.bytes(),
+            reads: self.shared.cache.loading(),
+            udp_trackers: self.shared.udp.known_hosts(),
+            of_one_peer: peers.fold(PeerHoldings::default(), PeerHoldings::max),
+            of_one_torrent: torrents.fold(TorrentHoldings::default(), TorrentHoldings::max),
+        }
+    }
+}
+
+fn of_conn(conn: &Conn) -> PeerHoldings {
+    let queued = PeerHoldings {
+        message_bytes: conn.outgoing.message_bytes(),
+        block_bytes: conn.outgoing.block_bytes(),
+        block_parts: conn.outgoing.block_parts(),
+        runs: conn.outgoing.runs(),
+        ..PeerHoldings::default()
+    };
+    let Some(peer) = conn.peer() else {
+        return queued;
+    };
+    PeerHoldings {
+        requests_in: peer.queue.len(),
+        requests_out: peer.requests.len(),
+        decoder_bytes: peer
+            .decoder
+            .as_ref()
+            .map_or(0, superseed_proto::wire::Decoder::buffered_len),
+        allowed_fast: peer.allowed_fast.len(),
+        ..queued
+    }
+}

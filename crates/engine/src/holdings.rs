@@ -1,0 +1,99 @@
+//! What the engine holds in memory because others made it hold it.
+//!
+//! Owns the vocabulary only: the engine counts, and whoever asks compares with
+//! `limits` and the settings. Nothing here limits anything.
+
+/// What the engine holds now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// Connections, those of strangers included.
+    pub connections: usize,
+    /// Bytes of received blocks that are not on disk yet.
+    pub block_bytes: u64,
+    /// Bytes asked of peers and not received.
+    pub asked_bytes: u64,
+    /// Bytes of runs kept for uploads.
+    pub read_cache_bytes: u64,
+    /// Reads for uploads that the disk has not answered.
+    pub reads: usize,
+    /// Names and addresses of UDP trackers.
+    pub udp_trackers: usize,
+    /// Of each kind, the most that one connection holds.
+    pub of_one_peer: PeerHoldings,
+    /// Of each kind, the most that one torrent holds.
+    pub of_one_torrent: TorrentHoldings,
+}
+
+/// What is held for one connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PeerHoldings {
+    /// Bytes of messages that wait to be sent.
+    pub message_bytes: usize,
+    /// Bytes of blocks that wait to be sent.
+    pub block_bytes: usize,
+    /// Parts of blocks that wait to be sent.
+    pub block_parts: usize,
+    /// Runs that those blocks keep in memory, in the read cache or out of it.
+    pub runs: usize,
+    /// Requests of the peer that wait.
+    pub requests_in: usize,
+    /// Requests of ours that the peer has.
+    pub requests_out: usize,
+    /// Bytes of a message that has not come whole.
+    pub decoder_bytes: usize,
+    /// Pieces that the peer allows us while it chokes.
+    pub allowed_fast: usize,
+}
+
+/// What is held for one torrent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TorrentHoldings {
+    /// Connections.
+    pub peers: usize,
+    /// Known addresses.
+    pub candidates: usize,
+    /// Banned hosts.
+    pub banned: usize,
+    /// Addresses that turned out to be our own.
+    pub self_addrs: usize,
+    /// Wrong pieces whose senders are remembered.
+    pub suspect_pieces: usize,
+    /// Digests of blocks of such pieces.
+    pub suspect_blocks: usize,
+    /// Trackers.
+    pub trackers: usize,
+    /// Hosts that were given an allowed-fast set.
+    pub newcomers: usize,
+}
+
+impl PeerHoldings {
+    /// The greater of each kind.
+    pub(crate) fn max(self, other: Self) -> Self {
+        Self {
+            message_bytes: self.message_bytes.max(other.message_bytes),
+            block_bytes: self.block_bytes.max(other.block_bytes),
+            block_parts: self.block_parts.max(other.block_parts),
+            runs: self.runs.max(other.runs),
+            requests_in: self.requests_in.max(other.requests_in),
+            requests_out: self.requests_out.max(other.requests_out),
+            decoder_bytes: self.decoder_bytes.max(other.decoder_bytes),
+            allowed_fast: self.allowed_fast.max(other.allowed_fast),
+        }
+    }
+}
+
+impl TorrentHoldings {
+    /// The greater of each kind.
+    pub(crate) fn max(self, other: Self) -> Self {
+        Self {
+            peers: self.peers.max(other.peers),
+            candidates: self.candidates.max(other.candidates),
+            banned: self.banned.max(other.banned),
+            self_addrs: self.self_addrs.max(other.self_addrs),
+            suspect_pieces: self.suspect_pieces.max(other.suspect_pieces),
+            suspect_blocks: self.suspect_blocks.max(other.suspect_blocks),
+            trackers: self.trackers.max(other.trackers),
+            newcomers: self.newcomers.max(other.newcomers),
+        }
+    }
+}
