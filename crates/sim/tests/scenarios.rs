@@ -101,11 +101,6 @@ fn an_orderly_stop_loses_nothing() {
 }
 
 #[test]
-fn after_a_storm_of_faults_everyone_finishes() {
-    runs("chaos", 60);
-}
-
-#[test]
 fn a_liar_among_ten_is_banned_before_it_spoils_a_fourth_piece_and_nobody_else_ever_is() {
     let mut spoilt = 0.0;
     for name in [

@@ -3,13 +3,14 @@
 //! A scenario is a function of its seed. It builds a world, lets it run, fails
 //! by a panic that says how to see it again, and returns what it measured.
 
-pub mod chaos;
 pub mod crash;
 pub mod disks;
 pub mod explain;
+pub mod hostile;
 pub mod liars;
 pub mod limits;
 pub mod lines;
+pub mod mixed;
 pub mod peers;
 pub mod policies;
 pub mod super_seed;
@@ -36,8 +37,8 @@ impl Run {
     /// A world for this run.
     pub fn world(&self) -> World {
         let replay = format!(
-            "cargo run -p superseed-sim -- --scenario {} --seed {} --trace",
-            self.name, self.seed
+            "cargo xtask sim --seed {} --scenario {} --trace",
+            self.seed, self.name
         );
         World::traced(self.seed, replay, self.trace)
     }
@@ -139,6 +140,7 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         super_seed::SCENARIOS,
         peers::SCENARIOS,
         liars::SCENARIOS,
+        hostile::SCENARIOS,
         limits::SCENARIOS,
         lines::SCENARIOS,
         trackers::SCENARIOS,
@@ -146,7 +148,7 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         disks::SCENARIOS,
         explain::SCENARIOS,
         crash::SCENARIOS,
-        chaos::SCENARIOS,
+        mixed::SCENARIOS,
     ];
     groups.into_iter().flatten().copied()
 }

@@ -34,6 +34,7 @@ pub struct ActorIo {
     pub(super) closed: bool,
     pub(super) reset: bool,
     pub(super) wake_after: Option<Duration>,
+    pub(super) deaf: bool,
 }
 
 impl ActorIo {
@@ -44,6 +45,7 @@ impl ActorIo {
             closed: false,
             reset: false,
             wake_after: None,
+            deaf: false,
         }
     }
 
@@ -70,6 +72,11 @@ impl ActorIo {
     /// Breaks the stream at once.
     pub fn reset(&mut self) {
         self.reset = true;
+    }
+
+    /// Leaves what arrives from now on in the pipe.
+    pub fn stop_reading(&mut self) {
+        self.deaf = true;
     }
 
     /// Asks for [`Actor::woken`].

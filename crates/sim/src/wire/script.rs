@@ -81,6 +81,7 @@ impl ScriptConn {
         let mut io = ActorIo::new(now);
         event(actor.as_mut(), &mut io);
         self.outgoing.extend(io.sent);
+        self.deaf |= io.deaf;
         if io.closed {
             self.then = Then::Close;
         }

@@ -54,6 +54,7 @@ impl World {
             }
         }
         self.check_host(id);
+        self.check_memory(id);
         self.set_wake(id);
     }
 

@@ -7,6 +7,7 @@
 mod check;
 mod drive;
 mod host;
+mod memory;
 mod scripts;
 mod services;
 mod tally;

@@ -61,6 +61,11 @@ impl World {
         self.trackers[tracker.0].spec.mood = mood;
     }
 
+    /// Changes which addresses a tracker names in every answer.
+    pub fn set_named_peers(&mut self, tracker: TrackerId, peers: Vec<SocketAddr>) {
+        self.trackers[tracker.0].spec.extra_peers = peers;
+    }
+
     fn send_errand(&mut self, host: HostId, after: Duration, what: Errand) {
         let run = self.hosts[host.0].run;
         let event = ServiceEvent { host, run, what };

@@ -1,0 +1,126 @@
+//! What an engine holds stays within its limits, whatever others do.
+
+use superseed_engine::limits::{
+    ALLOWED_FAST_MAX, BANNED_PER_TORRENT_MAX, CANDIDATES_PER_TORRENT_MAX, INCOMING_SLACK,
+    NEWCOMERS_PER_TORRENT_MAX, OUTGOING_BUFFER_MAX, QUEUED_BYTES_MAX, READS_PER_PEER_MAX,
+    REQUEST_LEN_MAX, REQUESTS_IN_QUEUE_MAX, REQUESTS_OUTSTANDING_MAX, SELF_ADDRS_PER_TORRENT_MAX,
+    SUSPECT_BLOCKS_MAX, SUSPECT_PIECES_MAX, TRACKERS_PER_TORRENT_MAX, UDP_TRACKERS_MAX,
+};
+use superseed_engine::{Holdings, PeerHoldings, Settings, TorrentHoldings};
+use superseed_proto::BLOCK_LEN;
+
+use super::{HostId, World};
+
+/// What a host holds is looked at once in so many of its inputs.
+const INPUTS_PER_LOOK: u64 = 64;
+/// What may wait for one peer: the bound, and the block that goes beyond it.
+const QUEUED_MAX: usize = QUEUED_BYTES_MAX as usize + REQUEST_LEN_MAX as usize;
+/// Runs of 256 KiB that so many bytes can be parts of: each may begin in one run
+/// and end in another.
+const QUEUED_RUNS_MAX: usize = QUEUED_BYTES_MAX as usize / (256 << 10) + 2;
+/// Blocks that may wait for one peer, each of which may be in two parts.
+const QUEUED_PARTS_MAX: usize = 2 * (QUEUED_BYTES_MAX as usize / BLOCK_LEN as usize + 1);
+/// The longest message of a peer that is kept until it is whole.
+const MESSAGE_LEN_MAX: usize = 256 << 10;
+/// What one message, or one decision of ours, may add beyond the limit on
+/// messages that wait: REJECTs of all requests of a peer, or our bitfield.
+const MESSAGES_SLACK: usize = 512 << 10;
+
+impl World {
+    /// Looks at what a host's engine holds now and then.
+    pub(super) fn check_memory(&self, id: HostId) {
+        let host = &self.hosts[id.0];
+        if !host.inputs.is_multiple_of(INPUTS_PER_LOOK) {
+            return;
+        }
+        let Some(engine) = &host.engine else { return };
+        let (settings, held) = (engine.settings(), engine.holdings());
+        if let Some(what) = first_over(settings, &held) {
+            self.fail(&format!("{id:?} holds too many {what}: {held:?}"));
+        }
+    }
+}
+
+/// The first limit that is not kept.
+fn first_over(settings: &Settings, held: &Holdings) -> Option<&'static str> {
+    let block_len = u64::from(BLOCK_LEN);
+    // Beyond the budget every connection may have one block, and one request.
+    let blocks_max = settings.piece_budget_bytes + 2 * held.connections as u64 * block_len;
+    // The newest run stays even if it alone is too large.
+    let cache_max = settings.read_cache_bytes.max(256 << 10);
+    let own = [
+        (
+            "connections",
+            held.connections as u64,
+            (settings.connections_max + INCOMING_SLACK) as u64,
+        ),
+        (
+            "bytes of blocks",
+            held.block_bytes + held.asked_bytes,
+            blocks_max,
+        ),
+        ("bytes in the read cache", held.read_cache_bytes, cache_max),
+        (
+            "reads",
+            held.reads as u64,
+            // Those of connections that are gone are still under way.
+            ((settings.connections_max + INCOMING_SLACK) * READS_PER_PEER_MAX) as u64,
+        ),
+        (
+            "UDP trackers",
+            held.udp_trackers as u64,
+            UDP_TRACKERS_MAX as u64,
+        ),
+    ];
+    let over = own.iter().find(|(_, held, max)| held > max);
+    over.map(|(what, ..)| *what)
+        .or_else(|| peer_over(&held.of_one_peer))
+        .or_else(|| torrent_over(settings, &held.of_one_torrent))
+}
+
+fn peer_over(held: &PeerHoldings) -> Option<&'static str> {
+    let limits = [
+        (
+            "bytes of messages",
+            held.message_bytes,
+            OUTGOING_BUFFER_MAX + MESSAGES_SLACK,
+        ),
+        ("bytes of blocks for a peer", held.block_bytes, QUEUED_MAX),
+        ("blocks for a peer", held.block_parts, QUEUED_PARTS_MAX),
+        ("runs for a peer", held.runs, QUEUED_RUNS_MAX),
+        (
+            "requests of a peer",
+            held.requests_in,
+            REQUESTS_IN_QUEUE_MAX,
+        ),
+        (
+            "requests at a peer",
+            held.requests_out,
+            REQUESTS_OUTSTANDING_MAX,
+        ),
+        ("bytes of a message", held.decoder_bytes, MESSAGE_LEN_MAX),
+        (
+            "pieces allowed by a peer",
+            held.allowed_fast,
+            ALLOWED_FAST_MAX,
+        ),
+    ];
+    let over = limits.into_iter().find(|(_, held, max)| held > max);
+    over.map(|(what, ..)| what)
+}
+
+fn torrent_over(settings: &Settings, held: &TorrentHoldings) -> Option<&'static str> {
+    let peers_max = settings.connections_per_torrent_max + INCOMING_SLACK;
+    let limits = [
+        ("peers", held.peers, peers_max),
+        ("candidates", held.candidates, CANDIDATES_PER_TORRENT_MAX),
+        ("bans", held.banned, BANNED_PER_TORRENT_MAX),
+        ("own addresses", held.self_addrs, SELF_ADDRS_PER_TORRENT_MAX),
+        ("suspect pieces", held.suspect_pieces, SUSPECT_PIECES_MAX),
+        ("suspect blocks", held.suspect_blocks, SUSPECT_BLOCKS_MAX),
+        ("trackers", held.trackers, TRACKERS_PER_TORRENT_MAX),
+        ("newcomers", held.newcomers, NEWCOMERS_PER_TORRENT_MAX),
+    ];
+    let over = limits.into_iter().find(|(_, held, max)| held > max);
+    over.map(|(what, ..)| what)
+}
