@@ -1,8 +1,10 @@
-//! Rate limits and memory that many peers share.
+//! Rate limits, memory and places that many peers share.
 
 use std::time::Duration;
 
-use superseed_engine::{DiskOp, RateLimits, Settings, TorrentOptions};
+use superseed_engine::{
+    Action, DiskOp, Input, ListenerId, RateLimits, Settings, Ticket, TorrentOptions,
+};
 use superseed_proto::wire::Message;
 
 use crate::scene::{Scene, everything, torrent};
@@ -85,4 +87,27 @@ fn reading_ahead_for_many_peers_stays_within_the_cache() {
     });
     let bytes: u64 = reads.sum();
     assert!(bytes > 0 && bytes <= 4 << 20, "{bytes}");
+}
+
+#[test]
+fn ten_strangers_more_than_the_limit_are_let_in_and_the_next_is_turned_away() {
+    let settings = Settings {
+        connections_max: 2,
+        ..Settings::default()
+    };
+    let mut scene = Scene::new(settings);
+    let metainfo = torrent("a", 16_384, 1);
+    scene.add_open(&metainfo, TorrentOptions::default(), everything(1));
+    for stranger in 1..=12 {
+        scene.connect_as(stranger);
+    }
+    scene.handle(Input::Incoming {
+        ticket: Ticket(13),
+        remote: ([10, 0, 1, 13], 50_000).into(),
+        listener: ListenerId(0),
+    });
+    let Some(Action::Refuse { ticket }) = scene.actions.pop() else {
+        panic!("the engine should turn the stranger away");
+    };
+    assert_eq!(ticket, Ticket(13));
 }
