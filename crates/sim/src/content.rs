@@ -116,6 +116,17 @@ impl Content {
         self.data.slice(start..start + len as usize)
     }
 
+    /// The same bytes, shared, and where they begin in the data, if they lie
+    /// in this content's memory.
+    pub(crate) fn share(&self, bytes: &[u8]) -> Option<(usize, Bytes)> {
+        let range = self.data.as_ptr_range();
+        let lies_within = !bytes.is_empty() && range.contains(&bytes.as_ptr());
+        lies_within.then(|| {
+            let offset = bytes.as_ptr().addr() - range.start.addr();
+            (offset, self.data.slice_ref(bytes))
+        })
+    }
+
     /// One block.
     pub fn block(&self, block: Block) -> &[u8] {
         let start = self.layout().piece_offset(block.piece) + u64::from(block.begin());

@@ -2,17 +2,14 @@
 //! run, and a trace of it on demand.
 //!
 //! Two runs of one seed must have one digest. The digest covers every action
-//! in its `Debug` form with host and time, and the beginning of every run of
-//! bytes that was sent; block payloads are compared with the source elsewhere.
+//! in its `Debug` form with host and time, and every byte that was sent; what
+//! lies in a source stands there by its place.
 
 use std::fmt::{self, Write as _};
 use std::hash::{BuildHasher as _, Hasher as _};
 
 use foldhash::fast::{FixedState, FoldHasher};
 use superseed_engine::Time;
-
-/// How many bytes of each slice sent count.
-const BYTES_HASHED_MAX: usize = 64;
 
 /// How much of an input a trace shows.
 const TRACED_MAX: usize = 300;
@@ -47,9 +44,13 @@ impl Journal {
     /// Notes bytes that an engine sent.
     pub(crate) fn sent(&mut self, host: usize, bytes: &[u8]) {
         self.digest.write_u64(host as u64);
-        self.digest.write_usize(bytes.len());
-        self.digest
-            .write(&bytes[..bytes.len().min(BYTES_HASHED_MAX)]);
+        self.digest.write(bytes);
+    }
+
+    /// Notes bytes of a source that an engine sent.
+    pub(crate) fn sent_source(&mut self, host: usize, offset: usize, len: usize) {
+        self.digest.write_u64(host as u64);
+        self.digest.write_u64((offset as u64) << 24 | len as u64);
     }
 
     /// Shows an input in a trace; inputs follow from actions and are not hashed.

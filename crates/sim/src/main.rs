@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod speed;
 
 use std::process::ExitCode;
 
@@ -10,11 +11,13 @@ use superseed_sim::scenario::{self, Scenario};
 const USAGE: &str =
     "usage: superseed-sim [--list] [--scenario NAME] [--seed N] [--seeds COUNT] [--trace]
        superseed-sim --policies DIR [--quick] [--seeds COUNT]
+       superseed-sim --speed
 
 Runs one scenario, or all, with one seed, or COUNT seeds from N on. Each run is
 made twice and compared, unless it is traced. A trace goes to standard error.
 With --policies it runs the benchmark of the policies instead, or a small part
-of it, and writes the document and its plots into DIR.";
+of it, and writes the document and its plots into DIR. With --speed it says how
+many blocks a second of a core delivers.";
 
 struct Plan {
     scenarios: Vec<Scenario>,
@@ -63,6 +66,9 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     if args.first().is_some_and(|first| first == "--policies") {
         return bench::main(&args[1..]);
+    }
+    if args == ["--speed"] {
+        return speed::main();
     }
     let plan = match parse(args.into_iter()) {
         Ok(plan) => plan,

@@ -1,5 +1,9 @@
 //! Links: each machine sends through one queue and receives through another,
 //! and the streams that use it take turns, a segment each.
+//!
+//! A link that is free costs no event: what leaves it is known at once. On the
+//! way down a segment passes while it still arrives, as its packets do: it is
+//! late only where the downlink is slower than the uplink, or taken.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -19,16 +23,23 @@ const TURN: Duration = Duration::from_millis(20);
 /// One direction of a machine's link.
 pub(super) struct Lane {
     bytes_per_s: Option<u64>,
-    busy: bool,
+    /// Until then the last segment takes it.
+    free_at: Time,
+    /// An event comes when it is free.
+    event_due: bool,
     waiting: VecDeque<EndId>,
+    /// What takes it, where that is delivered at the end.
+    passing: Option<(EndId, Segment)>,
 }
 
 impl Lane {
     pub(super) fn new(bytes_per_s: Option<u64>) -> Self {
         Self {
             bytes_per_s,
-            busy: false,
+            free_at: Time::START,
+            event_due: false,
             waiting: VecDeque::new(),
+            passing: None,
         }
     }
 
@@ -39,9 +50,10 @@ impl Lane {
         })
     }
 
-    fn time_for(&self, len: usize) -> Option<Duration> {
-        self.bytes_per_s
-            .map(|rate| Duration::from_micros((len as u64 * 1_000_000).div_ceil(rate.max(1))))
+    fn time_for(&self, segment: Segment) -> Duration {
+        self.bytes_per_s.map_or(Duration::ZERO, |rate| {
+            Duration::from_micros((segment.len() as u64 * 1_000_000).div_ceil(rate.max(1)))
+        })
     }
 }
 
@@ -65,13 +77,21 @@ impl Net {
     fn serve_uplink(&mut self, node: NodeId, now: Time) {
         loop {
             let place = &mut self.nodes[node.0 as usize];
-            if place.up.busy {
+            let lane = &mut place.up;
+            if lane.waiting.is_empty() {
                 return;
             }
-            let Some(end) = place.up.waiting.pop_front() else {
+            if lane.free_at > now {
+                if !lane.event_due {
+                    lane.event_due = true;
+                    self.due.push((lane.free_at, NetEvent::UplinkFree(node)));
+                }
+                return;
+            }
+            let Some(end) = lane.waiting.pop_front() else {
                 return;
             };
-            let (quantum, window) = (place.up.quantum(), place.spec.window_bytes);
+            let (quantum, window) = (lane.quantum(), place.spec.window_bytes);
             let Some(stream) = self.streams.get_mut(end.stream) else {
                 continue;
             };
@@ -83,39 +103,31 @@ impl Net {
             let segment = sender.take_segment(quantum);
             sender.waits_for_uplink = sender.can_send(window);
             if sender.waits_for_uplink {
-                place.up.waiting.push_back(end);
+                lane.waiting.push_back(end);
             }
-            self.on_wire += segment.len() as u64;
-            match place.up.time_for(segment.len()) {
-                Some(time) => {
-                    place.up.busy = true;
-                    let done = NetEvent::UplinkDone(node, end, segment);
-                    self.due.push((now + time, done));
-                }
-                None => self.depart(end, segment, now),
-            }
+            lane.free_at = now + lane.time_for(segment);
+            let departs = lane.free_at;
+            self.depart(end, segment, departs);
         }
     }
 
-    pub(super) fn uplink_done(&mut self, node: NodeId, end: EndId, segment: Segment, now: Time) {
-        self.node(node).up.busy = false;
-        self.depart(end, segment, now);
+    pub(super) fn uplink_free(&mut self, node: NodeId, now: Time) {
+        self.node(node).up.event_due = false;
         self.serve_uplink(node, now);
     }
 
-    /// A segment has left its machine.
-    fn depart(&mut self, end: EndId, segment: Segment, now: Time) {
+    /// A segment begins to leave its machine; its last byte leaves at `departs`.
+    fn depart(&mut self, end: EndId, segment: Segment, departs: Time) {
         let Some(stream) = self.streams.get(end.stream) else {
-            self.lose(&segment);
             return;
         };
         let (from, to) = (stream.end(end).node, stream.end(end.other()).node);
-        let at = now + self.delay(from, to);
+        let at = departs + self.delay(from, to);
         let low_water = self.node(from).spec.send_buffer_bytes / 2;
         let sender = self.streams[end.stream].end_mut(end);
         let at = at.max(sender.last_arrival);
         sender.last_arrival = at;
-        if sender.wants_room && sender.send_len <= low_water {
+        if sender.wants_room && sender.unsent <= low_water {
             sender.wants_room = false;
             if sender.open {
                 self.notices.push_back(Notice::Writable(from, end));
@@ -124,32 +136,46 @@ impl Net {
         self.due.push((at, NetEvent::Arrive(end.other(), segment)));
     }
 
+    /// The last byte of a segment comes to the downlink of its receiver.
     pub(super) fn arrive(&mut self, end: EndId, segment: Segment, now: Time) {
         let Some(stream) = self.streams.get_mut(end.stream) else {
-            self.lose(&segment);
             return;
         };
+        let sender = &self.nodes[stream.end(end.other()).node.0 as usize];
+        let came_in = sender.up.time_for(segment);
         let receiver = stream.end_mut(end);
         let node = receiver.node;
-        if self.nodes[node.0 as usize].down.bytes_per_s.is_none() {
-            self.deliver(end, segment, now);
-            return;
-        }
-        self.on_wire -= segment.len() as u64;
-        receiver.arrived.push_back(segment);
-        if !receiver.waits_for_downlink {
-            receiver.waits_for_downlink = true;
-            self.node(node).down.waiting.push_back(end);
-            self.serve_downlink(node, now);
+        let lane = &mut self.nodes[node.0 as usize].down;
+        let takes = lane.time_for(segment);
+        if lane.passing.is_none() {
+            let taken_for = takes.saturating_sub(came_in);
+            let done = (lane.free_at + takes).max(now + taken_for);
+            if done <= now {
+                lane.free_at = now;
+                return self.deliver(end, segment, now);
+            }
+            self.pass(node, end, segment, done);
+        } else {
+            receiver.arrived.push_back(segment);
+            if !receiver.waits_for_downlink {
+                receiver.waits_for_downlink = true;
+                lane.waiting.push_back(end);
+            }
         }
     }
 
-    fn serve_downlink(&mut self, node: NodeId, now: Time) {
-        let place = &mut self.nodes[node.0 as usize];
-        while !place.down.busy {
-            let Some(end) = place.down.waiting.pop_front() else {
-                return;
-            };
+    fn pass(&mut self, node: NodeId, end: EndId, segment: Segment, done: Time) {
+        self.node(node).down.passing = Some((end, segment));
+        self.due.push((done, NetEvent::DownlinkFree(node)));
+    }
+
+    pub(super) fn downlink_free(&mut self, node: NodeId, now: Time) {
+        let lane = &mut self.node(node).down;
+        lane.free_at = now;
+        if let Some((end, segment)) = lane.passing.take() {
+            self.deliver(end, segment, now);
+        }
+        while let Some(end) = self.node(node).down.waiting.pop_front() {
             let Some(stream) = self.streams.get_mut(end.stream) else {
                 continue;
             };
@@ -159,54 +185,39 @@ impl Net {
                 continue;
             };
             receiver.waits_for_downlink = !receiver.arrived.is_empty();
+            let lane = &mut self.nodes[node.0 as usize].down;
             if receiver.waits_for_downlink {
-                place.down.waiting.push_back(end);
+                lane.waiting.push_back(end);
             }
-            self.on_wire += segment.len() as u64;
-            let time = place.down.time_for(segment.len()).unwrap_or_default();
-            place.down.busy = true;
-            self.due
-                .push((now + time, NetEvent::DownlinkDone(node, end, segment)));
+            let done = now + lane.time_for(segment);
+            return self.pass(node, end, segment, done);
         }
-    }
-
-    pub(super) fn downlink_done(&mut self, node: NodeId, end: EndId, segment: Segment, now: Time) {
-        self.node(node).down.busy = false;
-        self.deliver(end, segment, now);
-        self.serve_downlink(node, now);
     }
 
     /// A segment is in its receiver's hands.
     fn deliver(&mut self, end: EndId, segment: Segment, now: Time) {
         let Some(stream) = self.streams.get_mut(end.stream) else {
-            self.lose(&segment);
             return;
         };
         let (node, sender_node) = (stream.end(end).node, stream.end(end.other()).node);
-        let receiver = stream.end_mut(end);
-        self.on_wire -= segment.len() as u64;
+        let open = stream.end(end).open;
         match segment {
-            Segment::Data(bytes) if !receiver.open => {
+            Segment::Data(len) if !open => {
                 // Nobody reads here any more: the system answers with a reset.
-                self.ledger.dropped += bytes.len() as u64;
-                stream.end_mut(end.other()).in_flight -= bytes.len();
+                stream.drop_arriving(end, len as usize);
+                self.drop_bytes(len as usize);
                 let at = now + self.delay(node, sender_node);
                 self.due.push((at, NetEvent::Reset(end.other())));
             }
-            Segment::Fin if !receiver.open => {}
-            Segment::Data(bytes) => {
-                receiver.deliver(bytes);
+            Segment::Fin if !open => {}
+            Segment::Data(len) => {
+                stream.end_mut(end).unread += len as usize;
                 self.notices.push_back(Notice::Readable(node, end));
             }
             Segment::Fin => {
-                receiver.eof = true;
+                stream.end_mut(end).eof = true;
                 self.notices.push_back(Notice::Readable(node, end));
             }
         }
-    }
-
-    fn lose(&mut self, segment: &Segment) {
-        self.on_wire -= segment.len() as u64;
-        self.ledger.dropped += segment.len() as u64;
     }
 }

@@ -49,9 +49,9 @@ pub(crate) enum NetEvent {
     Syn(EndId),
     Established(EndId),
     ConnectEnds(EndId, ConnectEnd),
-    UplinkDone(NodeId, EndId, Segment),
+    UplinkFree(NodeId),
     Arrive(EndId, Segment),
-    DownlinkDone(NodeId, EndId, Segment),
+    DownlinkFree(NodeId),
     Reset(EndId),
 }
 
@@ -84,8 +84,6 @@ pub(crate) struct Net {
     by_ip: HashMap<IpAddr, NodeId>,
     streams: SlotMap<StreamKey, Stream>,
     ledger: ByteLedger,
-    /// Bytes that are neither in a buffer nor delivered: events hold them.
-    on_wire: u64,
     rng: Rng,
     pub(crate) due: Vec<(Time, NetEvent)>,
     pub(crate) notices: VecDeque<Notice>,
@@ -98,7 +96,6 @@ impl Net {
             by_ip: HashMap::new(),
             streams: SlotMap::with_key(),
             ledger: ByteLedger::default(),
-            on_wire: 0,
             rng,
             due: Vec::new(),
             notices: VecDeque::new(),
@@ -236,11 +233,9 @@ impl Net {
                         .push_back(Notice::ConnectFailed(node, end, why));
                 }
             }
-            NetEvent::UplinkDone(node, end, segment) => self.uplink_done(node, end, segment, now),
+            NetEvent::UplinkFree(node) => self.uplink_free(node, now),
             NetEvent::Arrive(end, segment) => self.arrive(end, segment, now),
-            NetEvent::DownlinkDone(node, end, segment) => {
-                self.downlink_done(node, end, segment, now);
-            }
+            NetEvent::DownlinkFree(node) => self.downlink_free(node, now),
             NetEvent::Reset(end) => self.reset_arrives(end),
         }
     }
@@ -250,7 +245,7 @@ impl Net {
         self.streams.get(end.stream).map_or(0, |stream| {
             let end = stream.end(end);
             let cap = self.nodes[end.node.0 as usize].spec.send_buffer_bytes;
-            cap.saturating_sub(end.send_len)
+            cap.saturating_sub(end.unsent)
         })
     }
 
@@ -263,17 +258,21 @@ impl Net {
 
     /// Puts bytes into the send buffer; the caller looked at [`Net::room`].
     pub(crate) fn write(&mut self, end: EndId, bytes: Bytes, now: Time) {
-        let len = bytes.len();
-        self.ledger.sent += len as u64;
-        let Some(stream) = self.streams.get_mut(end.stream) else {
-            self.ledger.dropped += len as u64;
-            return;
-        };
-        let sender = stream.end_mut(end);
-        if len > 0 {
-            sender.send_len += len;
-            sender.send.push_back(bytes);
+        self.put(end, bytes);
+        self.push(end, now);
+    }
+
+    /// The same, where more will follow before [`Net::push`].
+    pub(crate) fn put(&mut self, end: EndId, bytes: Bytes) {
+        self.ledger.sent += bytes.len() as u64;
+        match self.streams.get_mut(end.stream) {
+            Some(stream) => stream.end_mut(end).write(bytes),
+            None => self.drop_bytes(bytes.len()),
         }
+    }
+
+    /// Lets leave what was put into the send buffer.
+    pub(crate) fn push(&mut self, end: EndId, now: Time) {
         self.offer_uplink(end, now);
     }
 
@@ -281,14 +280,14 @@ impl Net {
     pub(crate) fn readable(&self, end: EndId) -> usize {
         self.streams
             .get(end.stream)
-            .map_or(0, |stream| stream.end(end).inbox_len)
+            .map_or(0, |stream| stream.end(end).unread)
     }
 
     /// Whether everything was read and the other side sent its FIN.
     pub(crate) fn at_eof(&self, end: EndId) -> bool {
         self.streams.get(end.stream).is_some_and(|stream| {
             let end = stream.end(end);
-            end.eof && end.inbox_len == 0
+            end.eof && end.unread == 0
         })
     }
 
@@ -297,9 +296,7 @@ impl Net {
         let Some(stream) = self.streams.get_mut(end.stream) else {
             return Bytes::new();
         };
-        let bytes = stream.end_mut(end).take_inbox(max);
-        let sender = stream.end_mut(end.other());
-        sender.in_flight -= bytes.len();
+        let bytes = stream.take_unread(end, max);
         self.ledger.received += bytes.len() as u64;
         self.offer_uplink(end.other(), now);
         bytes
@@ -308,9 +305,9 @@ impl Net {
     /// The owner is done with its end: what it wrote still goes out, then FIN.
     pub(crate) fn close(&mut self, end: EndId, now: Time) {
         if let Some(stream) = self.streams.get_mut(end.stream) {
-            let closing = stream.end_mut(end);
-            closing.open = false;
-            self.ledger.dropped += closing.drop_inbox() as u64;
+            stream.end_mut(end).open = false;
+            let lost = stream.drop_unread(end);
+            self.drop_bytes(lost);
             self.finish_sending(end, now);
         }
     }
@@ -331,17 +328,18 @@ impl Net {
         };
         let (from, to) = (stream.end(end).node, stream.end(end.other()).node);
         stream.end_mut(end).open = false;
-        self.ledger.dropped += stream.drop_all() as u64;
+        let lost = stream.drop_unread(end) + stream.drop_unsent(end);
+        self.drop_bytes(lost);
         let at = now + self.delay(from, to);
         self.due.push((at, NetEvent::Reset(end.other())));
         self.forget_if_over(end);
     }
 
     fn reset_arrives(&mut self, end: EndId) {
-        let Some(mut stream) = self.streams.remove(end.stream) else {
+        let Some(stream) = self.streams.remove(end.stream) else {
             return;
         };
-        self.ledger.dropped += stream.drop_all() as u64;
+        self.drop_bytes(stream.in_pipe());
         let receiver = stream.end(end);
         if receiver.open {
             self.notices.push_back(Notice::Reset(receiver.node, end));
@@ -354,21 +352,24 @@ impl Net {
             .streams
             .get(end.stream)
             .is_some_and(|stream| stream.ends().iter().all(|end| !end.open));
-        if over && let Some(mut stream) = self.streams.remove(end.stream) {
-            self.ledger.dropped += stream.drop_all() as u64;
+        if over && let Some(stream) = self.streams.remove(end.stream) {
+            self.drop_bytes(stream.in_pipe());
         }
+    }
+
+    fn drop_bytes(&mut self, len: usize) {
+        self.ledger.dropped += len as u64;
     }
 
     /// Where all bytes are; wrong sums mean that the simulator lost some.
     pub(crate) fn check_ledger(&self) -> Result<ByteLedger, String> {
-        let buffered: usize = self.streams.values().map(Stream::buffered).sum();
+        let in_pipes: usize = self.streams.values().map(Stream::in_pipe).sum();
         let ledger = self.ledger;
-        let in_pipe = buffered as u64 + self.on_wire;
-        if ledger.sent == ledger.received + ledger.dropped + in_pipe {
+        if ledger.sent == ledger.received + ledger.dropped + in_pipes as u64 {
             Ok(ledger)
         } else {
             Err(format!(
-                "{ledger:?} and {in_pipe} bytes in pipes do not add up"
+                "{ledger:?} and {in_pipes} bytes in pipes do not add up"
             ))
         }
     }

@@ -1,9 +1,17 @@
 //! One TCP stream: two ends, each with what it sends and what it received.
+//!
+//! The bytes of a direction stay in one queue from the moment they are written
+//! until they are read, since segments of one direction never overtake each
+//! other; that they move is only counted:
+//!
+//! ```text
+//!  read ◀── unread │ arrived │ on the way │ unsent ◀── written
+//! ```
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use superseed_engine::Time;
 
 use super::NodeId;
@@ -30,19 +38,66 @@ impl EndId {
     }
 }
 
-/// What travels.
-#[derive(Debug)]
+/// What travels: so many bytes of the stream, or its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Segment {
-    Data(Bytes),
+    Data(u32),
     Fin,
 }
 
 impl Segment {
-    pub(crate) fn len(&self) -> usize {
+    pub(crate) fn len(self) -> usize {
         match self {
-            Self::Data(bytes) => bytes.len(),
+            Self::Data(len) => len as usize,
             Self::Fin => 0,
         }
+    }
+}
+
+/// Bytes in order, in the runs in which they were written.
+#[derive(Default)]
+struct Pipe {
+    runs: VecDeque<Bytes>,
+    len: usize,
+}
+
+impl Pipe {
+    fn push(&mut self, bytes: Bytes) {
+        self.len += bytes.len();
+        self.runs.push_back(bytes);
+    }
+
+    /// Takes bytes from the front, of one run.
+    fn take(&mut self, max: usize) -> Bytes {
+        let Some(front) = self.runs.front_mut() else {
+            return Bytes::new();
+        };
+        let taken = if front.len() <= max {
+            self.runs.pop_front().unwrap_or_default()
+        } else {
+            front.split_to(max)
+        };
+        self.len -= taken.len();
+        taken
+    }
+
+    fn drop_front(&mut self, mut len: usize) {
+        while len > 0 {
+            len -= self.take(len).len();
+        }
+    }
+
+    fn drop_back(&mut self, len: usize) {
+        let mut kept = self.len - len;
+        self.len = kept;
+        let mut runs = 0;
+        while kept > 0 {
+            let run = &mut self.runs[runs];
+            run.truncate(kept);
+            kept -= run.len();
+            runs += 1;
+        }
+        self.runs.truncate(runs);
     }
 }
 
@@ -51,13 +106,12 @@ pub(super) struct End {
     pub(super) addr: SocketAddr,
     /// Somebody owns this end.
     pub(super) open: bool,
+    /// What this end wrote and the other has not read.
+    pipe: Pipe,
     /// Written and not yet on the uplink.
-    pub(super) send: VecDeque<Bytes>,
-    pub(super) send_len: usize,
+    pub(super) unsent: usize,
     pub(super) fin_wanted: bool,
-    pub(super) fin_sent: bool,
-    /// On the way, or arrived and unread.
-    pub(super) in_flight: usize,
+    fin_sent: bool,
     pub(super) waits_for_uplink: bool,
     pub(super) wants_room: bool,
     /// Segments of one direction never overtake each other.
@@ -65,9 +119,8 @@ pub(super) struct End {
     /// Waits for the downlink of this end's machine.
     pub(super) arrived: VecDeque<Segment>,
     pub(super) waits_for_downlink: bool,
-    /// Delivered and unread.
-    inbox: VecDeque<Bytes>,
-    pub(super) inbox_len: usize,
+    /// Delivered to this end and unread, in the pipe of the other.
+    pub(super) unread: usize,
     pub(super) eof: bool,
 }
 
@@ -77,83 +130,48 @@ impl End {
             node,
             addr,
             open,
-            send: VecDeque::new(),
-            send_len: 0,
+            pipe: Pipe::default(),
+            unsent: 0,
             fin_wanted: false,
             fin_sent: false,
-            in_flight: 0,
             waits_for_uplink: false,
             wants_room: false,
             last_arrival: Time::START,
             arrived: VecDeque::new(),
             waits_for_downlink: false,
-            inbox: VecDeque::new(),
-            inbox_len: 0,
+            unread: 0,
             eof: false,
+        }
+    }
+
+    /// Bytes on the way, or arrived and unread.
+    fn in_flight(&self) -> usize {
+        self.pipe.len - self.unsent
+    }
+
+    pub(super) fn write(&mut self, bytes: Bytes) {
+        if !bytes.is_empty() {
+            self.unsent += bytes.len();
+            self.pipe.push(bytes);
         }
     }
 
     /// Whether something may go onto the uplink now.
     pub(super) fn can_send(&self, window: usize) -> bool {
-        let data = !self.send.is_empty() && self.in_flight < window;
-        let fin = self.send.is_empty() && self.fin_wanted && !self.fin_sent;
+        let data = self.unsent > 0 && self.in_flight() < window;
+        let fin = self.unsent == 0 && self.fin_wanted && !self.fin_sent;
         data || fin
     }
 
-    /// Takes what goes onto the uplink next, at most `quantum` bytes. As TCP
-    /// does it, one segment carries what several writes left waiting: were
-    /// each REQUEST a turn of its own, a busy uplink would let a dozen pass in
-    /// a second.
+    /// Takes what goes onto the uplink next, at most `quantum` bytes.
     pub(super) fn take_segment(&mut self, quantum: usize) -> Segment {
-        let Some(front) = self.send.front() else {
+        if self.unsent == 0 {
             self.fin_sent = true;
             return Segment::Fin;
-        };
-        let bytes = if front.len() >= quantum || self.send.len() == 1 {
-            self.take_from_front(quantum)
-        } else {
-            let mut gathered = BytesMut::with_capacity(quantum.min(self.send_len));
-            while gathered.len() < quantum && !self.send.is_empty() {
-                gathered.extend_from_slice(&self.take_from_front(quantum - gathered.len()));
-            }
-            gathered.freeze()
-        };
-        self.send_len -= bytes.len();
-        self.in_flight += bytes.len();
-        Segment::Data(bytes)
-    }
-
-    fn take_from_front(&mut self, max: usize) -> Bytes {
-        let Some(front) = self.send.front_mut() else {
-            return Bytes::new();
-        };
-        let bytes = front.split_to(front.len().min(max));
-        if front.is_empty() {
-            self.send.pop_front();
         }
-        bytes
-    }
-
-    pub(super) fn deliver(&mut self, bytes: Bytes) {
-        self.inbox_len += bytes.len();
-        self.inbox.push_back(bytes);
-    }
-
-    pub(super) fn take_inbox(&mut self, max: usize) -> Bytes {
-        let Some(front) = self.inbox.front_mut() else {
-            return Bytes::new();
-        };
-        let bytes = front.split_to(front.len().min(max));
-        if front.is_empty() {
-            self.inbox.pop_front();
-        }
-        self.inbox_len -= bytes.len();
-        bytes
-    }
-
-    pub(super) fn drop_inbox(&mut self) -> usize {
-        self.inbox.clear();
-        std::mem::take(&mut self.inbox_len)
+        let len = self.unsent.min(quantum);
+        self.unsent -= len;
+        Segment::Data(len as u32)
     }
 }
 
@@ -180,24 +198,37 @@ impl Stream {
         &mut self.ends[usize::from(end.side)]
     }
 
-    /// Bytes in the buffers of both ends.
-    pub(super) fn buffered(&self) -> usize {
-        let held = |end: &End| {
-            let arrived: usize = end.arrived.iter().map(Segment::len).sum();
-            end.send_len + arrived + end.inbox_len
-        };
-        self.ends.iter().map(held).sum()
+    /// Bytes that were written and neither read nor lost.
+    pub(super) fn in_pipe(&self) -> usize {
+        let runs = self.ends.iter().flat_map(|end| &end.pipe.runs);
+        runs.map(Bytes::len).sum()
     }
 
-    /// Empties every buffer and tells how much that was.
-    pub(super) fn drop_all(&mut self) -> usize {
-        let dropped = self.buffered();
-        for end in &mut self.ends {
-            end.send.clear();
-            end.send_len = 0;
-            end.arrived.clear();
-            end.drop_inbox();
-        }
-        dropped
+    /// Takes bytes that were delivered to an end, of one run.
+    pub(super) fn take_unread(&mut self, end: EndId, max: usize) -> Bytes {
+        let max = self.end(end).unread.min(max);
+        let bytes = self.end_mut(end.other()).pipe.take(max);
+        self.end_mut(end).unread -= bytes.len();
+        bytes
+    }
+
+    /// Loses what was delivered to an end and not read; tells how much that was.
+    pub(super) fn drop_unread(&mut self, end: EndId) -> usize {
+        let len = std::mem::take(&mut self.end_mut(end).unread);
+        self.end_mut(end.other()).pipe.drop_front(len);
+        len
+    }
+
+    /// Loses what an end wrote and did not send; tells how much that was.
+    pub(super) fn drop_unsent(&mut self, end: EndId) -> usize {
+        let end = self.end_mut(end);
+        let len = std::mem::take(&mut end.unsent);
+        end.pipe.drop_back(len);
+        len
+    }
+
+    /// Loses a segment that arrives at an end which nobody reads.
+    pub(super) fn drop_arriving(&mut self, end: EndId, len: usize) {
+        self.end_mut(end.other()).pipe.drop_front(len);
     }
 }

@@ -22,6 +22,11 @@ impl Results {
         self.runs.len()
     }
 
+    /// Blocks that were delivered in all runs together.
+    pub fn blocks(&self) -> u64 {
+        self.runs.iter().map(|(_, measured)| measured.blocks).sum()
+    }
+
     /// The measurements of an arm in a swarm, by seed.
     pub(super) fn of(&self, subject: Subject, swarm: &Swarm, arm: &Arm) -> Vec<Measured> {
         let wanted = |job: &Job| job.subject == subject && job.swarm == *swarm && job.arm == *arm;

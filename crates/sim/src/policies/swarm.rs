@@ -85,6 +85,8 @@ pub struct Measured {
     pub wire_bytes: u64,
     /// Of these, those of messages and not of payload, by message.
     pub protocol: Protocol,
+    /// Blocks that were delivered, to anyone.
+    pub blocks: u64,
     /// Stands for every action of every engine of the run.
     pub digest: u64,
 }
@@ -242,6 +244,7 @@ pub(super) fn measure(job: &Job, content: &Arc<Content>) -> Measured {
     for giver in tested {
         add_bytes(&mut measured, &world, content, giver.host, &classes);
     }
+    measured.blocks = world.block_count();
     measured.digest = world.digest();
     world.ledger();
     measured

@@ -13,6 +13,7 @@ pub mod lines;
 pub mod mixed;
 pub mod peers;
 pub mod policies;
+pub mod seedless;
 pub mod super_seed;
 pub mod swarms;
 pub mod trackers;
@@ -51,6 +52,8 @@ pub struct Outcome {
     pub digest: u64,
     /// How many actions there were.
     pub actions: u64,
+    /// How many blocks were delivered.
+    pub blocks: u64,
     /// Virtual time that passed.
     pub time: Duration,
     /// What the scenario measured, by name.
@@ -64,6 +67,7 @@ impl Outcome {
         Self {
             digest: world.digest(),
             actions: world.action_count(),
+            blocks: world.block_count(),
             time: world.elapsed(),
             figures,
         }
@@ -145,6 +149,7 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         lines::SCENARIOS,
         trackers::SCENARIOS,
         policies::SCENARIOS,
+        seedless::SCENARIOS,
         disks::SCENARIOS,
         explain::SCENARIOS,
         crash::SCENARIOS,

@@ -17,7 +17,7 @@ use crate::net::{ConnectEnd, EndId, Notice};
 /// The most that one read gives the engine.
 const READ_MAX: usize = 64 << 10;
 /// What is allocated at a time for bytes on their way.
-const ARENA_BYTES: usize = 1 << 20;
+const ARENA_BYTES: usize = 64 << 10;
 
 impl World {
     /// Gives an engine an input and does everything that follows at once.
@@ -191,26 +191,43 @@ impl World {
             self.net.want_room(end);
             return 0;
         }
+        let host = &mut self.hosts[id.0];
+        let engine = host
+            .engine
+            .as_mut()
+            .expect("a machine that is off sends nothing");
         let mut slices = Vec::new();
-        self.hosts[id.0]
-            .engine()
-            .outgoing(conn, self.now, &mut slices);
-        let offered: usize = slices.iter().map(|slice| slice.len()).sum();
-        if self.arena.capacity() < offered.min(room) {
-            self.arena.reserve(ARENA_BYTES);
-        }
+        engine.outgoing(conn, self.now, &mut slices);
+        let mut len = 0;
         for slice in slices {
-            let take = slice.len().min(room - self.arena.len());
-            self.arena.extend_from_slice(&slice[..take]);
-        }
-        let taken = self.arena.split().freeze();
-        let len = taken.len();
-        if len > 0 {
-            self.journal.sent(id.0, &taken);
-            if let Some(counter) = &mut self.hosts[id.0].counter {
-                counter.sent(end, &taken);
+            let taken = &slice[..slice.len().min(room - len)];
+            if taken.is_empty() {
+                break;
             }
-            self.net.write(end, taken, self.now);
+            len += taken.len();
+            if let Some(counter) = &mut host.counter {
+                counter.sent(end, taken);
+            }
+            // Blocks of the source are passed on without a copy.
+            let mut torrents = host.torrents.iter();
+            let bytes = match torrents.find_map(|torrent| torrent.content.share(taken)) {
+                Some((offset, bytes)) => {
+                    self.journal.sent_source(id.0, offset, taken.len());
+                    bytes
+                }
+                None => {
+                    self.journal.sent(id.0, taken);
+                    if self.arena.capacity() < taken.len() {
+                        self.arena.reserve(ARENA_BYTES.max(taken.len()));
+                    }
+                    self.arena.extend_from_slice(taken);
+                    self.arena.split().freeze()
+                }
+            };
+            self.net.put(end, bytes);
+        }
+        if len > 0 {
+            self.net.push(end, self.now);
         }
         len
     }

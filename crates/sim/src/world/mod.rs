@@ -109,6 +109,7 @@ pub struct World {
     replay: String,
     next_ip: u32,
     ipv6: bool,
+    blocks: u64,
 }
 
 impl World {
@@ -136,6 +137,7 @@ impl World {
             replay: replay.into(),
             next_ip: 1,
             ipv6: false,
+            blocks: 0,
             rng,
         }
     }
@@ -163,6 +165,12 @@ impl World {
     /// How many actions the engines took so far.
     pub fn action_count(&self) -> u64 {
         self.journal.entries()
+    }
+
+    /// How many blocks were given to disks so far: each is one that an engine
+    /// asked for, got from a peer and keeps.
+    pub fn block_count(&self) -> u64 {
+        self.blocks
     }
 
     /// An address that no machine has: whoever connects there gets no answer.

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use superseed_engine::{
-    AnnounceKey, DiskJob, HttpAnnounce, Input, ListenerId, ResolveKey, TransferError,
+    AnnounceKey, DiskJob, DiskOp, HttpAnnounce, Input, ListenerId, ResolveKey, TransferError,
 };
 
 use super::{Happening, HostId, World};
@@ -83,6 +83,9 @@ impl World {
     }
 
     pub(super) fn begin_disk_job(&mut self, id: HostId, job: DiskJob) {
+        if let DiskOp::Write { blocks, .. } = &job.op {
+            self.blocks += blocks.len() as u64;
+        }
         let host = &mut self.hosts[id.0];
         match host.disk.begin(&job, self.now) {
             Ok(at) => {
