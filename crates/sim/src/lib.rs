@@ -24,7 +24,7 @@ pub mod world;
 
 pub use content::{Content, ContentSpec};
 pub use disk::{CrashLoss, DiskSpec};
-pub use net::{ByteLedger, Inbound, LinkSpec};
+pub use net::{ByteLedger, DatagramFaults, Inbound, LinkSpec};
 pub use rng::Rng;
 pub use tracker::{SeenAnnounce, TrackerMood, TrackerSpec};
 pub use wire::{Actor, ActorIo, FakeSeed, Frame};

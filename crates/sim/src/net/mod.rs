@@ -22,7 +22,7 @@ use superseed_engine::Time;
 
 use crate::rng::Rng;
 use link::Lane;
-pub use spec::{ByteLedger, Inbound, LinkSpec};
+pub use spec::{ByteLedger, DatagramFaults, Inbound, LinkSpec};
 pub(crate) use stream::{EndId, Segment};
 use stream::{Stream, StreamKey};
 
@@ -154,6 +154,21 @@ impl Net {
 
     pub(crate) fn latency(&self, node: NodeId) -> Duration {
         self.nodes[node.0 as usize].spec.latency
+    }
+
+    /// When the copies of a datagram arrive that a machine sends or receives
+    /// over a path of this delay: none, one or two.
+    pub(crate) fn datagram(&mut self, node: NodeId, path: Duration) -> Vec<Duration> {
+        let faults = self.nodes[node.0 as usize].spec.datagrams;
+        let rng = &mut self.rng;
+        let copies = if rng.chance(faults.loss) {
+            0
+        } else {
+            1 + u8::from(rng.chance(faults.duplication))
+        };
+        (0..copies)
+            .map(|_| path + rng.up_to(faults.reordering))
+            .collect()
     }
 
     /// Begins to connect; the answer is a notice.

@@ -17,6 +17,20 @@ pub struct LinkSpec {
     pub send_buffer_bytes: usize,
     /// Bytes of a stream that may be under way or unread.
     pub window_bytes: usize,
+    /// What becomes of datagrams, both ways.
+    pub datagrams: DatagramFaults,
+}
+
+/// What becomes of the datagrams that a machine sends and receives. Streams do
+/// not notice: what they are made of is sent again by the system.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct DatagramFaults {
+    /// The part that gets lost.
+    pub loss: f64,
+    /// The part that arrives twice.
+    pub duplication: f64,
+    /// Random extra delay of each, up to this: later ones overtake it.
+    pub reordering: Duration,
 }
 
 impl Default for LinkSpec {
@@ -28,6 +42,7 @@ impl Default for LinkSpec {
             jitter: Duration::ZERO,
             send_buffer_bytes: 64 << 10,
             window_bytes: 256 << 10,
+            datagrams: DatagramFaults::default(),
         }
     }
 }

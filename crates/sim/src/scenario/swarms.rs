@@ -166,6 +166,7 @@ pub fn random_host(world: &mut World) -> HostSpec {
             jitter: Duration::from_micros(rng.between(0, 20_000)),
             send_buffer_bytes: rng.between(2_000, 200_000) as usize,
             window_bytes: rng.between(20_000, 1_000_000) as usize,
+            datagrams: crate::net::DatagramFaults::default(),
         },
         disk: DiskSpec {
             latency: rng.up_to(Duration::from_millis(15)),

@@ -7,7 +7,7 @@ use superseed_engine::{Time, TorrentOptions};
 
 use super::{Outcome, Run, Scenario};
 use crate::content::{Content, ContentSpec};
-use crate::net::LinkSpec;
+use crate::net::{DatagramFaults, LinkSpec};
 use crate::tracker::{TrackerMood, TrackerSpec};
 use crate::wire::Frame;
 use crate::world::{HostSpec, ScriptId, World};
@@ -26,7 +26,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "udp-tracker",
-        about: "a UDP tracker that loses a third of its datagrams",
+        about: "a UDP tracker on a line that loses, doubles and reorders datagrams",
         run: udp,
     },
     Scenario {
@@ -115,7 +115,6 @@ fn udp(run: &Run) -> Outcome {
     let extra_peers = vec![world.script_addr(live)];
     let spec = TrackerSpec {
         extra_peers,
-        datagram_loss: 0.33,
         ..TrackerSpec::default()
     };
     let (tracker, _) = world.add_tracker(spec);
@@ -123,7 +122,18 @@ fn udp(run: &Run) -> Outcome {
     let content = ContentSpec::new(1 << 20, 64 << 10)
         .tracker(url)
         .make(run.seed);
-    let host = world.add_host(HostSpec::default());
+    let link = LinkSpec {
+        datagrams: DatagramFaults {
+            loss: 0.33,
+            duplication: 0.2,
+            reordering: Duration::from_millis(300),
+        },
+        ..LinkSpec::default()
+    };
+    let host = world.add_host(HostSpec {
+        link,
+        ..HostSpec::default()
+    });
     world.add_torrent(host, &content, TorrentOptions::default());
     // BEP 15 waits 15, 30, 60 seconds and so on between its attempts.
     let time = first_request(&mut world, live, &content, Duration::from_secs(3_600));

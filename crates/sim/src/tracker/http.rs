@@ -11,7 +11,7 @@ impl Tracker {
     /// The body of the answer to a GET of `url` from `ip`; `None` for none.
     pub(crate) fn get(&mut self, url: &str, ip: IpAddr, now: Time) -> Option<Vec<u8>> {
         match &self.spec.mood {
-            TrackerMood::Hangs | TrackerMood::Dead => return None,
+            TrackerMood::Hangs | TrackerMood::Dead | TrackerMood::Redirects(_) => return None,
             TrackerMood::Babbles => return Some(b"<html>404 Not Found</html>".to_vec()),
             TrackerMood::Refuses(reason) => {
                 return Some(Encoder::dict(|dict| dict.bytes("failure reason", reason)));
@@ -26,8 +26,8 @@ impl Tracker {
         let answer = self.announce(announce);
         let spec = &self.spec;
         Some(Encoder::dict(|dict| {
-            dict.int("complete", answer.complete as i64);
-            dict.int("incomplete", answer.incomplete as i64);
+            dict.int("complete", answer.complete.into());
+            dict.int("incomplete", answer.incomplete.into());
             dict.int("interval", spec.interval_s.into());
             if let Some(min_interval_s) = spec.min_interval_s {
                 dict.int("min interval", min_interval_s.into());

@@ -14,6 +14,7 @@ use std::time::Duration;
 use superseed_engine::Time;
 
 use crate::rng::Rng;
+use crate::world::TrackerId;
 
 /// How a tracker behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +29,9 @@ pub enum TrackerMood {
     Refuses(String),
     /// Answers with something that is no bencode.
     Babbles,
+    /// Sends whoever asks by HTTP to another tracker. To follow is the host's
+    /// business: the engine sees a late answer, or none if there is no end.
+    Redirects(TrackerId),
 }
 
 /// A tracker.
@@ -43,8 +47,10 @@ pub struct TrackerSpec {
     pub min_interval_s: Option<u32>,
     /// Addresses that it names in every answer, whether they announced or not.
     pub extra_peers: Vec<SocketAddr>,
-    /// Part of its UDP answers that get lost.
-    pub datagram_loss: f64,
+    /// Leechers and seeds that it counts, if it lies about that.
+    pub counts: Option<(u32, u32)>,
+    /// It names whoever asks among the peers, and addresses that are none.
+    pub names_nonsense: bool,
 }
 
 impl Default for TrackerSpec {
@@ -55,7 +61,8 @@ impl Default for TrackerSpec {
             interval_s: 1_800,
             min_interval_s: None,
             extra_peers: Vec::new(),
-            datagram_loss: 0.0,
+            counts: None,
+            names_nonsense: false,
         }
     }
 }
@@ -94,8 +101,8 @@ pub(crate) struct Tracker {
 
 struct Answer {
     peers: Vec<SocketAddr>,
-    complete: usize,
-    incomplete: usize,
+    complete: u32,
+    incomplete: u32,
 }
 
 impl Tracker {
@@ -124,11 +131,17 @@ impl Tracker {
         self.rng.shuffle(&mut peers);
         peers.truncate(announce.numwant.unwrap_or(50).min(200) as usize);
         peers.extend(&self.spec.extra_peers);
+        if self.spec.names_nonsense {
+            let nonsense = [([0, 0, 0, 0], 6881), ([10, 0, 0, 1], 0), ([255; 4], 6881)];
+            peers.extend(nonsense.map(SocketAddr::from));
+            peers.push(announce.from);
+        }
         if announce.event == "stopped" {
             peers.clear();
         }
-        let complete = swarm.values().filter(|left| **left == 0).count();
-        let incomplete = swarm.len() - complete;
+        let complete = swarm.values().filter(|left| **left == 0).count() as u32;
+        let truth = (swarm.len() as u32 - complete, complete);
+        let (incomplete, complete) = self.spec.counts.unwrap_or(truth);
         self.seen.push(announce);
         Answer {
             peers,

@@ -21,7 +21,7 @@ impl Tracker {
         now: Time,
     ) -> Option<Vec<u8>> {
         let works = self.spec.mood == TrackerMood::Works;
-        if !works || self.rng.chance(self.spec.datagram_loss) || bytes.len() < 16 {
+        if !works || bytes.len() < 16 {
             return None;
         }
         let (connection, action, transaction) = (bytes.get_u64(), bytes.get_u32(), bytes.get_u32());
@@ -37,8 +37,8 @@ impl Tracker {
             out.put_u32(ANNOUNCE);
             out.put_u32(transaction);
             out.put_u32(self.spec.interval_s);
-            out.put_u32(answer.incomplete as u32);
-            out.put_u32(answer.complete as u32);
+            out.put_u32(answer.incomplete);
+            out.put_u32(answer.complete);
             out.extend(compact(&answer.peers, from.is_ipv4()));
         } else {
             out.put_u32(ERROR);

@@ -77,6 +77,11 @@ impl World {
         self.net.latency(self.hosts[host.0].node) + self.trackers[tracker.0].spec.latency
     }
 
+    fn datagram_delays(&mut self, host: HostId, tracker: TrackerId) -> Vec<Duration> {
+        let path = self.tracker_delay(host, tracker);
+        self.net.datagram(self.hosts[host.0].node, path)
+    }
+
     fn tracker_by_name(&self, name: &str) -> Option<TrackerId> {
         let name = name.split(':').next().unwrap_or(name);
         self.tracker_names.get(name).copied()
@@ -135,9 +140,10 @@ impl World {
     pub(super) fn send_datagram(&mut self, id: HostId, to: SocketAddr, bytes: Vec<u8>) {
         let trackers = (0..self.trackers.len()).map(TrackerId);
         if let Some(tracker) = trackers.into_iter().find(|id| tracker_ip(*id) == to.ip()) {
-            let there = self.tracker_delay(id, tracker);
-            let errand = Errand::DatagramToTracker(tracker, to, bytes);
-            self.send_errand(id, there, errand);
+            for there in self.datagram_delays(id, tracker) {
+                let errand = Errand::DatagramToTracker(tracker, to, bytes.clone());
+                self.send_errand(id, there, errand);
+            }
         }
     }
 
@@ -151,14 +157,21 @@ impl World {
             return;
         }
         match what {
+            // Nobody follows for an announce that was given up.
+            Errand::Asked(key, ..) if !self.hosts[id.0].announcing.contains(&key) => {}
             Errand::Asked(key, tracker, url) => {
                 let ip = self.addr(id).ip();
                 let back = self.tracker_delay(id, tracker);
                 let service = &mut self.trackers[tracker.0];
-                let answer = if service.spec.mood == TrackerMood::Dead {
-                    Some(Err(TransferError::Other("connection refused".to_owned())))
-                } else {
-                    service.get(&url, ip, self.now).map(Ok)
+                let answer = match service.spec.mood {
+                    TrackerMood::Dead => {
+                        Some(Err(TransferError::Other("connection refused".to_owned())))
+                    }
+                    TrackerMood::Redirects(to) => {
+                        let there = back + self.tracker_delay(id, to);
+                        return self.send_errand(id, there, Errand::Asked(key, to, url));
+                    }
+                    _ => service.get(&url, ip, self.now).map(Ok),
                 };
                 if let Some(answer) = answer {
                     self.send_errand(id, back, Errand::Answered(key, answer));
@@ -176,10 +189,11 @@ impl World {
             Errand::Resolved(resolve, addrs) => self.feed(id, Input::Resolved { resolve, addrs }),
             Errand::DatagramToTracker(tracker, tracker_addr, bytes) => {
                 let from = self.addr(id);
-                let back = self.tracker_delay(id, tracker);
                 let answer = self.trackers[tracker.0].datagram(from, &bytes, self.now);
-                if let Some(answer) = answer {
-                    self.send_errand(id, back, Errand::DatagramToHost(tracker_addr, answer));
+                let Some(answer) = answer else { return };
+                for back in self.datagram_delays(id, tracker) {
+                    let errand = Errand::DatagramToHost(tracker_addr, answer.clone());
+                    self.send_errand(id, back, errand);
                 }
             }
             Errand::DatagramToHost(from, bytes) => {
