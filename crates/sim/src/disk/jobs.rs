@@ -118,7 +118,19 @@ impl Disk {
             .failure()
             .or_else(|| full.then(|| store.error(DiskErrorKind::Full)));
         let outcome = match error {
-            Some(error) => Err(error),
+            Some(error) => {
+                // What a system writes before it finds out is on the disk.
+                let run: Vec<&[u8]> = write.blocks.iter().map(BlockBuf::bytes).collect();
+                let room = match error.kind {
+                    DiskErrorKind::Full => space.unwrap_or(0),
+                    DiskErrorKind::Io => {
+                        run.iter().map(|bytes| bytes.len() as u64).sum::<u64>() / 2
+                    }
+                    _ => 0,
+                };
+                store.write_short(write.piece, write.begin, &run, room);
+                Err(error)
+            }
             None => Ok(judge_and_write(store, &mut write)),
         };
         DiskResult::Written {

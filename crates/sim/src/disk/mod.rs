@@ -76,6 +76,11 @@ impl Disk {
         self.stores.entry(content.swarm()).or_insert_with(new)
     }
 
+    /// The data of a torrent, if there ever was any.
+    pub(crate) fn known(&self, content: &Content) -> Option<&Store> {
+        self.stores.get(&content.swarm())
+    }
+
     /// Tells what a torrent's key stands for.
     pub(crate) fn name(&mut self, torrent: TorrentKey, content: &Arc<Content>) {
         self.store(content);

@@ -1,7 +1,7 @@
 //! One torrent's bytes on one disk: what is there, what of it is durable, and
 //! the resume record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use superseed_engine::DiskErrorKind;
@@ -43,6 +43,8 @@ pub(crate) struct Store {
     written_since_record: bool,
     pub(crate) fault: Option<DiskErrorKind>,
     cells_per_piece: usize,
+    /// Pieces of which a bit turned since they were written.
+    rotten: BTreeSet<PieceIndex>,
 }
 
 impl Store {
@@ -58,6 +60,7 @@ impl Store {
             written_since_record: false,
             fault: None,
             cells_per_piece,
+            rotten: BTreeSet::new(),
         }
     }
 
@@ -119,6 +122,8 @@ impl Store {
     pub(super) fn set_cell(&mut self, at: usize, cell: Cell) {
         let old = std::mem::replace(&mut self.cells[at], cell);
         self.unsynced.entry(at).or_insert(old);
+        self.rotten
+            .remove(&PieceIndex((at / self.cells_per_piece) as u32));
         self.written_since_record = true;
     }
 
@@ -187,6 +192,47 @@ impl Store {
         let len = self.layout().block_len(Block { piece, index: 0 });
         self.cells[at] = Cell::Other(vec![0x5a; len as usize].into());
         self.written_since_record = true;
+    }
+
+    /// One bit of a block turns on the disk, and nothing tells.
+    pub(crate) fn rot(&mut self, block: Block, bit: usize) {
+        let Some(bytes) = self.block_bytes(block) else {
+            return;
+        };
+        let mut bytes: Box<[u8]> = bytes.into();
+        let at = bit / 8 % bytes.len();
+        bytes[at] ^= 1 << (bit % 8);
+        let cell = self.cell_at(block.piece, block.begin());
+        self.cells[cell] = Cell::Other(bytes);
+        self.rotten.insert(block.piece);
+    }
+
+    /// Whether a piece is as the engine may believe it to be: right, or rotten
+    /// since it was.
+    pub(crate) fn may_be_claimed(&self, piece: PieceIndex) -> bool {
+        self.rotten.contains(&piece) || self.piece_is_right(piece)
+    }
+
+    /// Writes as much of a run as `room` takes, the last block torn.
+    pub(super) fn write_short(&mut self, piece: PieceIndex, begin: u32, run: &[&[u8]], room: u64) {
+        let mut left = room as usize;
+        for (at, bytes) in (self.cell_at(piece, begin)..).zip(run) {
+            let written = bytes.len().min(left);
+            if written == 0 {
+                return;
+            }
+            let mut torn = vec![0; bytes.len()];
+            torn[..written].copy_from_slice(&bytes[..written]);
+            let index = (at % self.cells_per_piece) as u32;
+            let right = torn == self.content.block(Block { piece, index });
+            let cell = if right {
+                Cell::Source
+            } else {
+                Cell::Other(torn.into())
+            };
+            self.set_cell(at, cell);
+            left -= written;
+        }
     }
 
     pub(super) fn crash(&mut self, loss: CrashLoss, rng: &mut Rng) {

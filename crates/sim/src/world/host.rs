@@ -13,7 +13,7 @@ use superseed_engine::{
     Explanation, Input, ListenerId, Outbox, Settings, StreamEnd, Ticket, Time, TorrentKey,
     TorrentOptions, TorrentSource,
 };
-use superseed_proto::layout::PieceIndex;
+use superseed_proto::layout::{Block, PieceIndex};
 
 use super::tally::Counter;
 use super::{HostSpec, World};
@@ -316,6 +316,15 @@ impl World {
         for piece in spoilt {
             store.spoil(PieceIndex(*piece));
         }
+    }
+
+    /// Turns a random bit of a piece on a host's disk.
+    pub fn rot(&mut self, id: HostId, content: &Arc<Content>, piece: u32) {
+        let piece = PieceIndex(piece);
+        let blocks = content.layout().block_count(piece);
+        let index = self.rng.below(blocks.into()) as u32;
+        let bit = self.rng.below(1 << 17) as usize;
+        self.store(id, content).rot(Block { piece, index }, bit);
     }
 
     /// Makes a torrent's disk jobs fail, or work again.
