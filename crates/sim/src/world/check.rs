@@ -13,8 +13,11 @@ const EVENTS_PER_MOMENT_MAX: u32 = 5_000_000;
 /// So many ticks of one engine at one moment mean that it does not clear what
 /// it was woken for.
 const TICKS_PER_MOMENT_MAX: u32 = 1_000;
-/// The statistics of a host are looked at once in so many of its inputs.
+/// The peers of a host are looked at once in so many of its inputs, and after
+/// every round of its choker.
 const INPUTS_PER_LOOK: u64 = 512;
+/// Everything is looked at once in so many events, and at the end of a run.
+const EVENTS_PER_AUDIT: u64 = 1 << 17;
 
 /// A tick that is about to be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +32,16 @@ pub(super) struct WakeCheck {
 pub(super) struct Watch {
     moment: Time,
     events: u32,
-    ticks: Vec<(Time, u32)>,
+    events_in_all: u64,
+    ticks: Vec<Ticks>,
+}
+
+/// What is known of the ticks of a host.
+#[derive(Clone, Copy, Default)]
+struct Ticks {
+    moment: Time,
+    count: u32,
+    last: Option<WakeCheck>,
 }
 
 impl Watch {
@@ -42,22 +54,31 @@ impl Watch {
             self.events = 0;
         }
         self.events += 1;
+        self.events_in_all += 1;
         if self.events > EVENTS_PER_MOMENT_MAX {
             return Err("time stands still: events beget events".to_owned());
         }
         Ok(())
     }
 
+    /// Whether everything is to be looked at now.
+    pub(super) fn audit_due(&self) -> bool {
+        self.events_in_all.is_multiple_of(EVENTS_PER_AUDIT)
+    }
+
     pub(super) fn tick(&mut self, now: Time, tick: WakeCheck) -> Result<(), String> {
         if self.ticks.len() <= tick.host {
-            self.ticks.resize(tick.host + 1, (Time::START, 0));
+            self.ticks.resize(tick.host + 1, Ticks::default());
         }
-        let (moment, count) = &mut self.ticks[tick.host];
-        if *moment != now {
-            (*moment, *count) = (now, 0);
+        let ticks = &mut self.ticks[tick.host];
+        if ticks.moment != now {
+            (ticks.moment, ticks.count) = (now, 0);
         }
-        *count += 1;
-        if *count > TICKS_PER_MOMENT_MAX {
+        ticks.count += 1;
+        if tick.deadline < now && ticks.last.replace(tick) == Some(tick) {
+            return Err(format!("a deadline in the past fires twice: {tick:?}"));
+        }
+        if ticks.count > TICKS_PER_MOMENT_MAX {
             return Err(format!("the engine does not clear its deadline: {tick:?}"));
         }
         Ok(())
@@ -67,10 +88,47 @@ impl Watch {
 impl World {
     /// Looks at a host's peers now and then.
     pub(super) fn check_host(&self, id: HostId) {
-        let host = &self.hosts[id.0];
-        if !host.inputs.is_multiple_of(INPUTS_PER_LOOK) {
-            return;
+        if self.hosts[id.0].inputs.is_multiple_of(INPUTS_PER_LOOK) {
+            self.check_peers_of(id);
         }
+    }
+
+    /// Looks at everything: bytes in pipes, peers, and what engines claim.
+    pub(super) fn audit(&self) {
+        self.ledger();
+        for id in (0..self.hosts.len()).map(HostId) {
+            self.check_peers_of(id);
+            self.check_claims_of(id);
+        }
+    }
+
+    /// Every piece that an engine calls verified is on its disk as in the
+    /// source, unless the disk rotted since.
+    fn check_claims_of(&self, id: HostId) {
+        let host = &self.hosts[id.0];
+        let Some(engine) = &host.engine else { return };
+        for torrent in &host.torrents {
+            let (Some(key), Some(store)) = (torrent.key, host.disk.known(&torrent.content)) else {
+                continue;
+            };
+            let layout = torrent.content.layout();
+            let claimed = layout.pieces().filter(|piece| {
+                let start = layout.piece_offset(*piece);
+                let end = start + u64::from(layout.piece_len(*piece));
+                engine.has_bytes(key, start..end)
+            });
+            for piece in claimed {
+                if !store.may_be_claimed(piece) {
+                    self.fail(&format!(
+                        "{id:?} has {piece:?}, but its disk says otherwise"
+                    ));
+                }
+            }
+        }
+    }
+
+    pub(super) fn check_peers_of(&self, id: HostId) {
+        let host = &self.hosts[id.0];
         let Some(engine) = &host.engine else { return };
         for torrent in host.torrents.iter().filter_map(|torrent| torrent.key) {
             let peers = engine.peer_stats(torrent, self.now).unwrap_or_default();

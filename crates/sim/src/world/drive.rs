@@ -9,6 +9,8 @@ use superseed_engine::{
     TorrentKey,
 };
 
+use superseed_engine::engine::Reason;
+
 use super::check::WakeCheck;
 use super::host::Conn;
 use super::{Happening, HostId, Split, World};
@@ -90,6 +92,9 @@ impl World {
                     self.fail(&why);
                 }
                 self.feed(id, Input::Tick);
+                if reason == Reason::Choke {
+                    self.check_peers_of(id);
+                }
             }
             _ => self.set_wake(id),
         }

@@ -267,6 +267,9 @@ impl World {
             Happening::Plan(what) => what(self),
         }
         self.settle_net();
+        if self.watch.audit_due() {
+            self.audit();
+        }
     }
 
     /// Schedules what the network wants and passes its notices on.
@@ -291,6 +294,11 @@ impl World {
                 Place::Script(script) => self.notify_script(script, notice),
             }
         }
+    }
+
+    /// Looks at everything that must always hold; fails if it does not.
+    pub fn check(&self) {
+        self.audit();
     }
 
     /// Where all bytes of all streams are.
