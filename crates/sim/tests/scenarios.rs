@@ -50,7 +50,7 @@ fn a_tier_of_hanging_trackers_is_walked_in_short_silences() {
 }
 
 #[test]
-fn a_udp_tracker_that_loses_datagrams_is_asked_again() {
+fn a_udp_tracker_answers_over_a_line_that_loses_doubles_and_reorders_datagrams() {
     runs("udp-tracker", 10);
 }
 
@@ -115,4 +115,32 @@ fn a_liar_among_ten_is_banned_before_it_spoils_a_fourth_piece_and_nobody_else_ev
         }
     }
     assert!(spoilt > 0.0, "the liar spoilt nothing");
+}
+
+#[test]
+fn rotten_blocks_are_taken_for_right_by_nobody_and_a_check_mends_them() {
+    let failed: f64 = (runs("bit-rot", 6).iter())
+        .map(|outcome| outcome.figure("failed_pieces"))
+        .sum();
+    assert!(failed > 0.0, "no rotten block was ever sent");
+}
+
+#[test]
+fn a_tracker_that_lies_is_neither_believed_nor_flooded() {
+    runs("lying-tracker", 6);
+}
+
+#[test]
+fn a_tracker_that_comes_back_is_found_again() {
+    runs("tracker-returns", 4);
+}
+
+#[test]
+fn a_tracker_may_send_its_clients_to_another_and_not_in_circles() {
+    runs("redirects", 4);
+}
+
+#[test]
+fn leechers_wait_for_a_seed_that_left_too_soon_and_finish_when_it_is_back() {
+    runs("seedless-20", 1);
 }

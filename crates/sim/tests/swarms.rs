@@ -58,3 +58,8 @@ fn one_seed_fills_a_long_line() {
     let share = outcome.figure("line_share");
     assert!(share >= 0.85, "{share:.3} of the line");
 }
+
+#[test]
+fn everyone_finishes_though_half_are_behind_nat_and_a_fifth_is_replaced_each_minute() {
+    run_seeds(scenario("nat-churn"), 0..1, 1);
+}

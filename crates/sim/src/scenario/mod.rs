@@ -3,6 +3,8 @@
 //! A scenario is a function of its seed. It builds a world, lets it run, fails
 //! by a panic that says how to see it again, and returns what it measured.
 
+pub mod bad_trackers;
+pub mod churn;
 pub mod crash;
 pub mod disks;
 pub mod explain;
@@ -13,6 +15,7 @@ pub mod lines;
 pub mod mixed;
 pub mod peers;
 pub mod policies;
+pub mod rot;
 pub mod seedless;
 pub mod super_seed;
 pub mod swarms;
@@ -61,9 +64,10 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The outcome of a world at its present moment; fails if bytes are missing.
+    /// The outcome of a world at its present moment; fails if something does
+    /// not hold that always must.
     pub fn of(world: &World, figures: Vec<(&'static str, f64)>) -> Self {
-        world.ledger();
+        world.check();
         Self {
             digest: world.digest(),
             actions: world.action_count(),
@@ -150,6 +154,9 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         trackers::SCENARIOS,
         policies::SCENARIOS,
         seedless::SCENARIOS,
+        churn::SCENARIOS,
+        rot::SCENARIOS,
+        bad_trackers::SCENARIOS,
         disks::SCENARIOS,
         explain::SCENARIOS,
         crash::SCENARIOS,
