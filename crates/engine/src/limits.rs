@@ -55,6 +55,11 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(180);
 /// Silence of ours after which a keep-alive is sent (BEP 3: two minutes).
 pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(100);
+/// What others said of our own address that is remembered.
+pub const EXTERNAL_VOTES_MAX: usize = 32;
+/// Incoming connections of one host (of IPv6, of a /64) that have not shaken
+/// hands: one host alone could hold every place until they time out.
+pub const STRANGERS_PER_HOST_MAX: usize = 16;
 /// Incoming connections taken beyond a limit, in total and per torrent.
 pub const INCOMING_SLACK: usize = 10;
 /// Bytes of messages (without block payloads) that wait for a peer that does

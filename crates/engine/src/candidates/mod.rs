@@ -9,10 +9,13 @@ mod address;
 mod backoff;
 mod banned;
 pub mod connect;
+mod external;
+mod priority;
 mod queues;
 mod rank;
 #[cfg(test)]
 mod tests;
+mod turnover;
 
 use core::net::{IpAddr, SocketAddr};
 use std::collections::{BTreeMap, VecDeque};
@@ -29,8 +32,11 @@ use crate::time::Time;
 pub(crate) use address::host;
 use backoff::Backoff;
 use banned::Banned;
+pub use external::{ExternalVotes, Voter};
+pub use priority::peer_priority;
 use queues::Queues;
 use rank::Sources;
+pub use turnover::{Standing, Turnover, Uselessness};
 
 /// Why a connection that was once up is no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,6 +69,8 @@ pub struct Candidates {
     known: BTreeMap<SocketAddr, Candidate>,
     queues: Queues,
     listening: Vec<SocketAddr>,
+    /// Our addresses as others see them, at most one of each listener.
+    ours: Vec<SocketAddr>,
     /// Addresses that turned out to be ourselves, oldest first.
     ourselves: VecDeque<SocketAddr>,
     banned: Banned,
@@ -79,7 +87,8 @@ struct Candidate {
     ever_connected: bool,
     /// When the last attempt began; [`Time::START`] if there was none.
     last_try: Time,
-    /// Random order among equals.
+    /// Order among equals: by canonical priority (BEP 40), or random as long
+    /// as our own address is not known.
     tie: u32,
 }
 
@@ -98,6 +107,7 @@ impl Candidates {
             known: BTreeMap::new(),
             queues: Queues::default(),
             listening: Vec::new(),
+            ours: Vec::new(),
             ourselves: VecDeque::new(),
             banned: Banned::default(),
             hasher: FixedState::with_seed(seed),
@@ -114,6 +124,40 @@ impl Candidates {
         for addr in own {
             self.forget(addr);
         }
+    }
+
+    /// Our addresses as others see them: they decide the order among equals.
+    pub fn set_ours(&mut self, ours: &[SocketAddr]) {
+        if self.ours == ours {
+            return;
+        }
+        self.ours = ours.to_vec();
+        let known: Vec<_> = self.known.keys().copied().collect();
+        for addr in known {
+            let tie = self.tie(addr);
+            self.dequeue(addr);
+            let candidate = self.known.get_mut(&addr).expect("listed above");
+            candidate.tie = tie;
+            let state = candidate.state;
+            self.enqueue(addr, state);
+        }
+    }
+
+    /// The canonical priority (BEP 40) of a peer at this address.
+    pub fn priority(&self, addr: SocketAddr) -> Option<u32> {
+        self.ours.iter().find_map(|ours| peer_priority(*ours, addr))
+    }
+
+    fn tie(&self, addr: SocketAddr) -> u32 {
+        // The greatest priority comes first.
+        self.priority(addr)
+            .map_or_else(|| self.hasher.hash_one(addr) as u32, |priority| !priority)
+    }
+
+    /// Whether there is an address to try of which nothing is known yet.
+    pub fn has_untried(&self) -> bool {
+        let best = self.queues.best().and_then(|addr| self.known.get(&addr));
+        best.is_some_and(|best| best.failures == 0 && !best.ever_connected)
     }
 
     /// Learns of an address. False if it is refused or known already.
@@ -137,7 +181,7 @@ impl Candidates {
             failures: 0,
             ever_connected: false,
             last_try: Time::START,
-            tie: self.hasher.hash_one(addr) as u32,
+            tie: self.tie(addr),
         };
         self.known.insert(addr, candidate);
         self.enqueue(addr, State::Ready);
@@ -148,7 +192,8 @@ impl Candidates {
     /// [`connecting`](Self::connecting) is called.
     ///
     /// The user's come first, then those with the fewest failures, those never
-    /// connected, those tried longest ago, those of the best source.
+    /// connected, those tried longest ago, those of the best source, and of
+    /// these those of the greatest canonical priority (BEP 40).
     pub fn next(&mut self, now: Time) -> Option<SocketAddr> {
         while let Some((due, addr)) = self.queues.soonest() {
             if due > now {

@@ -120,6 +120,9 @@ impl Engine {
         conn.last_sent = now;
         conn.last_taken = now;
         if let Some(peer) = conn.peer_mut() {
+            if sent.payload > 0 {
+                peer.last_block = Some(now);
+            }
             peer.up.add(sent.payload as u64, now);
             peer.uploaded += sent.payload as u64;
             peer.uploaded_since_unchoke += sent.payload as u64;

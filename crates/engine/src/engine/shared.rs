@@ -1,6 +1,6 @@
 //! What all torrents share, and the context in which everything happens.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use super::timers::{Timer, Timers};
 use crate::action::{Action, Outbox};
 use crate::block::BlockPool;
 use crate::candidates::connect::ConnectBudget;
+use crate::candidates::{ExternalVotes, Voter};
 use crate::config::Settings;
 use crate::disk::{DiskJob, DiskOp};
 use crate::event::{Event, EventKind};
@@ -60,6 +61,9 @@ pub(crate) struct Shared {
     pub(crate) upload_waiters: VecDeque<ConnKey>,
     pub(crate) download_waiters: VecDeque<ConnKey>,
     pub(crate) listeners: Vec<(ListenerId, SocketAddr)>,
+    external: ExternalVotes,
+    /// Our addresses as others see them, one for each listener where it is known.
+    pub(crate) ours: Vec<SocketAddr>,
     pub(crate) announces: SlotMap<AnnounceKey, AnnounceOf>,
     pub(crate) resolves: SlotMap<ResolveKey, String>,
     pub(crate) udp: UdpTrackers,
@@ -100,6 +104,8 @@ impl Shared {
             upload_waiters: VecDeque::new(),
             download_waiters: VecDeque::new(),
             listeners: Vec::new(),
+            external: ExternalVotes::default(),
+            ours: Vec::new(),
             announces: SlotMap::with_key(),
             resolves: SlotMap::with_key(),
             udp: UdpTrackers::new(),
@@ -121,6 +127,18 @@ impl Shared {
     /// How long requests may wait at each peer, as the memory for blocks allows.
     pub(crate) fn request_queue_time(&self, now: Time) -> Duration {
         queue_time(self.settings.piece_budget_bytes, self.down.rate(now))
+    }
+
+    /// Somebody says that this is our address.
+    pub(crate) fn external_vote(&mut self, voter: Voter, ours: IpAddr) {
+        self.external.vote(voter, ours);
+        self.find_ours();
+    }
+
+    /// Works out again which addresses others see us at.
+    pub(crate) fn find_ours(&mut self) {
+        let listening: Vec<_> = self.listeners.iter().map(|(_, addr)| *addr).collect();
+        self.ours = self.external.addrs(&listening);
     }
 
     /// The listener whose family fits an address.

@@ -8,11 +8,11 @@ use super::Engine;
 use super::shared::Cx;
 use super::timers::Timer;
 use crate::action::{Action, Outbox};
-use crate::candidates::CloseKind;
+use crate::candidates::{CloseKind, host};
 use crate::fault::PeerFault;
 use crate::ids::{ConnKey, ListenerId, Ticket, TorrentKey};
 use crate::input::{ConnectError, StreamEnd};
-use crate::limits::{HANDSHAKE_TIMEOUT, INCOMING_SLACK};
+use crate::limits::{HANDSHAKE_TIMEOUT, INCOMING_SLACK, STRANGERS_PER_HOST_MAX};
 use crate::peer::{Conn, Phase};
 use crate::stats::PeerSource;
 use crate::time::Time;
@@ -28,6 +28,7 @@ impl Engine {
     ) {
         self.shared.listeners.retain(|(id, _)| *id != listener);
         self.shared.listeners.push((listener, addr));
+        self.shared.find_ours();
         for key in self.torrents.keys() {
             self.with_torrent(
                 key,
@@ -49,7 +50,13 @@ impl Engine {
         out: &mut Outbox,
     ) {
         let full = self.conns.len() >= self.shared.settings.connections_max + INCOMING_SLACK;
-        if full || self.shared.stopping || self.torrents.is_empty() {
+        let stranger = |conn: &&Conn| {
+            conn.incoming
+                && matches!(conn.phase, Phase::Handshaking(_))
+                && host(conn.remote.ip()) == host(remote.ip())
+        };
+        let crowd = self.conns.values().filter(stranger).count() >= STRANGERS_PER_HOST_MAX;
+        if full || crowd || self.shared.stopping || self.torrents.is_empty() {
             return out.push(Action::Refuse { ticket });
         }
         let mut conn = Conn::new(remote, Phase::Handshaking(Box::default()), now);
@@ -169,6 +176,7 @@ impl Engine {
                         self.refuse_stranger(key, out);
                         return false;
                     };
+                    self.with_torrent(torrent, now, out, Torrent::make_room);
                     if !self.welcome(key, torrent) {
                         self.refuse_stranger(key, out);
                         return false;

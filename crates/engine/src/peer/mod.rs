@@ -181,6 +181,8 @@ pub(crate) struct Peer {
     pub(crate) receiving: Option<ReceivingBlock>,
     pub(crate) down: Ewma,
     pub(crate) up: Ewma,
+    /// When bytes of a block last flowed, either way.
+    pub(crate) last_block: Option<Time>,
     pub(crate) downloaded: u64,
     pub(crate) uploaded: u64,
     pub(crate) unwanted_blocks: u32,
@@ -231,6 +233,7 @@ impl Peer {
             receiving: None,
             down: Ewma::new(RATE_TAU, now),
             up: Ewma::new(RATE_TAU, now),
+            last_block: None,
             downloaded: 0,
             uploaded: 0,
             unwanted_blocks: 0,

@@ -8,6 +8,7 @@ use superseed_proto::tracker::{AnnounceRequest, Event, TrackerError, http};
 use super::Torrent;
 use crate::action::{Action, HttpAnnounce};
 use crate::candidates::CloseKind;
+use crate::candidates::Voter;
 use crate::engine::shared::{AnnounceOf, Cx};
 use crate::engine::timers::Timer;
 use crate::event::EventKind;
@@ -117,6 +118,9 @@ impl Torrent {
         match result {
             Ok(body) => match http::parse_announce(body) {
                 Ok(response) => {
+                    if let Some(ours) = response.external_ip {
+                        cx.shared.external_vote(Voter::Trackers(self.key), ours);
+                    }
                     let seconds = |s: Option<u32>| s.map(|s| Duration::from_secs(s.into()));
                     let peers: Vec<_> = response.peers.iter().map(|peer| peer.addr).collect();
                     let answer = AnnounceAnswer {

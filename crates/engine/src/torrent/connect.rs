@@ -46,13 +46,20 @@ impl Torrent {
 
     /// Tries candidates as far as limits allow.
     pub(crate) fn connect_more(&mut self, cx: &mut Cx<'_>) {
-        while self.wants_connections(cx) && cx.shared.connect.allow(cx.now) {
+        self.candidates.set_ours(&cx.shared.ours);
+        self.replace_useless(cx);
+        let peers = self.peers_up(cx);
+        while self.wants_connections(cx)
+            && cx.shared.connect.allow(cx.now)
+            && self.slow_start.allow(peers, cx.now)
+        {
             let Some(remote) = self.candidates.next(cx.now) else {
                 break;
             };
             let from = cx.shared.listener_for(remote);
             self.candidates.connecting(remote, cx.now);
             cx.shared.connect.started(cx.now);
+            self.slow_start.started(peers, cx.now);
             let mut conn = Conn::new(remote, Phase::Connecting, cx.now);
             conn.torrent = Some(self.key);
             conn.listener = from;
@@ -76,14 +83,20 @@ impl Torrent {
     fn plan_connects(&mut self, cx: &mut Cx<'_>) {
         let candidate = self.candidates.next_deadline(cx.now);
         let own_room = self.peers.len() < cx.shared.settings.connections_per_torrent_max;
-        let at = if !self.is_running() || !own_room || candidate == Time::NEVER {
+        let at = if self.is_running() && self.has_better(cx) {
+            self.turnover.next_look(cx.now)
+        } else if !self.is_running() || !own_room || candidate == Time::NEVER {
             // What ends this brings us back here.
             Time::NEVER
         } else {
             // A place that others hold becomes free without our being told.
             let session_room = cx.conns.len() < cx.shared.settings.connections_max;
             match cx.shared.connect.next_deadline(cx.now) {
-                at if session_room && at != Time::NEVER => candidate.max(at),
+                at if session_room && at != Time::NEVER => {
+                    let peers = self.peers_up(cx);
+                    let slow = self.slow_start.next_deadline(peers, cx.now);
+                    candidate.max(at).max(slow)
+                }
                 _ => candidate.max(cx.now + PLACE_RETRY),
             }
         };
@@ -172,6 +185,7 @@ impl Torrent {
         conn.since = now;
         if incoming {
             self.incoming_seen = true;
+            self.connect_due |= self.peers.len() > cx.shared.settings.connections_per_torrent_max;
         }
         self.candidates.connected(remote, now);
         self.greet(cx, key);

@@ -5,6 +5,7 @@ use superseed_proto::layout::PieceIndex;
 use superseed_proto::wire::{Event, ExtendedHandshake, Message};
 
 use super::Torrent;
+use crate::candidates::Voter;
 use crate::engine::shared::Cx;
 use crate::fault::PeerFault;
 use crate::ids::ConnKey;
@@ -268,6 +269,13 @@ impl Torrent {
             return;
         };
         peer.client = handshake.client.or(peer.client.take());
+        if let Some(ours) = handshake.yourip {
+            let voter = Voter::Peer(conn.remote.ip());
+            cx.shared.external_vote(voter, ours);
+        }
+        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else {
+            return;
+        };
         peer.reqq = handshake.reqq.or(peer.reqq);
         peer.listen_port = handshake.listen_port.or(peer.listen_port);
         if let Some(upload_only) = handshake.upload_only
@@ -336,6 +344,7 @@ impl Torrent {
         let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else {
             return;
         };
+        peer.last_block = Some(now);
         peer.downloaded += len;
         peer.downloaded_since_unchoke += len;
         peer.down.add(len, now);

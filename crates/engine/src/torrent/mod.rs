@@ -3,9 +3,9 @@
 //! Each file holds one concern: `store` received blocks, `blame` who spoilt one, `requests` what to
 //! ask of whom, `endgame` the last of it, `messages` what peers say, `upload` what they get, `choke`
 //! who gets it, `check` data found on disk, `record` what is durable,
-//! `connect` whom to talk to, `newcomers` who fetched something without a slot,
-//! `announce` the trackers, `super_seed` what is hidden of whom, `stats` what
-//! users see, `explain` why it is no faster.
+//! `connect` whom to talk to, `turnover` whom no more, `newcomers` who fetched
+//! something without a slot, `announce` the trackers, `super_seed` what is
+//! hidden of whom, `stats` what users see, `explain` why it is no faster.
 
 mod announce;
 mod blame;
@@ -24,6 +24,7 @@ mod stats;
 mod store;
 mod super_seed;
 mod time_outs;
+mod turnover;
 mod upload;
 pub(crate) mod writing;
 
@@ -40,7 +41,8 @@ use self::check::Check;
 use self::newcomers::Newcomers;
 use self::record::Durable;
 use self::store::PieceStore;
-use crate::candidates::Candidates;
+use crate::candidates::connect::SlowStart;
+use crate::candidates::{Candidates, Turnover};
 use crate::choker::Choker;
 use crate::config::{PickerKind, Priority, TorrentOptions};
 use crate::disk::{DiskError, RecordTotals};
@@ -106,6 +108,8 @@ pub(crate) struct Torrent {
     file_priorities: Vec<Priority>,
     pub(crate) peers: Vec<ConnKey>,
     pub(crate) candidates: Candidates,
+    slow_start: SlowStart,
+    turnover: Turnover,
     pub(crate) trackers: TrackerSet,
     choker: Box<dyn Choker>,
     super_seed: SuperSeed,
@@ -175,6 +179,8 @@ impl Torrent {
             file_priorities,
             peers: Vec::new(),
             candidates: Candidates::new(shared.rng.next_u64()),
+            slow_start: SlowStart::default(),
+            turnover: Turnover::default(),
             trackers,
             choker: crate::choker::new(shared.settings.choker),
             super_seed: SuperSeed::default(),

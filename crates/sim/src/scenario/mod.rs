@@ -5,6 +5,7 @@
 
 pub mod bad_trackers;
 pub mod churn;
+pub mod connections;
 pub mod crash;
 pub mod disks;
 pub mod explain;
@@ -161,6 +162,7 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         explain::SCENARIOS,
         crash::SCENARIOS,
         mixed::SCENARIOS,
+        connections::SCENARIOS,
     ];
     groups.into_iter().flatten().copied()
 }

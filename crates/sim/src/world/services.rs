@@ -56,6 +56,11 @@ impl World {
         &self.trackers[tracker.0].seen
     }
 
+    /// Changes whom a tracker names, whether they announced or not.
+    pub fn name_peers(&mut self, tracker: TrackerId, peers: Vec<SocketAddr>) {
+        self.trackers[tracker.0].spec.extra_peers = peers;
+    }
+
     /// Changes what a tracker does.
     pub fn set_mood(&mut self, tracker: TrackerId, mood: TrackerMood) {
         self.trackers[tracker.0].spec.mood = mood;

@@ -1,0 +1,147 @@
+//! Which address the world sees us at, by the word of several who do not know
+//! of each other.
+//!
+//! It only decides an order among peers (BEP 40), so a wrong one costs nothing
+//! but agreement with the others. Yet one party alone shall not choose it: a
+//! host has one vote, and so have all trackers of a torrent together, since a
+//! torrent can name any number of one party's.
+
+use core::net::{IpAddr, SocketAddr};
+use std::collections::VecDeque;
+
+use super::host;
+use crate::ids::TorrentKey;
+use crate::limits::EXTERNAL_VOTES_MAX;
+
+/// Votes for one address before it is believed.
+const VOTES_MIN: usize = 3;
+
+/// Who says which address we have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Voter {
+    /// A peer (`yourip`, BEP 10), by its host.
+    Peer(IpAddr),
+    /// Some tracker of a torrent (`external ip`, BEP 24).
+    Trackers(TorrentKey),
+}
+
+/// What was said of our address, the latest last.
+#[derive(Debug, Default)]
+pub struct ExternalVotes {
+    votes: VecDeque<(Voter, IpAddr)>,
+}
+
+impl ExternalVotes {
+    /// Somebody says that this is our address. A later vote replaces an
+    /// earlier one of the same voter, and the oldest of too many.
+    pub fn vote(&mut self, voter: Voter, ours: IpAddr) {
+        let voter = match voter {
+            Voter::Peer(ip) => Voter::Peer(host(ip)),
+            trackers @ Voter::Trackers(_) => trackers,
+        };
+        let ours = ours.to_canonical();
+        if ours.is_unspecified() || ours.is_multicast() {
+            return;
+        }
+        let same =
+            |(known, ip): &(Voter, IpAddr)| *known == voter && ip.is_ipv4() == ours.is_ipv4();
+        self.votes.retain(|vote| !same(vote));
+        if self.votes.len() >= EXTERNAL_VOTES_MAX {
+            self.votes.pop_front();
+        }
+        self.votes.push_back((voter, ours));
+    }
+
+    /// Our address in the family of `peer`: what more than half of those who
+    /// spoke of it say, if they are enough.
+    pub fn ip(&self, peer: IpAddr) -> Option<IpAddr> {
+        let is_ipv4 = peer.to_canonical().is_ipv4();
+        let of_family = self.votes.iter().map(|(_, ip)| *ip);
+        let of_family: Vec<_> = of_family.filter(|ip| ip.is_ipv4() == is_ipv4).collect();
+        let count = |ip: &IpAddr| of_family.iter().filter(|other| *other == ip).count();
+        let best = of_family
+            .iter()
+            .copied()
+            .max_by_key(|ip| (count(ip), *ip))?;
+        let votes = count(&best);
+        (votes >= VOTES_MIN && 2 * votes > of_family.len()).then_some(best)
+    }
+
+    /// The addresses that stand for us, one for each family that is known:
+    /// by vote, or else the one that we listen on.
+    pub fn addrs(&self, listening: &[SocketAddr]) -> Vec<SocketAddr> {
+        let families = listening.iter().filter_map(|own| {
+            let ip = self.ip(own.ip());
+            let known = ip.or_else(|| Some(own.ip()).filter(|ip| !ip.is_unspecified()));
+            known.map(|ip| SocketAddr::new(ip, own.port()))
+        });
+        families.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn peer(at: u8) -> Voter {
+        Voter::Peer(IpAddr::from([10, 0, at, 1]))
+    }
+
+    #[test]
+    fn three_who_agree_are_believed_and_two_are_not() {
+        let mut votes = ExternalVotes::default();
+        let anyone = ip("9.9.9.9");
+        for at in 0..2 {
+            votes.vote(peer(at), ip("1.2.3.4"));
+            assert_eq!(votes.ip(anyone), None);
+        }
+        votes.vote(Voter::Trackers(TorrentKey::default()), ip("1.2.3.4"));
+        assert_eq!(votes.ip(anyone), Some(ip("1.2.3.4")));
+        assert_eq!(votes.ip(ip("2001:db8::1")), None);
+    }
+
+    #[test]
+    fn one_host_has_one_vote_however_often_it_speaks() {
+        let mut votes = ExternalVotes::default();
+        for at in 0..100 {
+            votes.vote(Voter::Peer(ip(&format!("2001:db8::{at}"))), ip("6.6.6.6"));
+            votes.vote(peer(1), ip("6.6.6.6"));
+        }
+        assert_eq!(votes.ip(ip("9.9.9.9")), None);
+    }
+
+    #[test]
+    fn a_minority_changes_nothing_and_a_new_address_is_believed_in_time() {
+        let mut votes = ExternalVotes::default();
+        for at in 0..10 {
+            votes.vote(peer(at), ip("1.2.3.4"));
+        }
+        for at in 10..19 {
+            votes.vote(peer(at), ip("6.6.6.6"));
+        }
+        assert_eq!(votes.ip(ip("9.9.9.9")), Some(ip("1.2.3.4")));
+        for at in 19..60 {
+            votes.vote(peer(at), ip("5.6.7.8"));
+        }
+        assert_eq!(votes.ip(ip("9.9.9.9")), Some(ip("5.6.7.8")));
+        assert!(votes.votes.len() <= EXTERNAL_VOTES_MAX);
+    }
+
+    #[test]
+    fn without_votes_the_address_that_we_listen_on_stands_for_us() {
+        let mut votes = ExternalVotes::default();
+        let own = [
+            "10.0.0.5:6881".parse().unwrap(),
+            "[::]:6881".parse().unwrap(),
+        ];
+        assert_eq!(votes.addrs(&own), [own[0]]);
+        for at in 0..3 {
+            votes.vote(peer(at), ip("1.2.3.4"));
+        }
+        assert_eq!(votes.addrs(&own), ["1.2.3.4:6881".parse().unwrap()]);
+    }
+}
