@@ -8,7 +8,7 @@ use superseed_engine::{Settings, Time, TorrentOptions};
 use super::{Outcome, Run, Scenario, super_seed};
 use crate::content::{Content, ContentSpec};
 use crate::disk::DiskSpec;
-use crate::net::LinkSpec;
+use crate::net::{DatagramFaults, LinkSpec};
 use crate::tracker::TrackerSpec;
 use crate::world::{HostId, HostSpec, Split, World};
 
@@ -166,7 +166,7 @@ pub fn random_host(world: &mut World) -> HostSpec {
             jitter: Duration::from_micros(rng.between(0, 20_000)),
             send_buffer_bytes: rng.between(2_000, 200_000) as usize,
             window_bytes: rng.between(20_000, 1_000_000) as usize,
-            datagrams: crate::net::DatagramFaults::default(),
+            datagrams: random_datagram_faults(rng),
         },
         disk: DiskSpec {
             latency: rng.up_to(Duration::from_millis(15)),
@@ -179,6 +179,17 @@ pub fn random_host(world: &mut World) -> HostSpec {
             1 => Split::UpTo(rng.between(2, 20_000) as usize),
             _ => Split::UpTo(rng.between(1, 64) as usize),
         },
+    }
+}
+
+fn random_datagram_faults(rng: &mut crate::rng::Rng) -> DatagramFaults {
+    if rng.chance(0.7) {
+        return DatagramFaults::default();
+    }
+    DatagramFaults {
+        loss: 0.2,
+        duplication: 0.1,
+        reordering: rng.up_to(Duration::from_millis(300)),
     }
 }
 

@@ -99,7 +99,6 @@ fn trackers(world: &mut World, spec: &mut ContentSpec, udp: f64) -> Vec<TrackerI
             latency: rng.up_to(Duration::from_millis(500)),
             interval_s: rng.between(30, 120) as u32,
             min_interval_s: rng.chance(0.3).then_some(30),
-            datagram_loss: if rng.chance(0.3) { 0.2 } else { 0.0 },
             ..TrackerSpec::default()
         };
         let over_udp = rng.chance(udp);
