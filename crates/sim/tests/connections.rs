@@ -31,7 +31,8 @@ fn where_everybody_is_useful_nobody_is_replaced_again_and_again() {
 #[test]
 fn a_torrent_that_gets_peers_quickly_does_not_call_all_it_knows_at_once() {
     for outcome in runs("many-live", 6) {
-        assert!(outcome.figure("half_open_max") <= 30.0, "{outcome:?}");
+        // Of fifty that answer within 80 ms; without the slow start it is fifty.
+        assert!(outcome.figure("half_open_max") <= 40.0, "{outcome:?}");
     }
 }
 
