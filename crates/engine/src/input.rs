@@ -2,9 +2,10 @@
 
 use core::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use superseed_proto::hash::InfoHashes;
-use superseed_proto::layout::FileIndex;
+use superseed_proto::layout::{FileIndex, PieceIndex};
 use superseed_proto::metainfo::Metainfo;
 
 use crate::config::{Priority, RateLimits, Settings, TorrentOptions};
@@ -130,6 +131,10 @@ pub enum Command {
     /// Seed as if we had nothing (BEP 16), from the next connection on, or show
     /// everyone everything.
     SetSuperSeed(TorrentKey, bool),
+    /// A piece is needed within this time from now, or by no moment any more: a
+    /// reader waits for it. It is asked for before all without a deadline, as
+    /// long as it is wanted at all.
+    SetDeadline(TorrentKey, PieceIndex, Option<Duration>),
     /// Change the session's settings.
     Configure(Box<Settings>),
     /// End: announce `stopped`, sync, save; answered by `ShutdownDone`.

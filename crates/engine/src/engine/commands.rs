@@ -63,6 +63,11 @@ impl Engine {
                     torrent.options.super_seed = super_seed;
                 });
             }
+            Command::SetDeadline(key, piece, within) => {
+                self.with_torrent(key, now, out, |torrent, cx| {
+                    torrent.set_deadline(cx, piece, within);
+                });
+            }
             Command::Configure(settings) => self.configure(*settings, now, out),
             Command::Shutdown => self.shutdown(now, out),
         }

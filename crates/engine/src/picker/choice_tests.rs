@@ -391,3 +391,49 @@ fn a_piece_that_failed_goes_to_the_fastest_first_and_to_others_last() {
         "nothing else is left"
     );
 }
+
+#[test]
+fn a_piece_that_is_needed_soon_comes_before_all_others_from_whom_brings_it_in_time() {
+    let at = crate::time::Time::from_micros;
+    let mut books = rarest_first(20);
+    let all = books.all.clone();
+    for (piece, deadline) in [(7, 200), (3, 100), (5, 300)] {
+        books
+            .picker
+            .set_deadline(PieceIndex(piece), Some(at(deadline)));
+    }
+    let mut urgent = |from, by: (u64, bool), count| {
+        let mut out = Vec::new();
+        let by = (at(by.0), by.1);
+        books
+            .picker
+            .pick_urgent(&peer(from, &all), by, count, true, &mut out);
+        out.iter().map(|block| block.piece.0).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        urgent(0, (150, false), 5),
+        [7, 7, 7, 7, 5],
+        "3 would be late"
+    );
+    assert_eq!(urgent(1, (50, false), 5), [3, 3, 3, 3, 5]);
+    assert_eq!(urgent(2, (900, false), 5), [] as [u32; 0]);
+    assert_eq!(urgent(2, (900, true), 5), [5, 5], "nobody is in time");
+}
+
+#[test]
+fn what_somebody_waits_for_is_asked_twice_before_endgame_but_not_of_a_peer_on_parole() {
+    let mut books = rarest_first(20);
+    let all = books.all.clone();
+    let asked = books.pick(0, 1)[0];
+    let on_parole = PickPeer {
+        on_parole: true,
+        ..peer(1, &all)
+    };
+    let may = |picker: &mut Picker, to: &PickPeer<'_>| picker.ask_too(asked, conn(0), to);
+    assert!(!may(&mut books.picker, &peer(1, &all)), "nobody waits");
+    let deadline = Some(crate::time::Time::from_micros(1));
+    books.picker.set_deadline(asked.piece, deadline);
+    assert!(!may(&mut books.picker, &on_parole));
+    assert!(may(&mut books.picker, &peer(1, &all)));
+    assert!(!may(&mut books.picker, &peer(2, &all)), "two are enough");
+}

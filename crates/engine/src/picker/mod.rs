@@ -20,6 +20,7 @@
 
 mod availability;
 mod blocks;
+mod deadlines;
 mod order;
 mod partial;
 mod pick;
@@ -32,6 +33,7 @@ use smallvec::SmallVec;
 use superseed_proto::bitfield::Bitfield;
 use superseed_proto::layout::{Block, Layout, PieceIndex};
 
+use self::deadlines::Deadlines;
 use self::order::Bands;
 use self::partial::StartedPieces;
 use self::pieces::{PieceTable, Status};
@@ -125,6 +127,7 @@ pub struct Picker {
     unchecked: u32,
     /// Pieces that hashed wrong and were not right since.
     failed: BTreeSet<PieceIndex>,
+    deadlines: Deadlines,
     /// No piece before this one has a block to ask for.
     first_unasked: PieceIndex,
 }
@@ -149,6 +152,7 @@ impl Picker {
             unasked: 0,
             unchecked: 0,
             failed: BTreeSet::new(),
+            deadlines: Deadlines::default(),
             first_unasked: PieceIndex(0),
         };
         for piece in layout.pieces() {
@@ -343,6 +347,7 @@ impl Picker {
         let status = self.pieces.status(piece);
         if status == Status::Have {
             self.failed.remove(&piece);
+            self.deadlines.set(piece, None);
             self.have.insert(piece);
             self.have_bytes += len;
         }

@@ -6,8 +6,10 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::order::BANDS;
+use super::partial::Reach;
 use super::tests::{conn, rng};
 use super::*;
+use crate::time::Time;
 
 const PIECES: u32 = 9;
 const CONNS: u64 = 4;
@@ -55,6 +57,7 @@ struct Model {
     peers: Vec<Bitfield>,
     /// Which of them had everything when they joined.
     joined_full: Vec<bool>,
+    deadlines: BTreeSet<(Time, PieceIndex)>,
 }
 
 impl Model {
@@ -76,6 +79,14 @@ impl Model {
                 )
             })
         })
+    }
+
+    fn set_deadline(&mut self, piece: u32, deadline: Option<Time>) {
+        self.deadlines.retain(|(_, other)| other.0 != piece);
+        let missing = !self.pieces[piece as usize].have;
+        let deadline = deadline.filter(|_| missing);
+        self.deadlines
+            .extend(deadline.map(|at| (at, PieceIndex(piece))));
     }
 
     fn unasked(&self) -> impl Iterator<Item = Block> {
@@ -105,6 +116,9 @@ impl Model {
     }
 
     fn assert_agrees(&self, picker: &Picker) {
+        let urgent = self.deadlines.iter().copied();
+        let urgent = urgent.filter(|(_, piece)| self.pieces[piece.0 as usize].askable());
+        assert!(picker.urgent().eq(urgent));
         assert_eq!(picker.wanted_bytes(), self.bytes(ModelPiece::wanted));
         assert_eq!(
             picker.left_bytes(),
@@ -173,6 +187,17 @@ enum Op {
         on_parole: bool,
         retries: bool,
     },
+    PickUrgent {
+        peer: usize,
+        count: usize,
+        may_start: bool,
+        brings_by: u64,
+        fastest: bool,
+    },
+    Deadline {
+        piece: u32,
+        at: Option<u64>,
+    },
     Help {
         peer: usize,
         nth: usize,
@@ -239,6 +264,12 @@ fn op() -> impl Strategy<Value = Op> {
         ),
         4 => (peer.clone(), 0usize..40, any::<bool>())
             .prop_map(|(peer, nth, instead)| Op::Help { peer, nth, instead }),
+        3 => (peer.clone(), 0usize..9, any::<[bool; 2]>(), 0u64..9).prop_map(
+            |(peer, count, [may_start, fastest], brings_by)| {
+                Op::PickUrgent { peer, count, may_start, brings_by, fastest }
+            }
+        ),
+        2 => (piece.clone(), prop::option::of(0u64..9)).prop_map(|(piece, at)| Op::Deadline { piece, at }),
         8 => (peer.clone(), 0usize..40).prop_map(|(peer, nth)| Op::Receive { peer, nth }),
         1 => (peer.clone(), piece.clone(), 0u32..3)
             .prop_map(|(peer, piece, index)| Op::Stray { peer, piece, index }),
@@ -338,6 +369,51 @@ fn apply(model: &mut Model, picker: &mut Picker, op: Op, seed: u64) {
                 );
             }
         }
+        Op::PickUrgent {
+            peer,
+            count,
+            may_start,
+            brings_by,
+            fastest,
+        } => {
+            let have = model.peers[peer].clone();
+            let key = conn(peer as u64);
+            let of = PickPeer {
+                conn: key,
+                have: &have,
+                fast: false,
+                snubbed: false,
+                on_parole: false,
+                retries: false,
+            };
+            let by = Time::from_micros(brings_by);
+            let deadlines = model.deadlines.iter();
+            let pieces = deadlines.filter(|(deadline, piece)| {
+                let may = match picker.started_piece(*piece) {
+                    Some(started) => Reach::Apart.admits(&of, started),
+                    None => may_start,
+                };
+                (fastest || by <= *deadline)
+                    && have.has(*piece)
+                    && may
+                    && model.pieces[piece.0 as usize].admits(key)
+            });
+            let expected: Vec<_> = pieces
+                .flat_map(|(_, piece)| model.unasked().filter(|block| block.piece == *piece))
+                .take(count)
+                .collect();
+            let mut out = Vec::new();
+            picker.pick_urgent(&of, (by, fastest), count, may_start, &mut out);
+            assert_eq!(out, expected);
+            for block in out {
+                model.block(block).asked.insert(key);
+            }
+        }
+        Op::Deadline { piece, at } => {
+            let at = at.map(Time::from_micros);
+            picker.set_deadline(PieceIndex(piece), at);
+            model.set_deadline(piece, at);
+        }
         Op::Help { peer, nth, instead } => {
             let have = model.peers[peer].clone();
             let key = conn(peer as u64);
@@ -369,8 +445,10 @@ fn apply(model: &mut Model, picker: &mut Picker, op: Op, seed: u64) {
                     model.block(block).asked = [key].into();
                 }
             } else {
-                assert_eq!(picker.ask_too(block, first, &of), model.endgame());
-                if model.endgame() {
+                let urgent = |(_, piece): &(_, PieceIndex)| *piece == block.piece;
+                let may = model.endgame() || model.deadlines.iter().any(urgent);
+                assert_eq!(picker.ask_too(block, first, &of), may);
+                if may {
                     model.block(block).asked.insert(key);
                 }
             }
@@ -424,6 +502,9 @@ fn apply(model: &mut Model, picker: &mut Picker, op: Op, seed: u64) {
             }
             of.forget();
             (of.have, of.failed) = (good, !good);
+            if good {
+                model.set_deadline(piece, None);
+            }
         }
         Op::Lose { piece, start, len } => {
             picker.blocks_lost(PieceIndex(piece), start..start + len);
@@ -447,6 +528,9 @@ fn apply(model: &mut Model, picker: &mut Picker, op: Op, seed: u64) {
             }
             (of.have, of.unchecked) = (to == 1, to == 2);
             of.failed &= !of.have;
+            if to == 1 {
+                model.set_deadline(piece, None);
+            }
         }
         Op::Have { peer, piece } => {
             let have = &mut model.peers[peer];
@@ -485,7 +569,7 @@ proptest! {
         });
         let peers = vec![Bitfield::new(PIECES); CONNS as usize];
         let joined_full = vec![false; CONNS as usize];
-        let mut model = Model { layout, pieces: pieces.collect(), peers, joined_full };
+        let mut model = Model { layout, pieces: pieces.collect(), peers, joined_full, deadlines: BTreeSet::new() };
         for (seed, op) in (0..).zip(ops) {
             apply(&mut model, &mut picker, op, seed);
             model.assert_agrees(&picker);

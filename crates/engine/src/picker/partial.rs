@@ -44,7 +44,7 @@ impl Reach {
     }
 
     /// Whether a peer may be given a piece.
-    fn admits(self, peer: &PickPeer<'_>, started: &Started) -> bool {
+    pub(super) fn admits(self, peer: &PickPeer<'_>, started: &Started) -> bool {
         if started.only_worker() == Some(peer.conn) {
             return self.has_own(peer);
         }

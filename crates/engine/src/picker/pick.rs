@@ -52,10 +52,12 @@ impl Picker {
         count - left
     }
 
-    /// In endgame, asks a peer for a block that another was asked for, too;
-    /// tells whether that may be. At most two are ever asked for the same.
+    /// In endgame, or where somebody waits for it, asks a peer for a block that
+    /// another was asked for, too; tells whether that may be. At most two are
+    /// ever asked for the same.
     pub fn ask_too(&mut self, block: Block, from: ConnKey, to: &PickPeer<'_>) -> bool {
-        let may = self.may_help(block, from, to);
+        let time = self.endgame() || self.is_urgent_for(block.piece, to);
+        let may = time && self.may_help(block, from, to);
         if may {
             self.change(block.piece, |started| {
                 started.ask_again(to.conn, block.index);
@@ -71,7 +73,7 @@ impl Picker {
             || self
                 .started_piece(block.piece)
                 .is_some_and(Started::is_on_parole);
-        let may = !apart && self.may_help(block, from, to);
+        let may = self.endgame() && !apart && self.may_help(block, from, to);
         if may {
             self.change(block.piece, |started| started.pass_on(to.conn, block.index));
         }
@@ -82,7 +84,6 @@ impl Picker {
         to.conn != from
             && to.have.has(block.piece)
             && self.is_wanted(block.piece)
-            && self.endgame()
             && self
                 .started_piece(block.piece)
                 .is_some_and(|started| started.is_asked_alone(from, block.index))

@@ -49,7 +49,7 @@ pub(super) enum Openness {
 }
 
 /// A started piece. Twelve bytes per block; the second request of a block,
-/// which only endgame makes, is kept aside.
+/// which few have, is kept aside.
 #[derive(Debug)]
 pub(super) struct Started {
     piece: PieceIndex,

@@ -1,7 +1,8 @@
 //! One torrent: what it has, whom it talks to, what it does next.
 //!
-//! Each file holds one concern: `store` received blocks, `blame` who spoilt one, `requests` what to
-//! ask of whom, `endgame` the last of it, `messages` what peers say, `upload` what they get, `choke`
+//! Each file holds one concern: `store` received blocks, `blame` who spoilt one,
+//! `requests` what to ask of whom, `deadlines` what somebody waits for, `endgame`
+//! the last of it, `messages` what peers say, `upload` what they get, `choke`
 //! who gets it, `check` data found on disk, `record` what is durable,
 //! `connect` whom to talk to, `turnover` whom no more, `newcomers` who fetched
 //! something without a slot, `announce` the trackers, `super_seed` what is
@@ -12,6 +13,7 @@ mod blame;
 mod check;
 mod choke;
 mod connect;
+mod deadlines;
 mod endgame;
 mod explain;
 mod have;

@@ -106,11 +106,14 @@ impl Torrent {
         {
             blocks.push(block);
         }
-        let free = free - blocks.len();
-        let picked = self
-            .picker
-            .pick(&pick_peer, free, may_start, &mut cx.shared.rng, &mut blocks);
-        let room = free - picked;
+        if self.picker.has_deadlines() {
+            let room = free - blocks.len();
+            self.pick_urgent(cx, &pick_peer, room, may_start, &mut blocks);
+        }
+        let room = free - blocks.len();
+        self.picker
+            .pick(&pick_peer, room, may_start, &mut cx.shared.rng, &mut blocks);
+        let room = free - blocks.len();
         // Who waits for one peer must look for another when that one has nothing.
         self.refill_due |= kind == RequestKind::StopAndWait && blocks.is_empty();
         self.ask(cx, key, &blocks);
@@ -199,7 +202,7 @@ impl Torrent {
     }
 
     /// Whether no peer is more than twice as fast.
-    fn is_among_fastest(&self, cx: &Cx<'_>, key: ConnKey) -> bool {
+    pub(super) fn is_among_fastest(&self, cx: &Cx<'_>, key: ConnKey) -> bool {
         let rate = |key: &ConnKey| {
             let peer = cx.conns.get(*key).and_then(|conn| conn.peer());
             peer.map_or(0, |peer| peer.down.rate(cx.now))

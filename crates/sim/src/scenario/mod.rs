@@ -18,6 +18,7 @@ pub mod peers;
 pub mod policies;
 pub mod rot;
 pub mod seedless;
+pub mod stream;
 pub mod super_seed;
 pub mod swarms;
 pub mod trackers;
@@ -163,6 +164,7 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         crash::SCENARIOS,
         mixed::SCENARIOS,
         connections::SCENARIOS,
+        stream::SCENARIOS,
     ];
     groups.into_iter().flatten().copied()
 }

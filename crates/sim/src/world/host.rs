@@ -304,6 +304,16 @@ impl World {
         self.store(id, content).right_pieces()
     }
 
+    /// Whether a host's engine has a piece, verified.
+    pub fn has_piece(&self, id: HostId, content: &Arc<Content>, piece: PieceIndex) -> bool {
+        let key = self.torrent_key(id, content);
+        let layout = content.layout();
+        let start = layout.piece_offset(piece);
+        let bytes = start..start + u64::from(layout.piece_len(piece));
+        let engine = self.hosts[id.0].engine.as_ref();
+        engine.is_some_and(|engine| engine.has_bytes(key, bytes))
+    }
+
     /// How many pieces the resume record on a host's disk names.
     pub fn recorded_pieces(&mut self, id: HostId, content: &Arc<Content>) -> u32 {
         self.store(id, content).recorded_pieces()

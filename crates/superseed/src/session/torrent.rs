@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use superseed_engine::stats::{FileStats, PeerStats, TorrentStats, TrackerStats};
@@ -122,6 +123,22 @@ impl Torrent {
     /// shows everyone everything.
     pub async fn set_super_seed(&self, super_seed: bool) -> Result<(), Gone> {
         self.command(Command::SetSuperSeed(self.key(), super_seed))
+            .await
+    }
+
+    /// A piece is needed within this time from now, or by no moment any more
+    /// (`None`): for who reads while the torrent downloads.
+    ///
+    /// Peers that bring them in time are asked for pieces with a deadline before
+    /// all others, the earliest first; what is late at a slow peer is asked of a
+    /// fast one too. The deadline is forgotten when the piece is there. It
+    /// changes nothing for a piece of which no file is wanted.
+    pub async fn set_deadline(
+        &self,
+        piece: PieceIndex,
+        within: Option<Duration>,
+    ) -> Result<(), Gone> {
+        self.command(Command::SetDeadline(self.key(), piece, within))
             .await
     }
 
