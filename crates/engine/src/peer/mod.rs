@@ -10,6 +10,7 @@ mod requests_in;
 mod requests_out;
 
 use core::net::SocketAddr;
+use std::time::Duration;
 
 use superseed_proto::bitfield::Bitfield;
 use superseed_proto::hash::SwarmKey;
@@ -193,10 +194,18 @@ pub(crate) struct Peer {
 }
 
 /// The memory of a rate, for choking and for the request window.
-const RATE_TAU: std::time::Duration = std::time::Duration::from_secs(5);
+const RATE_TAU: Duration = Duration::from_secs(5);
 
 impl Peer {
-    pub(crate) fn new(id: PeerId, fast: bool, extended: bool, layout: &Layout, now: Time) -> Self {
+    /// A peer whose handshake came, `handshake_took` after ours if we were first.
+    pub(crate) fn new(
+        id: PeerId,
+        fast: bool,
+        extended: bool,
+        layout: &Layout,
+        handshake_took: Option<Duration>,
+        now: Time,
+    ) -> Self {
         let mut decoder = Decoder::new(DecoderLimits::default());
         decoder.set_piece_count(Some(layout.piece_count()));
         Self {
@@ -227,7 +236,7 @@ impl Peer {
             allowed_to_it: Vec::new(),
             allowed_bytes: 0,
             requests: RequestsOut::default(),
-            window: RequestWindow::new(now),
+            window: RequestWindow::new(handshake_took, now),
             queue: RequestsIn::default(),
             reads: 0,
             receiving: None,

@@ -156,6 +156,8 @@ impl Torrent {
             return Ok(());
         };
         let (remote, incoming) = (conn.remote, conn.incoming);
+        // Since the stream is up: who connects speaks first.
+        let took = (!incoming).then(|| now.since(conn.since));
         if conn.swarm != Some(handshake.swarm) {
             return Err(PeerFault::WrongTorrent);
         }
@@ -175,7 +177,7 @@ impl Torrent {
         }
         let fast = handshake.reserved.has(Capability::Fast);
         let extended = handshake.reserved.has(Capability::ExtensionProtocol);
-        let mut peer = Peer::new(handshake.peer_id, fast, extended, &self.layout, now);
+        let mut peer = Peer::new(handshake.peer_id, fast, extended, &self.layout, took, now);
         peer.on_parole = self.is_suspect(cx, key);
         let conn = cx
             .conns
