@@ -55,6 +55,8 @@ pub(crate) struct Disk {
     /// Pieces with a job under way: the engine promises one at a time.
     busy_pieces: Vec<(TorrentKey, PieceIndex)>,
     free_at: Time,
+    /// When the last job of each torrent that has begun will be done.
+    last_end: HashMap<TorrentKey, Time>,
     rng: Rng,
 }
 
@@ -66,6 +68,7 @@ impl Disk {
             open: HashMap::new(),
             busy_pieces: Vec::new(),
             free_at: Time::START,
+            last_end: HashMap::new(),
             rng,
         }
     }
@@ -136,7 +139,12 @@ impl Disk {
         });
         self.free_at = self.free_at.max(now) + transfer;
         let jitter = self.spec.jitter;
-        Ok(self.free_at + self.spec.latency + self.rng.up_to(jitter))
+        let end = self.free_at + self.spec.latency + self.rng.up_to(jitter);
+        let last_end = self.last_end.entry(job.torrent).or_insert(end);
+        *last_end = end.max(*last_end);
+        // A host lets a torrent's last job wait for those before it.
+        let waits = matches!(job.op, DiskOp::Close);
+        Ok(if waits { *last_end } else { end })
     }
 
     fn claim(&mut self, torrent: TorrentKey, piece: PieceIndex) -> Result<(), String> {
@@ -166,6 +174,7 @@ impl Disk {
         self.open.clear();
         self.busy_pieces.clear();
         self.free_at = Time::START;
+        self.last_end.clear();
         let mut swarms: Vec<_> = self.stores.keys().copied().collect();
         swarms.sort_unstable();
         for swarm in swarms {
