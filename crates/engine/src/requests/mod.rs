@@ -143,11 +143,11 @@ impl RequestWindow {
     }
 
     /// The peer chokes us: what it owed is gone, and its rate will be another.
-    pub fn on_choked(&mut self) {
+    pub fn on_choked(&mut self, now: Time) {
         self.depth = self.initial;
         self.slow_start = true;
         self.resting = true;
-        self.patience.on_choked();
+        self.patience.on_choked(now);
     }
 
     /// How many requests the peer should have. `reqq` is what it takes at a

@@ -38,7 +38,7 @@ enum State {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Patience {
     state: State,
-    last_block: Time,
+    heard_at: Time,
     /// Mean and mean deviation of the time between blocks, while owed.
     gap: Option<(Duration, Duration)>,
 }
@@ -46,7 +46,7 @@ pub(super) struct Patience {
 impl Patience {
     /// A block came; tells whether the peer had been overdue.
     pub(super) fn on_block(&mut self, asked_at: Time, now: Time) -> bool {
-        let gap = now.since(asked_at.max(self.last_block));
+        let gap = now.since(asked_at.max(self.heard_at));
         self.gap = Some(match self.gap {
             None => (gap, gap / 2),
             Some((mean, deviation)) => {
@@ -54,15 +54,17 @@ impl Patience {
                 ((mean * 7 + gap) / 8, (deviation * 3 + error) / 4)
             }
         });
-        self.last_block = now;
+        self.heard_at = now;
         std::mem::take(&mut self.state) != State::Delivers
     }
 
-    pub(super) fn on_choked(&mut self) {
+    pub(super) fn on_choked(&mut self, now: Time) {
         // What it owed is gone, so there is no silence; but who was snubbed
-        // has still to prove itself.
+        // has still to prove itself. A Fast peer that soon unchokes us again
+        // may keep an old request: its silence begins here.
         if let State::Overdue(_) = self.state {
             self.state = State::Delivers;
+            self.heard_at = now;
         }
     }
 
@@ -75,7 +77,7 @@ impl Patience {
 
     pub(super) fn timeout_at(&self, oldest: Time) -> Time {
         match self.state {
-            State::Delivers => oldest.max(self.last_block) + self.timeout(),
+            State::Delivers => oldest.max(self.heard_at) + self.timeout(),
             State::Overdue(since) => oldest.max(since) + SNUB_AFTER,
             State::Snubbed(at) => oldest.max(at) + TIMEOUT_MAX,
         }

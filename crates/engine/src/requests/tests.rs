@@ -129,7 +129,7 @@ fn a_window_begins_with_what_a_middling_peer_sends_in_the_round_trip_of_its_hand
         let mut window = RequestWindow::new(Some(Duration::from_millis(took_ms)), at(0));
         assert_eq!(window.depth(at(0), 2_000), depth, "{took_ms}");
         window.on_block(BLOCK_LEN, at(0), QUEUE_MAX, at(100));
-        window.on_choked();
+        window.on_choked(at(100));
         assert_eq!(window.depth(at(100), 2_000), depth, "{took_ms}");
     }
 }
@@ -166,7 +166,7 @@ fn the_queue_is_a_second_or_what_half_of_the_memory_holds() {
 fn a_choke_starts_the_window_again() {
     let mut window = RequestWindow::new(None, at(0));
     Link::new(1 << 30, 100).run(&mut window, 0, 2, 2_000);
-    window.on_choked();
+    window.on_choked(at(2_000));
     assert_eq!(window.depth(at(2_000), 2_000), 8);
 }
 
@@ -186,7 +186,7 @@ fn a_fresh_peer_is_not_snubbed_before_it_owed_a_block_for_twenty_seconds() {
 fn data_ends_the_snub() {
     let mut window = RequestWindow::new(None, at(0));
     window.on_timeout(at(20_000));
-    window.on_choked();
+    window.on_choked(at(20_000));
     assert!(window.is_snubbed());
     window.on_block(BLOCK_LEN, at(0), QUEUE_MAX, at(30_000));
     assert!(!window.is_snubbed());
@@ -231,7 +231,9 @@ fn an_overdue_peer_that_chokes_owes_nothing() {
     let mut window = RequestWindow::new(None, at(0));
     window.on_block(BLOCK_LEN, at(0), QUEUE_MAX, at(10));
     window.on_timeout(at(8_010));
-    window.on_choked();
+    window.on_choked(at(8_020));
     assert_eq!(window.depth(at(8_020), 100), 8);
     assert_eq!(window.timeout_at(at(60_000)), at(68_000));
+    // A Fast peer may keep a request of before: its silence begins anew.
+    assert_eq!(window.timeout_at(at(5)), at(16_020));
 }

@@ -171,7 +171,7 @@ impl Torrent {
             return;
         };
         peer.peer_choking = true;
-        peer.window.on_choked();
+        peer.window.on_choked(now);
         if peer.fast {
             // It will answer each request with PIECE or REJECT; the time-out
             // looks after the case that it does not.
