@@ -9,12 +9,12 @@ use std::process::ExitCode;
 use superseed_sim::scenario::{self, Scenario};
 
 const USAGE: &str =
-    "usage: superseed-sim [--list] [--scenario NAME] [--seed N] [--seeds COUNT] [--trace]
+    "usage: superseed-sim [--list] [--scenario NAME] [--seed N] [--seeds COUNT] [--once] [--trace]
        superseed-sim --policies DIR [--quick] [--seeds COUNT]
        superseed-sim --speed
 
 Runs one scenario, or all, with one seed, or COUNT seeds from N on. Each run is
-made twice and compared, unless it is traced. A trace goes to standard error.
+made twice and compared, unless it is traced or --once is given. A trace goes to standard error.
 With --policies it runs the benchmark of the policies instead, or a small part
 of it, and writes the document and its plots into DIR. With --speed it says how
 many blocks a second of a core delivers.";
@@ -23,6 +23,7 @@ struct Plan {
     scenarios: Vec<Scenario>,
     seed: u64,
     seeds: u64,
+    once: bool,
     trace: bool,
     list: bool,
 }
@@ -32,6 +33,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Plan, String> {
         scenarios: Vec::new(),
         seed: 0,
         seeds: 1,
+        once: false,
         trace: false,
         list: false,
     };
@@ -46,6 +48,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Plan, String> {
             }
             "--seed" => plan.seed = number(&value()?)?,
             "--seeds" => plan.seeds = number(&value()?)?,
+            "--once" => plan.once = true,
             "--trace" => plan.trace = true,
             "--list" => plan.list = true,
             _ => return Err(USAGE.to_owned()),
@@ -83,8 +86,8 @@ fn main() -> ExitCode {
             continue;
         }
         for seed in plan.seed..plan.seed + plan.seeds {
-            let outcome = if plan.trace {
-                scenario.run(seed, true)
+            let outcome = if plan.trace || plan.once {
+                scenario.run(seed, plan.trace)
             } else {
                 scenario.run_twice(seed)
             };

@@ -5,7 +5,7 @@
 //! kind, or one of each, that are announced by the tracker and call everyone.
 //! `slower` is the time of the last leecher against that in peace.
 //!
-//! The bounds stand a little above the worst of eight seeds. Who asks without
+//! The bounds stand a little above the worst of three seeds. Who asks without
 //! end, or gives nothing, gets as much as everyone: the uplinks feed more slots
 //! than there are peers, so that no choker has to choose. With four such peers
 //! eight share what four had, and twice the time is the fluid limit.
