@@ -54,8 +54,9 @@ fn what_is_counted_on_the_wire_is_what_the_client_needed_and_what_it_wasted() {
                 assert!(wanted.contains(&useful), "{swarm:?} {}: {useful}", arm.name);
                 assert!(run.half_s <= run.most_s && run.most_s < run.all_s + 1e-6);
                 assert!(run.swarm_last_s >= run.fluid_limit_s);
+                // The end of so short a torrent is a tenth of it, whoever asks.
                 let twice = run.duplicate_bytes as f64 / (copies * len) as f64;
-                assert_eq!(twice > 0.1, *arm == NAIVE[1], "{}: {twice}", arm.name);
+                assert_eq!(twice > 0.2, *arm == NAIVE[1], "{}: {twice}", arm.name);
             }
         }
     }
