@@ -32,6 +32,8 @@ struct Debtor {
     block_s: f64,
     /// Of its requests, newest first, how many were looked at.
     seen: usize,
+    /// Nothing of what it owes can be taken.
+    spent: bool,
 }
 
 impl Debtor {
@@ -49,6 +51,7 @@ impl Debtor {
             owed: peer.requests.wanted(),
             block_s: f64::from(BLOCK_LEN) / peer.down.rate(now).max(1) as f64,
             seen: 0,
+            spent: false,
         }
     }
 
@@ -66,13 +69,14 @@ impl Torrent {
         if !cx.shared.settings.endgame || !self.picker.endgame() {
             return;
         }
-        let taken = self.take_over(cx, key, room);
+        let mut debtors = self.debtors(cx, key);
+        let taken = self.take_over(cx, key, room, &mut debtors);
         for &(block, from) in &taken {
             self.cancel(cx, from, block);
         }
         let mut blocks: Vec<Block> = taken.iter().map(|(block, _)| *block).collect();
         if blocks.is_empty() {
-            blocks.extend(self.ask_too(cx, key));
+            blocks.extend(self.ask_too(cx, key, debtors));
         }
         self.ask(cx, key, &blocks);
     }
@@ -90,13 +94,12 @@ impl Torrent {
 
     /// A second request for the block that will come last, of a peer that has
     /// nothing else to bring.
-    fn ask_too(&mut self, cx: &Cx<'_>, key: ConnKey) -> Option<Block> {
+    fn ask_too(&mut self, cx: &Cx<'_>, key: ConnKey, mut debtors: Vec<Debtor>) -> Option<Block> {
         let peer = cx.conns.get(key)?.peer()?;
         if !peer.requests.is_empty() {
             return None;
         }
         let to = self.pick_peer(cx, key, peer, &peer.have);
-        let mut debtors = self.debtors(cx, key);
         debtors.sort_by(|a, b| b.needs_s().total_cmp(&a.needs_s()));
         debtors.iter().find_map(|debtor| {
             let other = cx.conns.get(debtor.conn)?.peer()?;
@@ -108,7 +111,13 @@ impl Torrent {
 
     /// Moves requests of others to a peer, in the books of the picker: the
     /// blocks, and whose they were.
-    fn take_over(&mut self, cx: &Cx<'_>, key: ConnKey, room: usize) -> Vec<(Block, ConnKey)> {
+    fn take_over(
+        &mut self,
+        cx: &Cx<'_>,
+        key: ConnKey,
+        room: usize,
+        debtors: &mut [Debtor],
+    ) -> Vec<(Block, ConnKey)> {
         let mut taken = Vec::new();
         let peer_of = |key: ConnKey| cx.conns.get(key).and_then(|conn| conn.peer());
         let Some(peer) = peer_of(key) else {
@@ -119,31 +128,27 @@ impl Torrent {
         };
         let to = self.pick_peer(cx, key, peer, &peer.have);
         let own = Debtor::of(key, peer, cx.now);
-        let mut debtors = self.debtors(cx, key);
         while taken.len() < room {
             let here_s = own_s(&own, delay, taken.len());
             let longest = debtors
                 .iter_mut()
-                .filter(|debtor| debtor.owed > 0)
+                .filter(|debtor| debtor.owed > 0 && !debtor.spent)
                 .max_by(|a, b| a.needs_s().total_cmp(&b.needs_s()));
             let Some(debtor) = longest.filter(|debtor| debtor.needs_s() > GAIN_MIN * here_s) else {
                 break;
             };
             let requests = peer_of(debtor.conn).map(|other| &other.requests);
-            let mut left = requests.into_iter().flat_map(RequestsOut::newest_first);
-            let mut looked_at = 0;
-            let found = left.by_ref().skip(debtor.seen).find(|block| {
-                looked_at += 1;
+            let left = requests.into_iter().flat_map(RequestsOut::newest_first);
+            let found = left.skip(debtor.seen).find(|block| {
+                debtor.seen += 1;
                 self.picker.pass_on(*block, debtor.conn, &to)
             });
-            debtor.seen += looked_at;
             match found {
                 Some(block) => {
                     debtor.owed -= 1;
                     taken.push((block, debtor.conn));
                 }
-                // Nothing of what it owes can be taken.
-                None => debtor.owed = 0,
+                None => debtor.spent = true,
             }
         }
         taken
