@@ -172,3 +172,8 @@ pub enum Priority {
     /// Before the others.
     High,
 }
+
+impl Priority {
+    /// How many there are.
+    pub(crate) const COUNT: usize = 4;
+}

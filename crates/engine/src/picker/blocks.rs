@@ -7,6 +7,7 @@ use superseed_proto::layout::{Block, PieceIndex};
 use super::pieces::Status;
 use super::started::Started;
 use super::{Picker, Receipt};
+use crate::config::Priority;
 use crate::ids::ConnKey;
 
 impl Picker {
@@ -90,7 +91,7 @@ impl Picker {
         piece: PieceIndex,
         change: impl FnOnce(&mut Started) -> T,
     ) -> T {
-        let wanted = self.pieces.is_wanted(piece);
+        let priority = self.pieces.priority(piece);
         let place = self.pieces.place(piece);
         let (answer, before, after) = self.started.change(place, &self.pieces, |started| {
             let before = started.missing();
@@ -100,8 +101,9 @@ impl Picker {
         if after > 0 {
             self.first_unasked = self.first_unasked.min(piece);
         }
-        if wanted {
-            self.unasked = self.unasked - u64::from(before) + u64::from(after);
+        if priority != Priority::Skip {
+            let unasked = &mut self.unasked[priority as usize];
+            *unasked = *unasked - u64::from(before) + u64::from(after);
         }
         answer
     }

@@ -121,8 +121,8 @@ pub struct Picker {
     wanted_bytes: u64,
     left_bytes: u64,
     have_bytes: u64,
-    /// Wanted blocks that are missing and asked of nobody.
-    unasked: u64,
+    /// Wanted blocks that are missing and asked of nobody, by priority.
+    unasked: [u64; Priority::COUNT],
     /// Wanted pieces that are not checked yet.
     unchecked: u32,
     /// Pieces that hashed wrong and were not right since.
@@ -149,7 +149,7 @@ impl Picker {
             wanted_bytes: 0,
             left_bytes: 0,
             have_bytes: 0,
-            unasked: 0,
+            unasked: [0; Priority::COUNT],
             unchecked: 0,
             failed: BTreeSet::new(),
             deadlines: Deadlines::default(),
@@ -262,7 +262,7 @@ impl Picker {
     /// missing. Derived, so it ends with the first block that is given back or
     /// the first piece that fails or is wanted anew.
     pub fn endgame(&self) -> bool {
-        self.unasked == 0 && self.unchecked == 0 && self.left_bytes > 0
+        self.unasked.iter().all(|blocks| *blocks == 0) && self.unchecked == 0 && self.left_bytes > 0
     }
 
     /// Who sent which block of a started piece, ascending.
@@ -330,7 +330,7 @@ impl Picker {
         self.wanted_bytes -= len;
         self.left_bytes -= if status == Status::Have { 0 } else { len };
         self.unchecked -= u32::from(status == Status::Unchecked);
-        self.unasked -= u64::from(self.unasked_of(piece));
+        self.unasked[self.pieces.priority(piece) as usize] -= u64::from(self.unasked_of(piece));
         self.wanted_missing.remove(piece);
         if status == Status::Started {
             self.started.leave(self.pieces.place(piece), &self.pieces);
@@ -357,7 +357,7 @@ impl Picker {
         self.wanted_bytes += len;
         self.left_bytes += if status == Status::Have { 0 } else { len };
         self.unchecked += u32::from(status == Status::Unchecked);
-        self.unasked += u64::from(self.unasked_of(piece));
+        self.unasked[self.pieces.priority(piece) as usize] += u64::from(self.unasked_of(piece));
         if matches!(status, Status::Open | Status::Started) {
             self.wanted_missing.insert(piece);
             self.first_unasked = self.first_unasked.min(piece);

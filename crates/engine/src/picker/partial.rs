@@ -223,6 +223,11 @@ impl StartedPieces {
         reach: Reach,
         pieces: &PieceTable,
     ) -> Option<PieceIndex> {
+        // Often nothing of what a peer has is left to ask for: to find that out piece by
+        // piece would cost more than all else.
+        if !peer.have.intersects(&self.partial) {
+            return None;
+        }
         let mut best: Option<Rank> = None;
         let mut keep = |rank: &Rank| best = Some(best.map_or(*rank, |known| known.min(*rank)));
         if reach.has_own(peer) {

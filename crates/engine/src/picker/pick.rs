@@ -39,7 +39,7 @@ impl Picker {
     ) -> usize {
         let mut left = count;
         for priority in BANDS {
-            while left > 0 {
+            while left > 0 && self.unasked[priority as usize] > 0 {
                 let Some(piece) = self.choose(peer, priority, may_start, rng) else {
                     break;
                 };
