@@ -25,6 +25,7 @@ impl Engine {
                 Timer::Sync(key) => self.with_torrent(key, now, out, Torrent::sync_now),
                 Timer::DiskRetry(key) => self.with_torrent(key, now, out, Torrent::disk_retry),
                 Timer::Inquiry(key) => self.with_torrent(key, now, out, Torrent::inquiry_due),
+                Timer::Haves(key) => self.with_torrent(key, now, out, Torrent::send_haves),
                 Timer::Goal(key) => self.with_torrent(key, now, out, Torrent::goal_check),
                 Timer::Farewell(key) => {
                     self.with_torrent(key, now, out, |torrent, _| torrent.farewell_over());

@@ -48,6 +48,8 @@ pub enum Reason {
     /// It is not known who spoilt a piece, and verdicts on others waited for it
     /// long enough.
     Inquiry,
+    /// HAVEs have waited long enough for something to go with.
+    Have,
     /// A seeding goal is reached.
     SeedGoal,
     /// A removed torrent has waited long enough for its trackers.

@@ -25,6 +25,8 @@ pub(crate) enum Timer {
     DiskRetry(TorrentKey),
     /// The longest that a torrent's verdicts wait for an inquiry.
     Inquiry(TorrentKey),
+    /// A torrent's HAVEs that waited for company.
+    Haves(TorrentKey),
     /// A torrent's seeding goal.
     Goal(TorrentKey),
     /// A removed torrent's last announces.
@@ -49,6 +51,7 @@ impl Timer {
             Self::Sync(_) => Reason::Sync,
             Self::DiskRetry(_) => Reason::DiskRetry,
             Self::Inquiry(_) => Reason::Inquiry,
+            Self::Haves(_) => Reason::Have,
             Self::Goal(_) => Reason::SeedGoal,
             Self::Farewell(_) => Reason::Farewell,
             Self::UdpTrackers => Reason::UdpTracker,
@@ -117,6 +120,7 @@ impl Timers {
             Timer::Sync(torrent),
             Timer::DiskRetry(torrent),
             Timer::Inquiry(torrent),
+            Timer::Haves(torrent),
             Timer::Goal(torrent),
         ] {
             self.clear(timer);

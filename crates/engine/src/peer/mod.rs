@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use superseed_proto::bitfield::Bitfield;
 use superseed_proto::hash::SwarmKey;
-use superseed_proto::layout::Layout;
+use superseed_proto::layout::{Layout, PieceIndex};
 use superseed_proto::peer_id::PeerId;
 use superseed_proto::wire::{Decoder, DecoderLimits, HANDSHAKE_LEN, HandshakeReader, Message};
 
@@ -259,6 +259,12 @@ impl Peer {
                 && self.allowed_bytes >= u64::from(request.len)
         };
         !self.am_choking || allowed()
+    }
+
+    /// Whether it can do something at once when it hears of a piece that it
+    /// lacks: ask for it, or say that it is interested.
+    pub(crate) fn acts_on_have(&self, piece: PieceIndex) -> bool {
+        !self.am_choking || !self.peer_interested || self.allowed_to_it.contains(&piece.0)
     }
 
     /// Since when it owes the block that it is in the middle of.

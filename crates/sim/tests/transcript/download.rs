@@ -63,6 +63,37 @@ fn a_peer_with_nothing_new_is_told_of_each_piece() {
 }
 
 #[test]
+fn a_peer_that_has_the_piece_is_told_of_it_with_the_next_message_or_a_second_later() {
+    for talks in [false, true] {
+        let mut scene = Scene::leeching("a_peer_that_has_the_piece_is_told_of_it");
+        let other = scene.world.add_script(LinkSpec::default());
+        scene.connect(PLAIN);
+        scene.connect_as(other, PLAIN);
+        let content = scene.content.clone();
+        let (only, more) = (scene.bitfield([2]), scene.bitfield([2, 3]));
+        scene.world.wire(other, 0).send(more);
+        let mut wire = scene.wire();
+        wire.send(only)
+            .expect(Frame::Interested)
+            .send(Frame::Unchoke);
+        for request in requests(&mut wire) {
+            wire.send(block(&content, request));
+        }
+        wire.expect(Frame::NotInterested);
+        let begun = scene.world.now();
+        let mut wire = scene.world.wire(other, 0);
+        if talks {
+            wire.send(Frame::Unchoke);
+        }
+        let is_have = |frame: &Frame| *frame == Frame::Have(2);
+        let patience = Duration::from_secs(2);
+        let (at, _) = wire.expect_within(patience, "HAVE", is_have);
+        let waited = at.since(begun) > Duration::from_millis(900);
+        assert_eq!(waited, !talks, "told after {:?}", at.since(begun));
+    }
+}
+
+#[test]
 fn only_missing_blocks_are_asked_for_again_after_a_choke_without_the_fast_extension() {
     let mut scene = Scene::leeching("only_missing_blocks_are_asked_for_again");
     scene.connect(PLAIN);
