@@ -9,6 +9,10 @@ use crate::time::Time;
 /// of a connection are not taken for a rate of gigabytes.
 const AGE_MIN: Duration = Duration::from_secs(1);
 
+/// From this many times τ on an average has seen all there is to see: what is
+/// missing of 1 is less than a number can hold.
+const AGES_MAX: f64 = 40.0;
+
 /// An exponentially weighted rate in bytes per second.
 ///
 /// Each byte weighs `e^(−Δt/τ) / τ` when it is Δt old, so what is older than τ
@@ -49,13 +53,18 @@ impl Ewma {
     /// The rate in bytes per second. Looking changes nothing.
     pub fn rate(&self, now: Time) -> u64 {
         let age = now.since(self.began).max(AGE_MIN);
-        let seen = 1.0 - (-age.as_secs_f64() / self.tau_s).exp();
+        let ages = age.as_secs_f64() / self.tau_s;
+        let seen = if ages < AGES_MAX {
+            1.0 - (-ages).exp()
+        } else {
+            1.0
+        };
         (self.decayed(now) / seen) as u64
     }
 
     fn decayed(&self, now: Time) -> f64 {
         let elapsed = now.since(self.last);
-        if elapsed.is_zero() {
+        if elapsed.is_zero() || self.value == 0.0 {
             return self.value;
         }
         self.value * (-elapsed.as_secs_f64() / self.tau_s).exp()

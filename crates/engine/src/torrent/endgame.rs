@@ -84,12 +84,13 @@ impl Torrent {
     /// All others that owe blocks.
     fn debtors(&self, cx: &Cx<'_>, key: ConnKey) -> Vec<Debtor> {
         let others = self.peers.iter().filter(|other| **other != key);
+        let owes = |peer: &&Peer| peer.requests.wanted() > 0 || peer.receiving.is_some();
         let debtors = others.filter_map(|&conn| {
-            let peer = cx.conns.get(conn)?.peer()?;
-            Some(Debtor::of(conn, peer, cx.now))
+            let peer = cx.conns.get(conn)?.peer().filter(owes)?;
+            let debtor = Debtor::of(conn, peer, cx.now);
+            (debtor.owed > 0 || debtor.coming.is_some()).then_some(debtor)
         });
-        let owes = |debtor: &Debtor| debtor.owed > 0 || debtor.coming.is_some();
-        debtors.filter(owes).collect()
+        debtors.collect()
     }
 
     /// A second request for the block that will come last, of a peer that has

@@ -34,6 +34,10 @@ impl Torrent {
     /// memory; tells whether there were any.
     fn queue_blocks(&mut self, cx: &mut Cx<'_>, key: ConnKey) -> bool {
         let mut any = false;
+        let Some(peer) = cx.conns.get(key).and_then(|conn| conn.peer()) else {
+            return any;
+        };
+        let room = (peer.up.rate(cx.now) / 2).clamp(QUEUED_BYTES_MIN, QUEUED_BYTES_MAX);
         loop {
             let Some(conn) = cx.conns.get_mut(key) else {
                 return any;
@@ -41,7 +45,6 @@ impl Torrent {
             let Some(peer) = conn.peer_mut() else {
                 return any;
             };
-            let room = (peer.up.rate(cx.now) / 2).clamp(QUEUED_BYTES_MIN, QUEUED_BYTES_MAX);
             let Some(request) = peer.queue.front() else {
                 break;
             };
