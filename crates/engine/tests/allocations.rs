@@ -66,7 +66,8 @@ impl Scene {
             let mut len = 0;
             {
                 let mut slices: Vec<&[u8]> = Vec::new();
-                self.engine.outgoing(conn, self.now, &mut slices);
+                self.engine
+                    .outgoing(conn, usize::MAX, self.now, &mut slices);
                 for slice in slices {
                     self.received.extend_from_slice(slice);
                     len += slice.len();

@@ -53,12 +53,18 @@ fn ready_at(bucket: &TokenBucket, now: Time) -> Time {
 
 impl Engine {
     /// Offers the bytes that the stream should take next, front first, at most
-    /// what the rate limits allow now. Empty when there is nothing to send, or
-    /// nothing may be sent: `WantWrite` comes again.
+    /// `max` and what the rate limits allow now. Empty when there is nothing to
+    /// send, or nothing may be sent: `WantWrite` comes again.
     ///
     /// The host writes them with one gathering call and reports how many were
     /// taken with [`crate::Input::Sent`].
-    pub fn outgoing<'a>(&'a mut self, key: ConnKey, now: Time, slices: &mut Vec<&'a [u8]>) {
+    pub fn outgoing<'a>(
+        &'a mut self,
+        key: ConnKey,
+        max: usize,
+        now: Time,
+        slices: &mut Vec<&'a [u8]>,
+    ) {
         let Some(conn) = self.conns.get_mut(key) else {
             return;
         };
@@ -97,7 +103,8 @@ impl Engine {
             return;
         }
         let conn = &self.conns[key];
-        conn.outgoing.offer(limit as usize, SLICES_MAX, slices);
+        let limit = max.min(limit as usize);
+        conn.outgoing.offer(limit, SLICES_MAX, slices);
     }
 
     fn plan_upload(&mut self, key: ConnKey, now: Time) {

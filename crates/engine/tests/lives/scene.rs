@@ -111,7 +111,8 @@ impl Scene {
         loop {
             let mut bytes = Vec::new();
             let mut slices = Vec::new();
-            self.engine.outgoing(conn, self.now, &mut slices);
+            self.engine
+                .outgoing(conn, usize::MAX, self.now, &mut slices);
             for slice in slices {
                 bytes.extend_from_slice(slice);
             }

@@ -202,7 +202,7 @@ impl World {
             .as_mut()
             .expect("a machine that is off sends nothing");
         let mut slices = Vec::new();
-        engine.outgoing(conn, self.now, &mut slices);
+        engine.outgoing(conn, room, self.now, &mut slices);
         let mut len = 0;
         for slice in slices {
             let taken = &slice[..slice.len().min(room - len)];

@@ -107,7 +107,7 @@ impl Host {
             return Ok(0);
         };
         let mut slices = relabel(std::mem::take(&mut self.slices));
-        self.engine.outgoing(conn, now, &mut slices);
+        self.engine.outgoing(conn, usize::MAX, now, &mut slices);
         let mut gathered = [IoSlice::new(&[]); SLICES_PER_WRITE];
         let mut count = 0;
         for (place, slice) in gathered
