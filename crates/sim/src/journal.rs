@@ -9,7 +9,8 @@ use std::fmt::{self, Write as _};
 use std::hash::{BuildHasher as _, Hasher as _};
 
 use foldhash::fast::{FixedState, FoldHasher};
-use superseed_engine::Time;
+use slotmap::Key as _;
+use superseed_engine::{Action, ConnKey, Time};
 
 /// How much of an input a trace shows.
 const TRACED_MAX: usize = 300;
@@ -38,6 +39,17 @@ impl Journal {
         write!(Sink(&mut self.digest), "{action:?}").expect("a hasher takes everything");
         if self.trace {
             eprintln!("{now:?} host {host} -> {action:?}");
+        }
+    }
+
+    /// Notes the most frequent action of all without the cost of a text.
+    pub(crate) fn want_write(&mut self, now: Time, host: usize, conn: ConnKey) {
+        self.entries += 1;
+        self.digest.write_u64(now.as_micros());
+        self.digest.write_u64(host as u64);
+        self.digest.write_u64(conn.data().as_ffi());
+        if self.trace {
+            eprintln!("{now:?} host {host} -> {:?}", Action::WantWrite { conn });
         }
     }
 

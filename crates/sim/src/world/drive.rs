@@ -38,7 +38,10 @@ impl World {
         };
         engine.handle(input, self.now, &mut host.outbox);
         while let Some(action) = self.hosts[id.0].outbox.pop() {
-            self.journal.action(self.now, id.0, &action);
+            match action {
+                Action::WantWrite { conn } => self.journal.want_write(self.now, id.0, conn),
+                _ => self.journal.action(self.now, id.0, &action),
+            }
             self.perform(id, action);
         }
     }
