@@ -13,12 +13,17 @@ use superseed_engine::Time;
 use super::stream::{EndId, Segment};
 use super::{Net, NetEvent, NodeId, Notice};
 
-/// The longest segment: a block, so that a fast line costs few events.
-const SEGMENT_MAX: usize = 16 << 10;
+/// The longest segment: a block and the messages before it, so that a fast line
+/// costs few events.
+const SEGMENT_MAX: usize = (16 << 10) + 512;
 /// The shortest segment: what fits into an Ethernet frame.
 const SEGMENT_MIN: usize = 1_460;
 /// A segment holds a link for about this long at most.
 const TURN: Duration = Duration::from_millis(20);
+
+/// How long a link can be busy with what was already given to it, as the queue
+/// of a network card is: many short segments cost one event.
+const AHEAD: Duration = Duration::from_millis(1);
 
 /// One direction of a machine's link.
 pub(super) struct Lane {
@@ -81,7 +86,7 @@ impl Net {
             if lane.waiting.is_empty() {
                 return;
             }
-            if lane.free_at > now {
+            if lane.free_at > now + AHEAD {
                 if !lane.event_due {
                     lane.event_due = true;
                     self.due.push((lane.free_at, NetEvent::UplinkFree(node)));
@@ -105,7 +110,7 @@ impl Net {
             if sender.waits_for_uplink {
                 lane.waiting.push_back(end);
             }
-            lane.free_at = now + lane.time_for(segment);
+            lane.free_at = lane.free_at.max(now) + lane.time_for(segment);
             let departs = lane.free_at;
             self.depart(end, segment, departs);
         }

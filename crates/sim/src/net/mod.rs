@@ -264,6 +264,12 @@ impl Net {
         })
     }
 
+    /// Whether bytes of the stream wait for their turn.
+    pub(crate) fn has_unsent(&self, end: EndId) -> bool {
+        let stream = self.streams.get(end.stream);
+        stream.is_some_and(|stream| stream.end(end).unsent > 0)
+    }
+
     /// Asks for a [`Notice::Writable`] when half of the send buffer is free.
     pub(crate) fn want_room(&mut self, end: EndId) {
         if let Some(stream) = self.streams.get_mut(end.stream) {
@@ -271,17 +277,28 @@ impl Net {
         }
     }
 
-    /// Puts bytes into the send buffer; the caller looked at [`Net::room`].
+    /// Puts bytes into the send buffer and lets them leave; the caller looked
+    /// at [`Net::room`].
     pub(crate) fn write(&mut self, end: EndId, bytes: Bytes, now: Time) {
-        self.put(end, bytes);
+        self.share(end, bytes);
         self.push(end, now);
     }
 
-    /// The same, where more will follow before [`Net::push`].
-    pub(crate) fn put(&mut self, end: EndId, bytes: Bytes) {
+    /// Puts bytes that others hold as well into the send buffer, where more may
+    /// follow before [`Net::push`].
+    pub(crate) fn share(&mut self, end: EndId, bytes: Bytes) {
         self.ledger.sent += bytes.len() as u64;
         match self.streams.get_mut(end.stream) {
-            Some(stream) => stream.end_mut(end).write(bytes),
+            Some(stream) => stream.end_mut(end).share(bytes),
+            None => self.drop_bytes(bytes.len()),
+        }
+    }
+
+    /// The same with a copy of bytes.
+    pub(crate) fn copy(&mut self, end: EndId, bytes: &[u8]) {
+        self.ledger.sent += bytes.len() as u64;
+        match self.streams.get_mut(end.stream) {
+            Some(stream) => stream.end_mut(end).copy(bytes),
             None => self.drop_bytes(bytes.len()),
         }
     }

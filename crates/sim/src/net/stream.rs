@@ -11,7 +11,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use superseed_engine::Time;
 
 use super::NodeId;
@@ -54,17 +54,36 @@ impl Segment {
     }
 }
 
-/// Bytes in order, in the runs in which they were written.
+/// Bytes that came from one place.
+enum Run {
+    /// So many of the bytes that were copied.
+    Copied(usize),
+    /// Bytes that others hold as well.
+    Shared(Bytes),
+}
+
+/// Bytes in order. What was copied is gathered, so that a read gives all the
+/// messages between two blocks, as that of a system would.
 #[derive(Default)]
 struct Pipe {
-    runs: VecDeque<Bytes>,
+    runs: VecDeque<Run>,
+    copied: BytesMut,
     len: usize,
 }
 
 impl Pipe {
-    fn push(&mut self, bytes: Bytes) {
+    fn share(&mut self, bytes: Bytes) {
         self.len += bytes.len();
-        self.runs.push_back(bytes);
+        self.runs.push_back(Run::Shared(bytes));
+    }
+
+    fn copy(&mut self, bytes: &[u8]) {
+        self.len += bytes.len();
+        self.copied.extend_from_slice(bytes);
+        match self.runs.back_mut() {
+            Some(Run::Copied(len)) => *len += bytes.len(),
+            _ => self.runs.push_back(Run::Copied(bytes.len())),
+        }
     }
 
     /// Takes bytes from the front, of one run.
@@ -72,11 +91,17 @@ impl Pipe {
         let Some(front) = self.runs.front_mut() else {
             return Bytes::new();
         };
-        let taken = if front.len() <= max {
-            self.runs.pop_front().unwrap_or_default()
-        } else {
-            front.split_to(max)
+        let (taken, left) = match front {
+            Run::Copied(len) => {
+                let taken = self.copied.split_to(max.min(*len)).freeze();
+                *len -= taken.len();
+                (taken, *len)
+            }
+            Run::Shared(bytes) => (bytes.split_to(max.min(bytes.len())), bytes.len()),
         };
+        if left == 0 {
+            self.runs.pop_front();
+        }
         self.len -= taken.len();
         taken
     }
@@ -88,16 +113,75 @@ impl Pipe {
     }
 
     fn drop_back(&mut self, len: usize) {
-        let mut kept = self.len - len;
-        self.len = kept;
-        let mut runs = 0;
+        self.len -= len;
+        let (mut kept, mut runs, mut copied) = (self.len, 0, 0);
         while kept > 0 {
-            let run = &mut self.runs[runs];
-            run.truncate(kept);
-            kept -= run.len();
+            kept -= match &mut self.runs[runs] {
+                Run::Copied(len) => {
+                    *len = kept.min(*len);
+                    copied += *len;
+                    *len
+                }
+                Run::Shared(bytes) => {
+                    bytes.truncate(kept);
+                    bytes.len()
+                }
+            };
             runs += 1;
         }
         self.runs.truncate(runs);
+        self.copied.truncate(copied);
+    }
+
+    /// How many bytes there are, counted anew.
+    fn count(&self) -> usize {
+        let lens = self.runs.iter().map(|run| match run {
+            Run::Copied(len) => *len,
+            Run::Shared(bytes) => bytes.len(),
+        });
+        lens.sum()
+    }
+}
+
+/// Less than this is not worth a segment of its own.
+const CUT_MIN: usize = 8 << 10;
+
+/// Where segments end among the bytes that are not sent: behind each block. So
+/// a segment is the messages before a block and the block, and costs two reads,
+/// where it would else be the end of one block and most of the next.
+#[derive(Default)]
+struct Cuts {
+    /// How much lies between one cut and the next.
+    lens: VecDeque<usize>,
+    /// How much lies behind the last cut.
+    open: usize,
+    ends_in_block: bool,
+}
+
+impl Cuts {
+    fn share(&mut self, len: usize) {
+        self.open += len;
+        self.ends_in_block = true;
+    }
+
+    fn copy(&mut self, len: usize) {
+        if self.ends_in_block && self.open >= CUT_MIN {
+            self.lens.push_back(std::mem::take(&mut self.open));
+        }
+        self.open += len;
+        self.ends_in_block = false;
+    }
+
+    /// Takes at most `max` bytes up to the next cut; tells how many.
+    fn take(&mut self, max: usize) -> usize {
+        let front = self.lens.front_mut();
+        let next = front.unwrap_or(&mut self.open);
+        let taken = max.min(*next);
+        *next -= taken;
+        if self.lens.front() == Some(&0) {
+            self.lens.pop_front();
+        }
+        taken
     }
 }
 
@@ -110,6 +194,7 @@ pub(super) struct End {
     pipe: Pipe,
     /// Written and not yet on the uplink.
     pub(super) unsent: usize,
+    cuts: Cuts,
     pub(super) fin_wanted: bool,
     fin_sent: bool,
     pub(super) waits_for_uplink: bool,
@@ -132,6 +217,7 @@ impl End {
             open,
             pipe: Pipe::default(),
             unsent: 0,
+            cuts: Cuts::default(),
             fin_wanted: false,
             fin_sent: false,
             waits_for_uplink: false,
@@ -149,10 +235,21 @@ impl End {
         self.pipe.len - self.unsent
     }
 
-    pub(super) fn write(&mut self, bytes: Bytes) {
+    /// Takes bytes that others hold as well.
+    pub(super) fn share(&mut self, bytes: Bytes) {
         if !bytes.is_empty() {
             self.unsent += bytes.len();
-            self.pipe.push(bytes);
+            self.cuts.share(bytes.len());
+            self.pipe.share(bytes);
+        }
+    }
+
+    /// Takes a copy of bytes.
+    pub(super) fn copy(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.unsent += bytes.len();
+            self.cuts.copy(bytes.len());
+            self.pipe.copy(bytes);
         }
     }
 
@@ -169,7 +266,7 @@ impl End {
             self.fin_sent = true;
             return Segment::Fin;
         }
-        let len = self.unsent.min(quantum);
+        let len = self.cuts.take(self.unsent.min(quantum));
         self.unsent -= len;
         Segment::Data(len as u32)
     }
@@ -200,8 +297,7 @@ impl Stream {
 
     /// Bytes that were written and neither read nor lost.
     pub(super) fn in_pipe(&self) -> usize {
-        let runs = self.ends.iter().flat_map(|end| &end.pipe.runs);
-        runs.map(Bytes::len).sum()
+        self.ends.iter().map(|end| end.pipe.count()).sum()
     }
 
     /// Takes bytes that were delivered to an end, of one run.
@@ -223,6 +319,7 @@ impl Stream {
     pub(super) fn drop_unsent(&mut self, end: EndId) -> usize {
         let end = self.end_mut(end);
         let len = std::mem::take(&mut end.unsent);
+        end.cuts = Cuts::default();
         end.pipe.drop_back(len);
         len
     }

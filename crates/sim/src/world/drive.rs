@@ -10,6 +10,7 @@ use superseed_engine::{
 };
 
 use superseed_engine::engine::Reason;
+use superseed_proto::BLOCK_LEN;
 
 use super::check::WakeCheck;
 use super::host::Conn;
@@ -18,8 +19,10 @@ use crate::net::{ConnectEnd, EndId, Notice};
 
 /// The most that one read gives the engine.
 const READ_MAX: usize = 64 << 10;
-/// What is allocated at a time for bytes on their way.
-const ARENA_BYTES: usize = 64 << 10;
+/// Half of a block, in bytes.
+const HALF_BLOCK: usize = BLOCK_LEN as usize / 2;
+/// What is looked at beyond the room that a stream has: one block.
+const OFFER_BEYOND: usize = BLOCK_LEN as usize;
 
 impl World {
     /// Gives an engine an input and does everything that follows at once.
@@ -205,11 +208,16 @@ impl World {
             .as_mut()
             .expect("a machine that is off sends nothing");
         let mut slices = Vec::new();
-        engine.outgoing(conn, room, self.now, &mut slices);
+        engine.outgoing(conn, room + OFFER_BEYOND, self.now, &mut slices);
         let mut len = 0;
+        let waits = self.net.has_unsent(end);
         for slice in slices {
-            let taken = &slice[..slice.len().min(room - len)];
-            if taken.is_empty() {
+            // A block goes whole, as soon as half of it fits: in two parts it
+            // would cost twice as much.
+            let left = room.saturating_sub(len);
+            let taken = &slice[..slice.len().min(left + HALF_BLOCK)];
+            if left == 0 || (taken.len() < slice.len() && (waits || len > 0)) {
+                self.net.want_room(end);
                 break;
             }
             len += taken.len();
@@ -218,21 +226,16 @@ impl World {
             }
             // Blocks of the source are passed on without a copy.
             let mut torrents = host.torrents.iter();
-            let bytes = match torrents.find_map(|torrent| torrent.content.share(taken)) {
+            match torrents.find_map(|torrent| torrent.content.share(taken)) {
                 Some((offset, bytes)) => {
                     self.journal.sent_source(id.0, offset, taken.len());
-                    bytes
+                    self.net.share(end, bytes);
                 }
                 None => {
                     self.journal.sent(id.0, taken);
-                    if self.arena.capacity() < taken.len() {
-                        self.arena.reserve(ARENA_BYTES.max(taken.len()));
-                    }
-                    self.arena.extend_from_slice(taken);
-                    self.arena.split().freeze()
+                    self.net.copy(end, taken);
                 }
-            };
-            self.net.put(end, bytes);
+            }
         }
         if len > 0 {
             self.net.push(end, self.now);

@@ -16,7 +16,6 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use bytes::BytesMut;
 use superseed_engine::{DiskJob, Settings, Time};
 
 use crate::disk::{Disk, DiskSpec};
@@ -102,8 +101,6 @@ pub struct World {
     trackers: Vec<Tracker>,
     tracker_names: HashMap<String, TrackerId>,
     journal: Journal,
-    /// Memory for bytes that engines send.
-    arena: BytesMut,
     watch: Watch,
     /// What a failure says to run again.
     replay: String,
@@ -132,7 +129,6 @@ impl World {
             trackers: Vec::new(),
             tracker_names: HashMap::new(),
             journal: Journal::new(trace),
-            arena: BytesMut::new(),
             watch: Watch::default(),
             replay: replay.into(),
             next_ip: 1,
