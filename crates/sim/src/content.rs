@@ -1,14 +1,26 @@
 //! The torrents of a world: their bytes, their metainfo, and the proofs that
 //! were made of their pieces.
+//!
+//! Hosts copy and compare every byte of a block, and memory is what that costs.
+//! So the pieces of a long torrent are cut out of a short run of noise that
+//! stays in a cache, each from a place of its own: pieces overlap there, and
+//! yet no two blocks are alike.
 
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use superseed_proto::hash::{ExpectedHash, PieceHasher, PieceProof, SwarmKey};
+use superseed_proto::hash::{ExpectedHash, PieceHasher, PieceProof, Sha1Hash, SwarmKey};
 use superseed_proto::layout::{BLOCK_LEN, Block, Layout, PieceIndex};
 use superseed_proto::metainfo::{Metainfo, TorrentBuilder};
 
 use crate::rng::Rng;
+
+/// In so much noise the pieces of longer torrents begin, in bytes.
+const NOISE_LEN: usize = 512 << 10;
+/// How far apart they begin. An odd number, so that the places of as many
+/// pieces as a block has bytes differ in more than whole blocks.
+const STEP: usize = 100_003;
 
 /// What a torrent is made from.
 #[derive(Clone, Debug)]
@@ -53,8 +65,9 @@ impl ContentSpec {
 
     /// Makes the data, random but the same for the same seed, and its torrent.
     pub fn make(self, seed: u64) -> Arc<Content> {
-        let mut data = vec![0; self.len];
-        Rng::new(seed).fill(&mut data);
+        let layout = Layout::new(self.len as u64, self.piece_len);
+        let layout = layout.expect("a torrent has bytes, and not too many pieces");
+        let source = Source::new(layout, seed);
         let mut builder =
             TorrentBuilder::new(format!("content-{seed}"), self.piece_len).private(self.private);
         if self.files.is_empty() {
@@ -66,7 +79,10 @@ impl ContentSpec {
         for tier in self.tiers {
             builder = builder.tier(tier);
         }
-        let torrent = builder.hash_content(&data).build();
+        let hashes = layout
+            .pieces()
+            .map(|piece| Sha1Hash::of(source.piece(piece)));
+        let torrent = builder.piece_hashes(hashes).build();
         let metainfo = Metainfo::parse(&torrent).expect("the builder makes valid torrents");
         let proofs = metainfo
             .info
@@ -75,16 +91,54 @@ impl ContentSpec {
             .map(|_| OnceLock::new())
             .collect();
         Arc::new(Content {
-            data: data.into(),
+            source,
             metainfo: Arc::new(metainfo),
             proofs,
         })
     }
 }
 
+/// The bytes of a torrent.
+struct Source {
+    noise: Bytes,
+    layout: Layout,
+    /// Pieces overlap in the noise.
+    overlaps: bool,
+}
+
+impl Source {
+    fn new(layout: Layout, seed: u64) -> Self {
+        let len = layout.total_len() as usize;
+        let overlaps = len > NOISE_LEN && layout.piece_count() <= BLOCK_LEN;
+        let piece_len = layout.piece_len_nominal() as usize;
+        let mut noise = vec![0; if overlaps { NOISE_LEN + piece_len } else { len }];
+        Rng::new(seed).fill(&mut noise);
+        Self {
+            noise: noise.into(),
+            layout,
+            overlaps,
+        }
+    }
+
+    /// Where these bytes of a piece lie in the noise.
+    fn range(&self, piece: PieceIndex, begin: u32, len: u32) -> Range<usize> {
+        let place = if self.overlaps {
+            piece.0 as usize * STEP % NOISE_LEN
+        } else {
+            self.layout.piece_offset(piece) as usize
+        };
+        let start = place + begin as usize;
+        start..start + len as usize
+    }
+
+    fn piece(&self, piece: PieceIndex) -> &[u8] {
+        &self.noise[self.range(piece, 0, self.layout.piece_len(piece))]
+    }
+}
+
 /// A torrent and its bytes.
 pub struct Content {
-    data: Bytes,
+    source: Source,
     metainfo: Arc<Metainfo>,
     proofs: Vec<OnceLock<PieceProof>>,
 }
@@ -112,26 +166,27 @@ impl Content {
 
     /// A run of a piece, shared.
     pub fn slice(&self, piece: PieceIndex, begin: u32, len: u32) -> Bytes {
-        let start = self.layout().piece_offset(piece) as usize + begin as usize;
-        self.data.slice(start..start + len as usize)
+        self.source
+            .noise
+            .slice(self.source.range(piece, begin, len))
     }
 
-    /// The same bytes, shared, and where they begin in the data, if they lie
-    /// in this content's memory.
+    /// The same bytes, shared, and where they lie, if that is in this content's
+    /// memory.
     pub(crate) fn share(&self, bytes: &[u8]) -> Option<(usize, Bytes)> {
-        let range = self.data.as_ptr_range();
+        let noise = &self.source.noise;
+        let range = noise.as_ptr_range();
         let lies_within = !bytes.is_empty() && range.contains(&bytes.as_ptr());
         lies_within.then(|| {
             let offset = bytes.as_ptr().addr() - range.start.addr();
-            (offset, self.data.slice_ref(bytes))
+            (offset, noise.slice_ref(bytes))
         })
     }
 
     /// One block.
     pub fn block(&self, block: Block) -> &[u8] {
-        let start = self.layout().piece_offset(block.piece) + u64::from(block.begin());
         let len = self.layout().block_len(block);
-        &self.data[start as usize..][..len as usize]
+        &self.source.noise[self.source.range(block.piece, block.begin(), len)]
     }
 
     /// The proof that the source's bytes of this piece hash to `expected`;
@@ -145,7 +200,7 @@ impl Content {
             return Some(*proof);
         }
         let mut hasher = PieceHasher::new();
-        hasher.update(&self.slice(piece, 0, self.layout().piece_len(piece)));
+        hasher.update(self.source.piece(piece));
         let proof = hasher.finish(piece, expected)?;
         Some(*slot.get_or_init(|| proof))
     }
@@ -160,5 +215,40 @@ impl Content {
             };
             (piece, index * BLOCK_LEN, self.layout().block_len(block))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn no_two_blocks_of_a_torrent_are_alike() {
+        for (len, piece_len) in [
+            (64 << 20, 256 << 10),
+            (20 << 20, 32 << 10),
+            (3 << 20, 1 << 20),
+        ] {
+            let content = ContentSpec::new(len, piece_len).make(7);
+            let layout = *content.layout();
+            let mut seen = HashSet::new();
+            for piece in layout.pieces() {
+                for index in 0..layout.block_count(piece) {
+                    assert!(seen.insert(content.block(Block { piece, index })));
+                }
+            }
+            assert_eq!(seen.len(), len.div_ceil(BLOCK_LEN as usize));
+        }
+    }
+
+    #[test]
+    fn what_is_shared_is_where_it_came_from() {
+        let content = ContentSpec::new(8 << 20, 256 << 10).make(7);
+        let bytes = content.slice(PieceIndex(5), 100, 1_000);
+        let (offset, shared) = content.share(&bytes).expect("it is of this content");
+        assert_eq!(shared.as_ptr(), bytes.as_ptr());
+        assert_eq!(content.source.noise[offset..][..1_000], bytes);
+        assert!(content.share(&Bytes::copy_from_slice(&bytes)).is_none());
     }
 }
