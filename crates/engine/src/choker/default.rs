@@ -54,6 +54,7 @@ pub struct DefaultChoker {
     next_round: Time,
     slots: Slots,
     last_round: LastRound,
+    full: bool,
 }
 
 /// A peer that may have a place.
@@ -131,12 +132,17 @@ impl Choker for DefaultChoker {
             by_rate(contenders, (regular, optimistic), &cx, now, &mut places);
             regular + optimistic
         };
+        self.full = taken(&places) >= all;
         linger(peers, all, &mut places);
         changes(peers, places)
     }
 
     fn next_round(&self) -> Time {
         self.next_round
+    }
+
+    fn is_full(&self) -> bool {
+        self.full
     }
 }
 
@@ -192,13 +198,17 @@ fn by_rate(
     }
 }
 
+fn taken(places: &[Place]) -> usize {
+    places.iter().filter(|place| **place != Place::None).count()
+}
+
 /// Who has just lost interest keeps a place that nobody else wants: it takes
 /// nothing, and if it comes back it need not be told again.
 fn linger(peers: &[ChokePeer], all: usize, places: &mut [Place]) {
-    let taken = places.iter().filter(|place| **place != Place::None).count();
+    let left = all.saturating_sub(taken(places));
     let lingers = |peer: &ChokePeer| peer.unchoked && !peer.interested && !peer.upload_only;
     let who = peers.iter().zip(places).filter(|(peer, _)| lingers(peer));
-    for (peer, place) in who.take(all.saturating_sub(taken)) {
+    for (peer, place) in who.take(left) {
         *place = if peer.optimistic {
             Place::Optimistic
         } else {

@@ -2,8 +2,8 @@
 //!
 //! A choker looks at plain data about the peers of one torrent and says who is
 //! to be choked and unchoked. It keeps no connection, sends nothing and reads
-//! no clock; the torrent calls it at [`Choker::next_round`] and whenever a peer
-//! came, went or changed its interest.
+//! no clock; the torrent calls it at [`Choker::next_round`] and whenever a place
+//! may have become free, or a peer wants one of those that are.
 
 mod bep3;
 mod default;
@@ -43,6 +43,12 @@ pub trait Choker: std::fmt::Debug + Send {
 
     /// When [`Self::rechoke`] wants to be called again without any event.
     fn next_round(&self) -> Time;
+
+    /// Whether peers that are interested hold every place, so that one more
+    /// changes nothing before the next round or before one of them leaves.
+    fn is_full(&self) -> bool {
+        false
+    }
 }
 
 /// The choker of a kind. Its first call is a round.

@@ -234,6 +234,24 @@ fn a_slot_that_becomes_free_is_filled_at_once_and_held_for_ten_seconds() {
 }
 
 #[test]
+fn who_becomes_interested_changes_something_only_while_the_choker_is_not_full() {
+    for (seeding, places) in [(false, 5), (true, 4)] {
+        for interested in 0..10 {
+            let mut swarm = Swarm::leeching(10, 4).with_rates();
+            swarm.cx.seeding = seeding;
+            for peer in &mut swarm.peers[interested..] {
+                peer.interested = false;
+            }
+            swarm.rechoke();
+            let full = swarm.choker.is_full();
+            assert_eq!(full, interested >= places);
+            swarm.peers[9].interested = true;
+            assert_eq!(swarm.after(1).rechoke().is_empty(), full);
+        }
+    }
+}
+
+#[test]
 fn an_optimistic_slot_is_held_for_thirty_seconds_and_then_goes_to_the_longest_wait() {
     let mut swarm = Swarm::leeching(8, 4).with_rates();
     swarm.peers[1].connected_at = Time::START;

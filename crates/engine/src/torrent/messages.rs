@@ -79,17 +79,18 @@ impl Torrent {
             Message::Interested => {
                 if !peer.peer_interested {
                     peer.peer_interested = true;
-                    self.rechoke_due = true;
+                    self.rechoke_due |= !self.choker.is_full();
                     self.show_due = true;
                 }
             }
             Message::NotInterested => {
                 if std::mem::take(&mut peer.peer_interested) {
                     peer.idle_since = now;
+                    // Who has no place makes none free.
+                    self.rechoke_due |= !peer.am_choking;
+                    self.show_due = true;
                     self.drop_requests(cx, key);
                     cx.want_write(key);
-                    self.rechoke_due = true;
-                    self.show_due = true;
                 }
             }
             Message::Have(raw) => {
@@ -191,10 +192,11 @@ impl Torrent {
         }
         let full = peer.have.is_full();
         let interested = peer.am_interested;
+        let has_place = !peer.am_choking;
         self.picker.peer_has(piece);
         self.note_copy(cx, key, piece);
         if full {
-            self.rechoke_due = true;
+            self.rechoke_due |= has_place;
             self.close_if_useless(cx, key);
         }
         if !interested && self.picker.is_wanted(piece) {
