@@ -60,6 +60,11 @@ fn forty_nine_dead_peers_do_not_delay_the_first_request() {
 }
 
 #[test]
+fn who_loses_all_peers_and_cannot_be_called_asks_the_tracker_at_once() {
+    runs("all-peers-gone", 3);
+}
+
+#[test]
 fn a_tracker_hears_started_completed_and_stopped_once_and_no_sooner_than_it_asked() {
     runs("life-cycle", 4);
 }

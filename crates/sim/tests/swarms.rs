@@ -53,6 +53,13 @@ fn the_swarm_has_a_whole_copy_after_little_more_than_one_was_sent() {
 }
 
 #[test]
+fn where_each_leaves_when_it_has_everything_the_last_is_done_within_nine_eighths_of_the_limit() {
+    let outcomes = run_seeds(scenario("leave-when-done"), 0..20, 5);
+    let last = worst(&outcomes, "last_to_limit");
+    assert!(last <= 1.125, "the last took {last:.3} fluid limits");
+}
+
+#[test]
 fn one_seed_fills_a_long_line() {
     let outcome = scenario("one-line").run_twice(1);
     let share = outcome.figure("line_share");
@@ -61,5 +68,7 @@ fn one_seed_fills_a_long_line() {
 
 #[test]
 fn everyone_finishes_though_half_are_behind_nat_and_a_fifth_is_replaced_each_minute() {
-    run_seeds(scenario("nat-churn"), 0..1, 1);
+    let outcomes = run_seeds(scenario("nat-churn"), 0..3, 1);
+    let last = worst(&outcomes, "last_to_limit");
+    assert!(last <= 1.3, "the last took {last:.3} fluid limits");
 }

@@ -13,6 +13,13 @@ use crate::time::Time;
 
 /// BEP 3: "only changing who's choked once every ten seconds".
 const ROUND: Duration = Duration::from_secs(10);
+/// So soon after the first round comes a first look at the uplink, then others
+/// at twice the time and so on until the second round: who has a fast line
+/// would else serve [four](super::slots) for ten seconds, and who is not among
+/// them has nothing to give, and gets nothing. (In the simulated scenario
+/// `leave-when-done` the last needs 1.16 fluid limits without in the worst of
+/// twenty seeds, and 1.11 with it.)
+const FIRST_LOOK: Duration = Duration::from_secs(1);
 /// Who was unchoked keeps its place for this long, so that it gets over TCP's
 /// slow start before it is judged.
 const HOLD: Duration = ROUND;
@@ -47,14 +54,39 @@ const SLOTS_UNSIZED: usize = 8;
 ///   the others none, though it be free.
 /// - Seeding: no optimistic slots; a peer has its turn of twenty pieces or a
 ///   minute, then whoever waited longest.
-/// - Outside rounds, free places are filled and nobody is displaced.
+/// - Outside rounds, free places are filled and nobody is displaced. In the
+///   first ten seconds there are looks between rounds, since the number of
+///   places is only being found out.
 #[derive(Debug, Default)]
 pub struct DefaultChoker {
     without: Option<ChokerPart>,
     next_round: Time,
+    looks: Looks,
     slots: Slots,
     last_round: LastRound,
     full: bool,
+}
+
+/// When to look between the first two rounds.
+#[derive(Debug, Default)]
+struct Looks {
+    first_round: Option<Time>,
+    next: Option<Time>,
+}
+
+impl Looks {
+    fn look(&mut self, now: Time) {
+        let age = now.since(*self.first_round.get_or_insert(now));
+        if self.next.is_none_or(|next| now >= next) {
+            self.next = Some(now + age.max(FIRST_LOOK));
+        }
+    }
+
+    /// The next look, if it comes before the second round.
+    fn next(&self) -> Option<Time> {
+        let second_round = self.first_round? + ROUND;
+        self.next.filter(|next| *next < second_round)
+    }
 }
 
 /// A peer that may have a place.
@@ -108,6 +140,8 @@ impl Choker for DefaultChoker {
         if self.lacks(ChokerPart::Average) {
             self.last_round.judge(&mut judged, is_round, now);
         }
+        self.looks.look(now);
+        self.slots.see(&cx);
         if is_round {
             self.next_round = now + ROUND;
             self.slots.round(&judged, &cx);
@@ -139,6 +173,13 @@ impl Choker for DefaultChoker {
 
     fn next_round(&self) -> Time {
         self.next_round
+    }
+
+    fn next_call(&self) -> Time {
+        match self.looks.next() {
+            Some(look) if !self.lacks(ChokerPart::Events) => self.next_round.min(look),
+            _ => self.next_round,
+        }
     }
 
     fn is_full(&self) -> bool {

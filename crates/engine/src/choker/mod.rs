@@ -41,8 +41,14 @@ pub trait Choker: std::fmt::Debug + Send {
         rng: &mut dyn Rng,
     ) -> Vec<Decision>;
 
-    /// When [`Self::rechoke`] wants to be called again without any event.
+    /// When the next round is.
     fn next_round(&self) -> Time;
+
+    /// When [`Self::rechoke`] wants to be called again without any event: at
+    /// the next round, or before.
+    fn next_call(&self) -> Time {
+        self.next_round()
+    }
 
     /// Whether peers that are interested hold every place, so that one more
     /// changes nothing before the next round or before one of them leaves.

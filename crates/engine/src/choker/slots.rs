@@ -47,10 +47,16 @@ impl Slots {
         shares(uplink).max(SLOTS_MIN) + self.extra
     }
 
+    /// Takes in the present rate.
+    pub(super) fn see(&mut self, cx: &ChokeContext) {
+        self.peak_bytes_per_s = self.peak_bytes_per_s.max(cx.upload_bytes_per_s as f64);
+    }
+
     /// Learns from the round that ended.
     pub(super) fn round(&mut self, peers: &[ChokePeer], cx: &ChokeContext) {
         let rate = cx.upload_bytes_per_s as f64;
-        self.peak_bytes_per_s = rate.max(self.peak_bytes_per_s * PEAK_FADES);
+        self.peak_bytes_per_s *= PEAK_FADES;
+        self.see(cx);
         let count = self.count(cx);
         let served = peers
             .iter()

@@ -234,6 +234,26 @@ fn a_slot_that_becomes_free_is_filled_at_once_and_held_for_ten_seconds() {
 }
 
 #[test]
+fn in_the_first_ten_seconds_a_fast_line_opens_more_places() {
+    let mut swarm = Swarm::new(ChokerKind::Default, 20, 4).with_rates();
+    swarm.cx.slots = None;
+    swarm.rechoke();
+    assert_eq!(swarm.regular().len(), 4);
+    let began = swarm.now;
+    swarm.cx.upload_bytes_per_s = 10_000_000;
+    let mut looks = Vec::new();
+    while swarm.choker.next_call() < swarm.choker.next_round() {
+        swarm.now = swarm.choker.next_call();
+        swarm.rechoke();
+        looks.push(swarm.now.since(began).as_secs());
+    }
+    assert_eq!(looks, [1, 2, 4, 8]);
+    assert_eq!(swarm.regular().len(), 20);
+    swarm.rounds(1);
+    assert_eq!(swarm.choker.next_call(), swarm.choker.next_round());
+}
+
+#[test]
 fn who_becomes_interested_changes_something_only_while_the_choker_is_not_full() {
     for (seeding, places) in [(false, 5), (true, 4)] {
         for interested in 0..10 {

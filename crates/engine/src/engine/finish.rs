@@ -18,6 +18,8 @@ impl Torrent {
         }
         if self.take_connect_due() {
             self.connect_more(cx);
+            // Who lost a peer may want others.
+            self.announce(cx);
         }
     }
 }

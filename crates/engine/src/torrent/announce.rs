@@ -176,8 +176,12 @@ impl Torrent {
         if self.candidates.is_empty() {
             cx.shared.connect.boost();
         }
+        let mut helped = false;
         for addr in peers.iter().take(PEERS_PER_ANSWER_MAX) {
-            self.learn(cx, *addr, PeerSource::Tracker);
+            helped |= self.learn(cx, *addr, PeerSource::Tracker);
+        }
+        if helped {
+            self.trackers.helped(slot);
         }
         cx.event(
             self.key,

@@ -21,7 +21,7 @@ impl Torrent {
         }
         self.rechoke(cx);
         self.show_due = true;
-        let next = self.choker.next_round().max(cx.now + LEAST_PAUSE);
+        let next = self.choker.next_call().max(cx.now + LEAST_PAUSE);
         cx.timer(Timer::Choke(self.key), next);
     }
 

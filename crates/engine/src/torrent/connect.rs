@@ -37,11 +37,10 @@ impl Torrent {
     }
 
     /// Notes an address. Peers of a private torrent come from its tracker, or
-    /// on their own, and from nowhere else (BEP 27).
-    pub(crate) fn learn(&mut self, cx: &Cx<'_>, addr: SocketAddr, source: PeerSource) {
-        if !self.is_private() || source == PeerSource::Tracker {
-            self.candidates.add(addr, source, cx.now);
-        }
+    /// on their own, and from nowhere else (BEP 27). Says whether it is new.
+    pub(crate) fn learn(&mut self, cx: &Cx<'_>, addr: SocketAddr, source: PeerSource) -> bool {
+        (!self.is_private() || source == PeerSource::Tracker)
+            && self.candidates.add(addr, source, cx.now)
     }
 
     /// Tries candidates as far as limits allow.

@@ -168,6 +168,16 @@ impl TrackerSet {
         })
     }
 
+    /// The answer named peers that were not known: to ask early was of use.
+    pub fn helped(&mut self, slot: SlotId) {
+        let mut listeners = self.listeners.iter();
+        let position = listeners.position(|(id, _)| *id == slot.listener);
+        let tracker = self.trackers.get_mut(slot.tracker as usize);
+        if let (Some(position), Some(tracker)) = (position, tracker) {
+            tracker.slots[position].relax();
+        }
+    }
+
     /// An announce failed; `message` is one sentence. True means that it is
     /// worth telling the user.
     pub fn on_failure(

@@ -11,6 +11,14 @@ const INTERVAL_DEFAULT: Duration = Duration::from_secs(1_800);
 /// Intervals outside these bounds are taken for mistakes.
 const INTERVAL_MIN: Duration = Duration::from_secs(60);
 const INTERVAL_MAX: Duration = Duration::from_secs(86_400);
+/// Whoever comes first to a swarm that begins is named few others, and if
+/// nobody can call it only the tracker can name those who came after it. Where
+/// the tracker asks for no minimum interval, one question for want of peers
+/// comes so soon after the first answer (decision 034) …
+const EARLY_FIRST: Duration = Duration::from_secs(15);
+/// … and the next ones so long after the last, and twice as long with each
+/// that named nobody new.
+const EARLY: Duration = Duration::from_secs(30);
 /// The first and the quadratic part of the delay after failures, and its end
 /// (libtorrent: 5 s + 12.5 s · n², at most an hour).
 const BACKOFF_BASE: Duration = Duration::from_secs(5);
@@ -66,6 +74,8 @@ pub(super) struct Slot {
     last_answer: Time,
     /// Early announces in a row that did not help.
     early_in_a_row: u32,
+    /// The last answer was that to `started`.
+    met_just_now: bool,
 }
 
 impl Slot {
@@ -84,6 +94,7 @@ impl Slot {
             last_attempt: None,
             last_answer: Time::START,
             early_in_a_row: 0,
+            met_just_now: false,
         }
     }
 
@@ -131,6 +142,7 @@ impl Slot {
         } else {
             0
         };
+        self.met_just_now = flight.event == AnnounceEvent::Started;
         match flight.event {
             AnnounceEvent::Started => self.started = true,
             AnnounceEvent::Stopped => self.started = false,
@@ -184,7 +196,8 @@ impl Slot {
         self.due = self.due.min(decent.max(now));
     }
 
-    /// Peers are plenty again: the next want may be answered quickly.
+    /// Peers are plenty again, or the last early announce named new ones: the
+    /// next want may be answered quickly.
     pub(super) fn relax(&mut self) {
         self.early_in_a_row = 0;
     }
@@ -196,9 +209,16 @@ impl Slot {
         if self.standing != Standing::Good {
             return self.due;
         }
-        let patience = INTERVAL_MIN.saturating_mul(1 << self.early_in_a_row.min(12));
-        self.due
-            .min(self.last_answer + self.min_interval().max(patience))
+        let (least, first) = match self.answer.min_interval {
+            Some(_) => (self.min_interval(), self.min_interval()),
+            None => (EARLY, EARLY_FIRST),
+        };
+        let patience = if self.met_just_now {
+            first
+        } else {
+            least.saturating_mul(1 << self.early_in_a_row.min(12))
+        };
+        self.due.min(self.last_answer + patience)
     }
 
     /// Whether the announce on its way has been silent for `silence`.

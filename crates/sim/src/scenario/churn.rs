@@ -1,8 +1,10 @@
 //! Swarms in which leechers come and go, and many cannot be reached.
 //!
 //! [`Crowd`] keeps a number of leechers present: whoever leaves is followed at
-//! once by someone who has nothing. A part of all leechers is behind a NAT:
-//! they connect, but nobody connects to them.
+//! once by someone who has nothing. A part of those present is behind a NAT:
+//! they connect, but nobody connects to them. They can give to those in reach
+//! alone, and nothing once those have everything; with half of them behind NAT
+//! the limit stands all the same, if those in reach give to them what they get.
 //!
 //! **The limit.** With the number and the uplinks of those present constant,
 //! everyone present gets an equal part of all uplinks together, and leechers
@@ -61,8 +63,13 @@ pub struct Crowd {
     content: Arc<Content>,
     /// The part that nobody can connect to.
     nat_share: f64,
-    /// Those who are here.
-    pub present: Vec<HostId>,
+    present: Vec<Member>,
+}
+
+#[derive(Clone, Copy)]
+struct Member {
+    host: HostId,
+    behind_nat: bool,
 }
 
 impl Crowd {
@@ -80,19 +87,27 @@ impl Crowd {
         for _ in 0..count {
             let spec = machine(world, UP_BYTES_PER_S);
             let host = world.add_host(spec);
-            if world.rng().chance(self.nat_share) {
+            let behind = self.present.iter().filter(|member| member.behind_nat);
+            let wanted = self.nat_share * (self.present.len() + 1) as f64;
+            let behind_nat = behind.count() < wanted as usize;
+            if behind_nat {
                 world.set_inbound(host, Inbound::Silent);
             }
             world.add_torrent(host, &self.content, TorrentOptions::default());
-            self.present.push(host);
+            self.present.push(Member { host, behind_nat });
         }
+    }
+
+    /// Those who are here, who came first first.
+    pub fn present(&self) -> Vec<HostId> {
+        self.present.iter().map(|member| member.host).collect()
     }
 
     /// One of those from `first` on leaves without a word, another one comes.
     pub fn replace_one(&mut self, world: &mut World, first: usize) {
         let leavers = (self.present.len() - first) as u64;
         let at = first + world.rng().below(leavers) as usize;
-        let host = self.present.remove(at);
+        let host = self.present.remove(at).host;
         world.crash(host, CrashLoss::Nothing);
         world.set_inbound(host, Inbound::Silent);
         self.come(world, 1);
@@ -132,7 +147,7 @@ fn crowd(run: &Run, nat_share: f64, churn: f64) -> Outcome {
         0.0 => patience,
         churn => Duration::from_secs_f64(60.0 / (LEECHERS as f64 * churn)),
     };
-    let stay = crowd.present[..STAY].to_vec();
+    let stay = crowd.present()[..STAY].to_vec();
     while !world.run_until(pause, |world| all(world, &stay)) {
         if world.now().since(begun) >= patience {
             world.fail("not everyone who stays finished within an hour");
@@ -145,7 +160,7 @@ fn crowd(run: &Run, nat_share: f64, churn: f64) -> Outcome {
     });
     let last = times.fold(0.0, f64::max);
     // Nobody leaves any more: everyone must finish.
-    let present = crowd.present;
+    let present = crowd.present();
     if !world.run_until(patience, |world| all(world, &present)) {
         world.fail("not everyone finished when nobody left any more");
     }

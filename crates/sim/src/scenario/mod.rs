@@ -10,6 +10,7 @@ pub mod crash;
 pub mod disks;
 pub mod explain;
 pub mod hostile;
+pub mod leaving;
 pub mod liars;
 pub mod limits;
 pub mod lines;
@@ -157,6 +158,7 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         policies::SCENARIOS,
         seedless::SCENARIOS,
         churn::SCENARIOS,
+        leaving::SCENARIOS,
         rot::SCENARIOS,
         bad_trackers::SCENARIOS,
         disks::SCENARIOS,

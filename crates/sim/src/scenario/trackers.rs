@@ -7,10 +7,11 @@ use superseed_engine::{Time, TorrentOptions};
 
 use super::{Outcome, Run, Scenario};
 use crate::content::{Content, ContentSpec};
-use crate::net::{DatagramFaults, LinkSpec};
+use crate::disk::CrashLoss;
+use crate::net::{DatagramFaults, Inbound, LinkSpec};
 use crate::tracker::{TrackerMood, TrackerSpec};
 use crate::wire::Frame;
-use crate::world::{HostSpec, ScriptId, World};
+use crate::world::{HostId, HostSpec, ScriptId, World};
 
 /// Scenarios of this group.
 pub const SCENARIOS: &[Scenario] = &[
@@ -33,6 +34,11 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "dead-peers",
         about: "one live peer among 49 that do not answer",
         run: dead_peers,
+    },
+    Scenario {
+        name: "all-peers-gone",
+        about: "all peers of a leecher that nobody can call leave, and one comes",
+        run: all_peers_gone,
     },
     Scenario {
         name: "life-cycle",
@@ -158,6 +164,55 @@ fn dead_peers(run: &Run) -> Outcome {
     world.add_torrent(host, &content, TorrentOptions::default());
     let time = first_request(&mut world, live, &content, Duration::from_secs(60));
     must_be_fast(&world, time)
+}
+
+/// Two dozen seeds are more than enough, until they are gone. The one that
+/// comes then cannot call, so the leecher has to ask for it.
+fn all_peers_gone(run: &Run) -> Outcome {
+    const SEEDS: usize = 24;
+    let mut world = run.world();
+    let (_, url) = world.add_tracker(TrackerSpec::default());
+    let content = ContentSpec::new(16 << 20, 64 << 10)
+        .tracker(url)
+        .make(run.seed);
+    let link = LinkSpec {
+        up_bytes_per_s: Some(1 << 10),
+        ..LinkSpec::default()
+    };
+    let slow = HostSpec {
+        link,
+        ..HostSpec::default()
+    };
+    let seeds: Vec<HostId> = (0..SEEDS).map(|_| world.add_host(slow.clone())).collect();
+    for seed in &seeds {
+        world.add_seed(*seed, &content, TorrentOptions::default());
+    }
+    world.run_for(Duration::from_secs(1));
+    let leecher = world.add_host(HostSpec::default());
+    world.set_inbound(leecher, Inbound::Silent);
+    world.add_torrent(leecher, &content, TorrentOptions::default());
+    world.run_for(Duration::from_secs(90));
+    let peers = world.stats(leecher, &content).peers;
+    if peers != SEEDS {
+        world.fail(&format!("{peers} of {SEEDS} seeds are connected"));
+    }
+    let late = world.add_host(HostSpec::default());
+    world.add_seed(late, &content, TorrentOptions::default());
+    world.run_for(Duration::from_secs(1));
+    for seed in seeds {
+        world.crash(seed, CrashLoss::Nothing);
+    }
+    let gone = world.now();
+    if !world.run_until(Duration::from_secs(1_800), |world| {
+        world.finished(leecher, &content)
+    }) {
+        world.fail("the leecher did not find the seed that is left");
+    }
+    let time = world.now().since(gone);
+    if time > Duration::from_secs(30) {
+        world.fail(&format!("the seed that is left was found after {time:?}"));
+    }
+    Outcome::of(&world, vec![("alone_s", time.as_secs_f64())])
 }
 
 fn life_cycle(run: &Run) -> Outcome {

@@ -54,7 +54,11 @@ proptest! {
                     let min_interval = min_s.map(Duration::from_secs);
                     let answer = AnnounceAnswer { min_interval, ..every(interval_s) };
                     prop_assert!(stage.answer_with(&order, answer).is_some());
-                    let least = Duration::from_secs(min_s.unwrap_or(60).max(60));
+                    let least = Duration::from_secs(match (min_s, order.event) {
+                        (Some(min_s), _) => min_s.max(60),
+                        (None, AnnounceEvent::Started) => 15,
+                        (None, _) => 30,
+                    });
                     if order.event == AnnounceEvent::Completed {
                         *completed.entry(order.url.clone()).or_default() += 1;
                     }

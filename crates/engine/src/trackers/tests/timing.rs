@@ -72,7 +72,7 @@ fn a_refusing_tracker_says_when_to_come_back() {
 }
 
 #[test]
-fn too_few_peers_bring_early_announces_at_the_minimum_interval_and_then_ever_later() {
+fn too_few_peers_bring_early_announces_soon_and_then_ever_later() {
     let mut stage = Stage::public(&[&["http://a/"]]);
     stage.ctx.connected = 3;
     let mut order = stage.order();
@@ -83,7 +83,23 @@ fn too_few_peers_bring_early_announces_at_the_minimum_interval_and_then_ever_lat
         waits.push(waited);
         order = next;
     }
-    assert_eq!(waits, [60.0, 120.0, 240.0, 480.0, 960.0, 1_800.0]);
+    assert_eq!(waits, [15.0, 60.0, 120.0, 240.0, 480.0, 960.0]);
+}
+
+#[test]
+fn early_announces_that_name_new_peers_go_on() {
+    let mut stage = Stage::public(&[&["http://a/"]]);
+    stage.ctx.connected = 3;
+    let mut order = stage.order();
+    let mut waits = Vec::new();
+    for _ in 0..4 {
+        stage.answer(&order);
+        stage.set.helped(order.slot);
+        let (waited, next) = stage.sleep_to_order();
+        waits.push(waited);
+        order = next;
+    }
+    assert_eq!(waits, [15.0, 30.0, 30.0, 30.0]);
 }
 
 #[test]
@@ -119,7 +135,7 @@ fn who_can_be_reached_needs_fewer_peers() {
         };
         let order = stage.order();
         stage.answer(&order);
-        let expected = if needy { 60.0 } else { 1_800.0 };
+        let expected = if needy { 15.0 } else { 1_800.0 };
         assert_eq!(
             stage.sleep_to_order().0,
             expected,
