@@ -68,7 +68,13 @@ fn one_seed_fills_a_long_line() {
 
 #[test]
 fn everyone_finishes_though_half_are_behind_nat_and_a_fifth_is_replaced_each_minute() {
-    let outcomes = run_seeds(scenario("nat-churn"), 0..3, 1);
-    let last = worst(&outcomes, "last_to_limit");
-    assert!(last <= 1.3, "the last took {last:.3} fluid limits");
+    let outcomes = run_seeds(scenario("nat-churn"), 0..8, 4);
+    let mut times: Vec<f64> = (outcomes.iter())
+        .map(|outcome| outcome.figure("last_to_limit"))
+        .collect();
+    times.sort_by(f64::total_cmp);
+    let (median, worst) = (times[4], times[7]);
+    assert!(median <= 1.3, "half took {median:.3} fluid limits or more");
+    // Two of the first twelve seeds take 1.32 and 1.33 (decision 034).
+    assert!(worst <= 1.35, "the last took {worst:.3} fluid limits");
 }
