@@ -75,6 +75,6 @@ fn everyone_finishes_though_half_are_behind_nat_and_a_fifth_is_replaced_each_min
     times.sort_by(f64::total_cmp);
     let (median, worst) = (times[4], times[7]);
     assert!(median <= 1.3, "half took {median:.3} fluid limits or more");
-    // Two of the first twelve seeds take 1.32 and 1.33 (decision 034).
-    assert!(worst <= 1.35, "the last took {worst:.3} fluid limits");
+    // A third of the seeds takes longer, up to 1.36 (decision 034).
+    assert!(worst <= 1.4, "the last took {worst:.3} fluid limits");
 }

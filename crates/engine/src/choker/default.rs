@@ -18,7 +18,7 @@ const ROUND: Duration = Duration::from_secs(10);
 /// would else serve [four](super::slots) for ten seconds, and who is not among
 /// them has nothing to give, and gets nothing. (In the simulated scenario
 /// `leave-when-done` the last needs 1.16 fluid limits without in the worst of
-/// twenty seeds, and 1.11 with it.)
+/// twenty seeds, and 1.10 with it.)
 const FIRST_LOOK: Duration = Duration::from_secs(1);
 /// Who was unchoked keeps its place for this long, so that it gets over TCP's
 /// slow start before it is judged.
@@ -75,11 +75,14 @@ struct Looks {
 }
 
 impl Looks {
-    fn look(&mut self, now: Time) {
+    /// Whether this call is a look, or the round before them.
+    fn look(&mut self, now: Time) -> bool {
         let age = now.since(*self.first_round.get_or_insert(now));
-        if self.next.is_none_or(|next| now >= next) {
+        let is_look = age < ROUND && self.next.is_none_or(|next| now >= next);
+        if is_look {
             self.next = Some(now + age.max(FIRST_LOOK));
         }
+        is_look
     }
 
     /// The next look, if it comes before the second round.
@@ -140,8 +143,12 @@ impl Choker for DefaultChoker {
         if self.lacks(ChokerPart::Average) {
             self.last_round.judge(&mut judged, is_round, now);
         }
-        self.looks.look(now);
-        self.slots.see(&cx);
+        if peers.is_empty() {
+            // Whoever comes next finds a line of which nothing is known.
+            self.looks = Looks::default();
+        } else if self.looks.look(now) {
+            self.slots.see(&cx);
+        }
         if is_round {
             self.next_round = now + ROUND;
             self.slots.round(&judged, &cx);

@@ -2,7 +2,7 @@
 //!
 //! A choker looks at plain data about the peers of one torrent and says who is
 //! to be choked and unchoked. It keeps no connection, sends nothing and reads
-//! no clock; the torrent calls it at [`Choker::next_round`] and whenever a place
+//! no clock; the torrent calls it at [`Choker::next_call`] and whenever a place
 //! may have become free, or a peer wants one of those that are.
 
 mod bep3;
@@ -51,7 +51,7 @@ pub trait Choker: std::fmt::Debug + Send {
     }
 
     /// Whether peers that are interested hold every place, so that one more
-    /// changes nothing before the next round or before one of them leaves.
+    /// changes nothing before the next call or before one of them leaves.
     fn is_full(&self) -> bool {
         false
     }

@@ -272,6 +272,17 @@ fn who_becomes_interested_changes_something_only_while_the_choker_is_not_full() 
 }
 
 #[test]
+fn rounds_without_anybody_are_not_the_first_ten_seconds() {
+    let mut swarm = Swarm::new(ChokerKind::Default, 3, 4);
+    let peers = std::mem::take(&mut swarm.peers);
+    swarm.rechoke();
+    swarm.after(3_600).peers = peers;
+    swarm.rechoke();
+    let look = swarm.choker.next_call().since(swarm.now);
+    assert_eq!(look, Duration::from_secs(1));
+}
+
+#[test]
 fn an_optimistic_slot_is_held_for_thirty_seconds_and_then_goes_to_the_longest_wait() {
     let mut swarm = Swarm::leeching(8, 4).with_rates();
     swarm.peers[1].connected_at = Time::START;

@@ -174,7 +174,7 @@ impl TrackerSet {
         let position = listeners.position(|(id, _)| *id == slot.listener);
         let tracker = self.trackers.get_mut(slot.tracker as usize);
         if let (Some(position), Some(tracker)) = (position, tracker) {
-            tracker.slots[position].relax();
+            tracker.slots[position].helped();
         }
     }
 

@@ -14,11 +14,16 @@ const INTERVAL_MAX: Duration = Duration::from_secs(86_400);
 /// Whoever comes first to a swarm that begins is named few others, and if
 /// nobody can call it only the tracker can name those who came after it. Where
 /// the tracker asks for no minimum interval, one question for want of peers
-/// comes so soon after the first answer (decision 034) …
+/// comes so soon after the answer to `started` (decision 034) …
 const EARLY_FIRST: Duration = Duration::from_secs(15);
-/// … and the next ones so long after the last, and twice as long with each
-/// that named nobody new.
+/// … and the next so long after that. Each one that named nobody new doubles
+/// the wait. After so many each one makes it longer by a quarter though it
+/// helped: no swarm and no liar among trackers makes anybody ask every half
+/// minute for good.
 const EARLY: Duration = Duration::from_secs(30);
+const EARLY_GROWS: f64 = 2.0;
+const EARLY_MANY: u32 = 10;
+const EARLY_GROWS_AFTER: f64 = 1.25;
 /// The first and the quadratic part of the delay after failures, and its end
 /// (libtorrent: 5 s + 12.5 s · n², at most an hour).
 const BACKOFF_BASE: Duration = Duration::from_secs(5);
@@ -72,8 +77,10 @@ pub(super) struct Slot {
     failures: u32,
     last_attempt: Option<Time>,
     last_answer: Time,
-    /// Early announces in a row that did not help.
-    early_in_a_row: u32,
+    /// How much longer than at first the next early announce waits.
+    early_factor: f64,
+    /// Early announces since the last regular one.
+    early_count: u32,
     /// The last answer was that to `started`.
     met_just_now: bool,
 }
@@ -93,7 +100,8 @@ impl Slot {
             failures: 0,
             last_attempt: None,
             last_answer: Time::START,
-            early_in_a_row: 0,
+            early_factor: 1.0,
+            early_count: 0,
             met_just_now: false,
         }
     }
@@ -103,7 +111,7 @@ impl Slot {
         self.cancel();
         self.standing = Standing::Untried;
         self.failures = 0;
-        self.early_in_a_row = 0;
+        (self.early_factor, self.early_count) = (1.0, 0);
         self.started = false;
         self.owes_stop = false;
         self.due = self
@@ -137,10 +145,10 @@ impl Slot {
         self.standing = Standing::Good;
         self.failures = 0;
         self.last_answer = now;
-        self.early_in_a_row = if flight.early {
-            self.early_in_a_row + 1
+        (self.early_factor, self.early_count) = if flight.early {
+            (self.early_factor * EARLY_GROWS, self.early_count + 1)
         } else {
-            0
+            (1.0, 0)
         };
         self.met_just_now = flight.event == AnnounceEvent::Started;
         match flight.event {
@@ -196,15 +204,19 @@ impl Slot {
         self.due = self.due.min(decent.max(now));
     }
 
-    /// Peers are plenty again, or the last early announce named new ones: the
-    /// next want may be answered quickly.
-    pub(super) fn relax(&mut self) {
-        self.early_in_a_row = 0;
+    /// The last announce named peers that were not known: if it was early, that
+    /// was of use.
+    pub(super) fn helped(&mut self) {
+        let grows = if self.early_count > EARLY_MANY {
+            EARLY_GROWS_AFTER
+        } else {
+            1.0
+        };
+        self.early_factor = (self.early_factor / EARLY_GROWS * grows).max(1.0);
     }
 
-    /// When an announce for want of peers may be made: at the minimum
-    /// interval, then after twice that, and so on, since a swarm that had
-    /// nobody to offer twice is not asked every minute.
+    /// When an announce for want of peers may be made: after the least wait, and
+    /// then after ever longer ones, until there is a regular announce.
     pub(super) fn early_due(&self) -> Time {
         if self.standing != Standing::Good {
             return self.due;
@@ -216,7 +228,8 @@ impl Slot {
         let patience = if self.met_just_now {
             first
         } else {
-            least.saturating_mul(1 << self.early_in_a_row.min(12))
+            let seconds = least.as_secs_f64() * self.early_factor;
+            Duration::from_secs_f64(seconds.min(INTERVAL_MAX.as_secs_f64()))
         };
         self.due.min(self.last_answer + patience)
     }
@@ -240,7 +253,7 @@ impl Slot {
             .max(self.min_interval())
     }
 
-    /// Time before which the tracker hears nothing but events.
+    /// Time before which the tracker hears nothing but events and want of peers.
     fn min_interval(&self) -> Duration {
         let min = self.answer.min_interval.unwrap_or(INTERVAL_MIN);
         min.clamp(INTERVAL_MIN, INTERVAL_MAX)

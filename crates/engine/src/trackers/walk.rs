@@ -58,7 +58,7 @@ impl TrackerSet {
                 } else if !self.answered {
                     walk.silence = SILENCE_AT_START;
                 }
-                self.settle(needy);
+                self.settle();
                 for group in &mut self.groups {
                     match group.listener {
                         Some(listener) => walk.tier(&mut self.trackers, group, listener),
@@ -76,16 +76,13 @@ impl TrackerSet {
     }
 
     /// Forgets the plans of the last walk.
-    fn settle(&mut self, needy: bool) {
+    fn settle(&mut self) {
         for slot in self
             .trackers
             .iter_mut()
             .flat_map(|tracker| &mut tracker.slots)
         {
             slot.planned = false;
-            if !needy {
-                slot.relax();
-            }
         }
     }
 

@@ -278,7 +278,7 @@ impl Net {
     }
 
     /// Puts bytes into the send buffer and lets them leave; the caller looked
-    /// at [`Net::room`].
+    /// at [`Net::room`], and puts in no more than the rest of a block beyond it.
     pub(crate) fn write(&mut self, end: EndId, bytes: Bytes, now: Time) {
         self.share(end, bytes);
         self.push(end, now);

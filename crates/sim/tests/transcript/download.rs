@@ -254,6 +254,27 @@ fn the_end_of_a_download_asks_twice_and_cancels() {
 }
 
 #[test]
+fn a_seed_that_shows_one_piece_at_a_time_hears_of_each_at_once() {
+    let mut scene = Scene::leeching("a_seed_that_shows_one_piece_at_a_time");
+    scene.connect(PLAIN);
+    let content = scene.content.clone();
+    let both = scene.bitfield([0, 1]);
+    let mut wire = scene.wire();
+    wire.send(both)
+        .expect(Frame::Interested)
+        .send(Frame::Unchoke);
+    let asked = requests(&mut wire);
+    let second = asked[asked.len() - 1].0;
+    for request in asked {
+        wire.send(block(&content, request));
+    }
+    let patience = Duration::from_millis(300);
+    wire.expect_within(patience, "HAVE of the last piece", |frame| {
+        *frame == Frame::Have(second)
+    });
+}
+
+#[test]
 fn a_length_of_four_gibibytes_ends_the_connection_at_once() {
     let mut scene = Scene::leeching("a_length_of_four_gibibytes");
     scene.connect(PLAIN);

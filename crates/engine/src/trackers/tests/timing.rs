@@ -92,14 +92,35 @@ fn early_announces_that_name_new_peers_go_on() {
     stage.ctx.connected = 3;
     let mut order = stage.order();
     let mut waits = Vec::new();
-    for _ in 0..4 {
+    for _ in 0..12 {
         stage.answer(&order);
         stage.set.helped(order.slot);
         let (waited, next) = stage.sleep_to_order();
         waits.push(waited);
         order = next;
     }
-    assert_eq!(waits, [15.0, 30.0, 30.0, 30.0]);
+    assert_eq!(waits[..10], [[15.0].as_slice(), &[30.0; 9]].concat());
+    assert_eq!(waits[10..], [30.0, 37.5], "and become rarer");
+}
+
+#[test]
+fn a_need_that_comes_and_goes_is_not_new_each_time() {
+    let mut stage = Stage::public(&[&["http://a/"]]);
+    let mut order = stage.order();
+    let mut announces = 0;
+    while stage.now < Time::START + Duration::from_secs(1_500) {
+        stage.answer(&order);
+        loop {
+            stage.pass(1.0);
+            stage.ctx.connected = if stage.ctx.connected == 2 { 30 } else { 2 };
+            if let [next] = &stage.orders()[..] {
+                order = next.clone();
+                break;
+            }
+        }
+        announces += 1;
+    }
+    assert!((5..=7).contains(&announces), "{announces}");
 }
 
 #[test]
