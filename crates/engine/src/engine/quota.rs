@@ -53,8 +53,8 @@ fn ready_at(bucket: &TokenBucket, now: Time) -> Time {
 
 impl Engine {
     /// Offers the bytes that the stream should take next, front first, at most
-    /// `max` (not 0) and what the rate limits allow now. Empty when there is nothing to
-    /// send, or nothing may be sent: `WantWrite` comes again.
+    /// `max` (not 0) and what the rate limits allow now. Empty when there is
+    /// nothing to send, or nothing may be sent: `WantWrite` comes again.
     ///
     /// The host writes them with one gathering call and reports how many were
     /// taken with [`crate::Input::Sent`].

@@ -42,8 +42,8 @@ const DELAY_MAX: Duration = Duration::from_secs(2);
 /// large ones, as TCP Vegas does it. In the simulated scenario `homogeneous-10`
 /// the first leecher then ends at 1.00 fluid limits and not at 0.91: where who
 /// is complete leaves, the others do not lose its uplink. Ten real processes
-/// (`cargo xtask swarm`) end at 1.18 to 1.19 fluid limits with two, 1.14 to
-/// 1.15 with four and 1.11 to 1.12 with eight.
+/// (`cargo xtask swarm`, two runs each) end at 1.18 to 1.19 fluid limits with
+/// two, 1.14 to 1.15 with four and 1.11 to 1.12 with eight (decision 033).
 const EXTRA_MAX: usize = 8;
 /// The memory of the rate that the depth follows.
 const RATE_TAU: Duration = Duration::from_secs(4);

@@ -38,16 +38,9 @@ struct Debtor {
 
 impl Debtor {
     fn of(conn: ConnKey, peer: &Peer, now: Time) -> Self {
-        let coming = match &peer.receiving {
-            Some(ReceivingBlock::Wanted { block, buf, .. }) => {
-                let missing = BLOCK_LEN.saturating_sub(buf.bytes().len() as u32);
-                Some((*block, f64::from(missing) / f64::from(BLOCK_LEN)))
-            }
-            _ => None,
-        };
         Self {
             conn,
-            coming,
+            coming: coming(peer),
             owed: peer.requests.wanted(),
             block_s: f64::from(BLOCK_LEN) / peer.down.rate(now).max(1) as f64,
             seen: 0,
@@ -84,11 +77,10 @@ impl Torrent {
     /// All others that owe blocks.
     fn debtors(&self, cx: &Cx<'_>, key: ConnKey) -> Vec<Debtor> {
         let others = self.peers.iter().filter(|other| **other != key);
-        let owes = |peer: &&Peer| peer.requests.wanted() > 0 || peer.receiving.is_some();
+        let owes = |peer: &&Peer| peer.requests.wanted() > 0 || coming(peer).is_some();
         let debtors = others.filter_map(|&conn| {
             let peer = cx.conns.get(conn)?.peer().filter(owes)?;
-            let debtor = Debtor::of(conn, peer, cx.now);
-            (debtor.owed > 0 || debtor.coming.is_some()).then_some(debtor)
+            Some(Debtor::of(conn, peer, cx.now))
         });
         debtors.collect()
     }
@@ -153,6 +145,18 @@ impl Torrent {
             }
         }
         taken
+    }
+}
+
+/// The wanted block that a peer is in the middle of, and how much of a block is
+/// missing of it.
+fn coming(peer: &Peer) -> Option<(Block, f64)> {
+    match &peer.receiving {
+        Some(ReceivingBlock::Wanted { block, buf, .. }) => {
+            let missing = BLOCK_LEN.saturating_sub(buf.bytes().len() as u32);
+            Some((*block, f64::from(missing) / f64::from(BLOCK_LEN)))
+        }
+        _ => None,
     }
 }
 

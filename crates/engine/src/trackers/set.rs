@@ -170,10 +170,7 @@ impl TrackerSet {
 
     /// The answer named peers that were not known: to ask early was of use.
     pub fn helped(&mut self, slot: SlotId) {
-        let mut listeners = self.listeners.iter();
-        let position = listeners.position(|(id, _)| *id == slot.listener);
-        let tracker = self.trackers.get_mut(slot.tracker as usize);
-        if let (Some(position), Some(tracker)) = (position, tracker) {
+        if let Some((tracker, position)) = self.find(slot) {
             tracker.slots[position].helped();
         }
     }
@@ -344,14 +341,17 @@ impl TrackerSet {
 
     /// The tracker and the listener's position of an announce on its way.
     fn in_flight(&mut self, slot: SlotId) -> Option<(&mut Tracker, usize)> {
-        let position = self
-            .listeners
-            .iter()
-            .position(|(id, _)| *id == slot.listener)?;
-        let tracker = self.trackers.get_mut(slot.tracker as usize)?;
+        let (tracker, position) = self.find(slot)?;
         let state = &tracker.slots[position];
         let present = state.flight.is_some() && state.attempt == slot.attempt;
         present.then_some((tracker, position))
+    }
+
+    /// The tracker of a pair, and which of its slots the pair is.
+    fn find(&mut self, slot: SlotId) -> Option<(&mut Tracker, usize)> {
+        let mut listeners = self.listeners.iter();
+        let position = listeners.position(|(id, _)| *id == slot.listener)?;
+        Some((self.trackers.get_mut(slot.tracker as usize)?, position))
     }
 
     /// Moves a tracker that answered to the front of its tier (BEP 12), unless

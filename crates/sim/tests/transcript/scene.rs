@@ -129,6 +129,21 @@ pub(crate) fn block(content: &Content, (piece, begin, len): (u32, u32, u32)) -> 
     Frame::Piece(piece, begin, bytes)
 }
 
+/// Offers pieces to the engine, unchokes it, and takes what it asks for.
+pub(crate) fn offer(wire: &mut Wire<'_>, pieces: Frame) -> Vec<(u32, u32, u32)> {
+    wire.send(pieces)
+        .expect(Frame::Interested)
+        .send(Frame::Unchoke);
+    requests(wire)
+}
+
+/// The same, and brings it.
+pub(crate) fn serve(wire: &mut Wire<'_>, content: &Content, pieces: Frame) {
+    for request in offer(wire, pieces) {
+        wire.send(block(content, request));
+    }
+}
+
 /// Takes requests until none comes for a second.
 pub(crate) fn requests(wire: &mut Wire<'_>) -> Vec<(u32, u32, u32)> {
     let frames = wire.expect_none(Duration::from_secs(1), "nothing that is forbidden", |_| {
