@@ -4,6 +4,7 @@ use core::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use superseed_proto::hash::InfoHashes;
 use superseed_proto::layout::{FileIndex, PieceIndex};
 use superseed_proto::metainfo::Metainfo;
@@ -53,6 +54,14 @@ pub enum Input<'a> {
         conn: ConnKey,
         /// In order, any split.
         bytes: &'a [u8],
+    },
+    /// The same, of bytes in memory that others hold as well: a block that lies
+    /// in them whole is kept there, and not copied.
+    ReceivedShared {
+        /// On which stream.
+        conn: ConnKey,
+        /// In order, any split.
+        bytes: Bytes,
     },
     /// The stream took bytes that [`crate::Engine::outgoing`] offered.
     Sent {

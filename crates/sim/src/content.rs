@@ -1,10 +1,11 @@
 //! The torrents of a world: their bytes, their metainfo, and the proofs that
 //! were made of their pieces.
 //!
-//! Hosts copy and compare every byte of a block, and memory is what that costs.
-//! So the pieces of a long torrent are cut out of a short run of noise that
-//! stays in a cache, each from a place of its own: pieces overlap there, and
-//! yet no two blocks are alike.
+//! Blocks travel as slices of this memory from disk to disk, so that what has
+//! the place of a block of the source needs no look at its bytes. Where bytes
+//! are copied and compared, memory is what that costs: the pieces of a long
+//! torrent are cut out of a short run of noise that stays in a cache, each from
+//! a place of its own; pieces overlap there, and yet no two blocks are alike.
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -175,12 +176,23 @@ impl Content {
     /// memory.
     pub(crate) fn share(&self, bytes: &[u8]) -> Option<(usize, Bytes)> {
         let noise = &self.source.noise;
-        let range = noise.as_ptr_range();
-        let lies_within = !bytes.is_empty() && range.contains(&bytes.as_ptr());
-        lies_within.then(|| {
-            let offset = bytes.as_ptr().addr() - range.start.addr();
+        self.holds(bytes).then(|| {
+            let offset = bytes.as_ptr().addr() - noise.as_ptr().addr();
             (offset, noise.slice_ref(bytes))
         })
+    }
+
+    /// Whether bytes lie in this content's memory.
+    pub(crate) fn holds(&self, bytes: &[u8]) -> bool {
+        let range = self.source.noise.as_ptr_range();
+        !bytes.is_empty() && range.contains(&bytes.as_ptr())
+    }
+
+    /// Whether bytes are this block: at one look where they are the very bytes
+    /// of the source.
+    pub(crate) fn is_block(&self, block: Block, bytes: &[u8]) -> bool {
+        let source = self.block(block);
+        std::ptr::eq(source, bytes) || source == bytes
     }
 
     /// One block.

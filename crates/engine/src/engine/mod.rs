@@ -103,7 +103,10 @@ impl Engine {
             }
             Input::Connected { conn } => self.connected(conn, now, out),
             Input::ConnectFailed { conn, error } => self.connect_failed(conn, error, now, out),
-            Input::Received { conn, bytes } => self.received(conn, bytes, now, out),
+            Input::Received { conn, bytes } => self.received(conn, bytes, None, now, out),
+            Input::ReceivedShared { conn, bytes } => {
+                self.received(conn, &bytes, Some(&bytes), now, out);
+            }
             Input::Sent { conn, len } => self.sent(conn, len, now, out),
             Input::Closed { conn, end } => self.stream_closed(conn, end, now, out),
             Input::Datagram {

@@ -2,6 +2,7 @@
 
 use core::net::SocketAddr;
 
+use bytes::Bytes;
 use superseed_proto::wire::{Handshake, HandshakeEvent, HandshakeReader};
 
 use super::Engine;
@@ -124,7 +125,15 @@ impl Engine {
         out.push(Action::Close { conn: key });
     }
 
-    pub(super) fn received(&mut self, key: ConnKey, bytes: &[u8], now: Time, out: &mut Outbox) {
+    /// Bytes came, which may be a part of `shared`.
+    pub(super) fn received(
+        &mut self,
+        key: ConnKey,
+        bytes: &[u8],
+        shared: Option<&Bytes>,
+        now: Time,
+        out: &mut Outbox,
+    ) {
         self.spend_download(key, bytes.len(), now);
         let Some(conn) = self.conns.get_mut(key) else {
             return;
@@ -149,7 +158,7 @@ impl Engine {
             return;
         };
         self.with_torrent(torrent, now, out, |torrent, cx| {
-            torrent.read(cx, key, input);
+            torrent.read(cx, key, input, shared);
         });
     }
 
@@ -246,8 +255,8 @@ impl Engine {
 }
 
 impl Torrent {
-    /// Reads messages of a peer.
-    fn read(&mut self, cx: &mut Cx<'_>, key: ConnKey, mut input: &[u8]) {
+    /// Reads messages of a peer, which may lie in `shared`.
+    fn read(&mut self, cx: &mut Cx<'_>, key: ConnKey, mut input: &[u8], shared: Option<&Bytes>) {
         let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else {
             return;
         };
@@ -256,7 +265,7 @@ impl Torrent {
         };
         loop {
             let result = match decoder.next(&mut input) {
-                Ok(Some(event)) => self.peer_event(cx, key, event),
+                Ok(Some(event)) => self.peer_event(cx, key, event, shared),
                 Ok(None) => break,
                 Err(fault) => Err(PeerFault::Wire(fault)),
             };

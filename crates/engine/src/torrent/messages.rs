@@ -1,5 +1,6 @@
 //! What peers say (BEP 3, 6, 10), and what follows from it.
 
+use bytes::Bytes;
 use superseed_proto::bitfield::Bitfield;
 use superseed_proto::layout::PieceIndex;
 use superseed_proto::wire::{Event, ExtendedHandshake, Message};
@@ -21,19 +22,20 @@ const CHOKE_GRACE: std::time::Duration = std::time::Duration::from_secs(2);
 const EXTENDED_HANDSHAKE: u8 = 0;
 
 impl Torrent {
-    /// Takes one event of a peer's stream. What it makes room for is asked for
-    /// once, when all that was read is taken.
+    /// Takes one event of a peer's stream, whose bytes may lie in `shared`. What
+    /// it makes room for is asked for once, when all that was read is taken.
     pub(crate) fn peer_event(
         &mut self,
         cx: &mut Cx<'_>,
         key: ConnKey,
         event: Event<'_>,
+        shared: Option<&Bytes>,
     ) -> Result<(), PeerFault> {
         match event {
             Event::KeepAlive => Ok(()),
             Event::BlockStart { piece, begin, len } => self.block_start(cx, key, piece, begin, len),
             Event::BlockData(data) => {
-                self.block_data(cx, key, data);
+                self.block_data(cx, key, data, shared);
                 Ok(())
             }
             Event::BlockEnd => {
@@ -341,7 +343,7 @@ impl Torrent {
         Ok(())
     }
 
-    fn block_data(&mut self, cx: &mut Cx<'_>, key: ConnKey, data: &[u8]) {
+    fn block_data(&mut self, cx: &mut Cx<'_>, key: ConnKey, data: &[u8], shared: Option<&Bytes>) {
         let (now, len) = (cx.now, data.len() as u64);
         let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else {
             return;
@@ -354,9 +356,14 @@ impl Torrent {
         self.down.add(len, now);
         cx.shared.down.add(len, now);
         match &mut peer.receiving {
-            Some(ReceivingBlock::Wanted { buf, .. }) => {
-                buf.extend(data);
-            }
+            Some(ReceivingBlock::Wanted { block, buf, .. }) => match shared {
+                Some(shared) if data.len() == self.layout.block_len(*block) as usize => {
+                    buf.share(shared.slice_ref(data));
+                }
+                _ => {
+                    buf.extend(data);
+                }
+            },
             _ => self.totals.wasted += len,
         }
     }

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use bytes::Bytes;
 use superseed_engine::disk::CheckVerdict;
 use superseed_engine::{
-    Command, DiskErrorKind, DiskJob, DiskOp, DiskResult, Settings, TorrentOptions, TorrentState,
+    BlockBuf, Command, DiskErrorKind, DiskJob, DiskOp, DiskResult, Input, Settings, TorrentOptions,
+    TorrentState,
 };
-use superseed_proto::Bitfield;
-use superseed_proto::wire::Message;
+use superseed_proto::wire::{Message, encode_piece_header};
+use superseed_proto::{BLOCK_LEN, Bitfield};
 
 use crate::scene::{Scene, error, nothing, torrent};
 
@@ -50,6 +52,40 @@ fn a_piece_that_a_full_disk_refused_is_written_after_a_pause() {
     scene.command(Command::Resume(key));
     scene.pass(Duration::from_secs(40));
     assert!(scene.has_job(is_write));
+}
+
+#[test]
+fn a_block_in_shared_memory_is_written_from_where_it_lies() {
+    let mut scene = Scene::new(Settings::default());
+    let metainfo = torrent("a", 32_768, 1);
+    let key = scene.add_open(&metainfo, TorrentOptions::default(), nothing(1));
+    scene.jobs.clear();
+    let seed = scene.peer(&metainfo);
+    scene.say(seed, &Message::HaveAll);
+    scene.say(seed, &Message::Unchoke);
+    let mut stream = Vec::new();
+    for (piece, begin) in scene.take_asked(seed) {
+        encode_piece_header(piece, begin, BLOCK_LEN, &mut stream);
+        stream.resize(stream.len() + BLOCK_LEN as usize, 7);
+    }
+    let mut stream = Bytes::from(stream);
+    let memory = stream.as_ptr_range();
+    // One block comes whole, the other in two parts.
+    let second = stream.split_off(stream.len() - BLOCK_LEN as usize / 2);
+    for bytes in [stream, second] {
+        scene.handle(Input::ReceivedShared { conn: seed, bytes });
+    }
+    let job = scene.take_job(is_write);
+    let DiskOp::Write { blocks, .. } = &job.op else {
+        unreachable!("the job was chosen by its kind");
+    };
+    let is_there = |block: &BlockBuf| memory.contains(&block.bytes().as_ptr());
+    assert!(is_there(&blocks[0]) && !is_there(&blocks[1]));
+    scene.jobs = vec![job];
+    scene.serve_one();
+    let stats = scene.engine.torrent_stats(key, scene.now).unwrap();
+    assert_eq!(stats.left_bytes, 0, "the piece is right");
+    assert_eq!(scene.engine.holdings().block_bytes, 0);
 }
 
 #[test]

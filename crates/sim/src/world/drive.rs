@@ -296,13 +296,15 @@ impl World {
             if let Some(counter) = &mut host.counter {
                 counter.received(end, &bytes);
             }
-            self.deliver(
-                id,
-                Input::Received {
-                    conn,
-                    bytes: &bytes,
-                },
-            );
+            // Blocks of the source are kept without a copy, as they were sent.
+            let mut torrents = host.torrents.iter();
+            let input = if torrents.any(|torrent| torrent.content.holds(&bytes)) {
+                Input::ReceivedShared { conn, bytes }
+            } else {
+                let bytes = &bytes;
+                Input::Received { conn, bytes }
+            };
+            self.deliver(id, input);
         }
     }
 
