@@ -62,6 +62,13 @@ impl Torrent {
         if !cx.shared.settings.endgame || !self.picker.endgame() {
             return;
         }
+        let Some(peer) = cx.conns.get(key).and_then(|conn| conn.peer()) else {
+            return;
+        };
+        if peer.window.delay().is_none() && !peer.requests.is_empty() {
+            // It can neither take over nor be asked too.
+            return;
+        }
         let mut debtors = self.debtors(cx, key);
         let taken = self.take_over(cx, key, room, &mut debtors);
         for &(block, from) in &taken {
@@ -74,15 +81,24 @@ impl Torrent {
         self.ask(cx, key, &blocks);
     }
 
-    /// All others that owe blocks.
-    fn debtors(&self, cx: &Cx<'_>, key: ConnKey) -> Vec<Debtor> {
-        let others = self.peers.iter().filter(|other| **other != key);
-        let owes = |peer: &&Peer| peer.requests.wanted() > 0 || coming(peer).is_some();
-        let debtors = others.filter_map(|&conn| {
-            let peer = cx.conns.get(conn)?.peer().filter(owes)?;
-            Some(Debtor::of(conn, peer, cx.now))
-        });
-        debtors.collect()
+    /// All others that owe blocks. Who owes nothing is not looked at again
+    /// before it is asked for something: most of a large swarm never is.
+    fn debtors(&mut self, cx: &Cx<'_>, key: ConnKey) -> Vec<Debtor> {
+        let mut debtors = Vec::new();
+        for &conn in &self.peers {
+            if conn == key || !self.owing.contains_key(conn) {
+                continue;
+            }
+            match cx.conns.get(conn).and_then(|conn| conn.peer()) {
+                Some(peer) if peer.requests.wanted() > 0 || coming(peer).is_some() => {
+                    debtors.push(Debtor::of(conn, peer, cx.now));
+                }
+                _ => {
+                    self.owing.remove(conn);
+                }
+            }
+        }
+        debtors
     }
 
     /// A second request for the block that will come last, of a peer that has

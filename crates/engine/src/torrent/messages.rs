@@ -332,12 +332,15 @@ impl Torrent {
             self.picker.released(key, block);
         }
         peer.receiving = Some(match wanted {
-            Some(block) => ReceivingBlock::Wanted {
-                block,
-                buf: cx.shared.pool.take(),
-                since: cx.now,
-                asked: known,
-            },
+            Some(block) => {
+                self.owing.insert(key, ());
+                ReceivingBlock::Wanted {
+                    block,
+                    buf: cx.shared.pool.take(),
+                    since: cx.now,
+                    asked: known,
+                }
+            }
             None => ReceivingBlock::Dropped,
         });
         Ok(())

@@ -33,6 +33,7 @@ pub(crate) mod writing;
 use std::sync::Arc;
 
 use rand_core::Rng;
+use slotmap::SecondaryMap;
 use superseed_proto::bitfield::Bitfield;
 use superseed_proto::hash::InfoHashes;
 use superseed_proto::layout::{Block, FileIndex, Layout};
@@ -109,6 +110,8 @@ pub(crate) struct Torrent {
     durable: Durable,
     file_priorities: Vec<Priority>,
     pub(crate) peers: Vec<ConnKey>,
+    /// Peers that may owe blocks: all that do, and some that did.
+    owing: SecondaryMap<ConnKey, ()>,
     pub(crate) candidates: Candidates,
     slow_start: SlowStart,
     turnover: Turnover,
@@ -180,6 +183,7 @@ impl Torrent {
             durable: Durable::new(layout.piece_count()),
             file_priorities,
             peers: Vec::new(),
+            owing: SecondaryMap::new(),
             candidates: Candidates::new(shared.rng.next_u64()),
             slow_start: SlowStart::default(),
             turnover: Turnover::default(),

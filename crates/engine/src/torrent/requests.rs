@@ -160,7 +160,7 @@ impl Torrent {
     }
 
     /// Sends a peer requests for blocks that the picker gave it.
-    pub(super) fn ask(&self, cx: &mut Cx<'_>, key: ConnKey, blocks: &[Block]) {
+    pub(super) fn ask(&mut self, cx: &mut Cx<'_>, key: ConnKey, blocks: &[Block]) {
         let Some(conn) = cx.conns.get_mut(key) else {
             return;
         };
@@ -184,6 +184,7 @@ impl Torrent {
             });
         }
         peer.window.on_requests(cx.now);
+        self.owing.insert(key, ());
         cx.want_write(key);
         self.rearm(cx, key);
     }
@@ -250,6 +251,7 @@ impl Torrent {
                 kept = true;
                 let peer = conn.peer_mut().expect("the peer was there a line ago");
                 peer.requests.push(asked.block, asked.at);
+                self.owing.insert(key, ());
                 self.picker.released(key, asked.block);
                 self.refill_due = true;
                 continue;
