@@ -176,16 +176,12 @@ impl Content {
     /// memory.
     pub(crate) fn share(&self, bytes: &[u8]) -> Option<(usize, Bytes)> {
         let noise = &self.source.noise;
-        self.holds(bytes).then(|| {
-            let offset = bytes.as_ptr().addr() - noise.as_ptr().addr();
+        let range = noise.as_ptr_range();
+        let lies_within = !bytes.is_empty() && range.contains(&bytes.as_ptr());
+        lies_within.then(|| {
+            let offset = bytes.as_ptr().addr() - range.start.addr();
             (offset, noise.slice_ref(bytes))
         })
-    }
-
-    /// Whether bytes lie in this content's memory.
-    pub(crate) fn holds(&self, bytes: &[u8]) -> bool {
-        let range = self.source.noise.as_ptr_range();
-        !bytes.is_empty() && range.contains(&bytes.as_ptr())
     }
 
     /// Whether bytes are this block: at one look where they are the very bytes

@@ -135,7 +135,8 @@ impl Net {
         if sender.wants_room && sender.unsent <= low_water {
             sender.wants_room = false;
             if sender.open {
-                self.notices.push_back(Notice::Writable(from, end));
+                let of = self.streams[end.stream].owned(end);
+                self.notices.push_back(Notice::Writable(of));
             }
         }
         self.due.push((at, NetEvent::Arrive(end.other(), segment)));
@@ -217,11 +218,11 @@ impl Net {
             Segment::Fin if !open => {}
             Segment::Data(len) => {
                 stream.end_mut(end).unread += len as usize;
-                self.notices.push_back(Notice::Readable(node, end));
+                self.notices.push_back(Notice::Readable(stream.owned(end)));
             }
             Segment::Fin => {
                 stream.end_mut(end).eof = true;
-                self.notices.push_back(Notice::Readable(node, end));
+                self.notices.push_back(Notice::Readable(stream.owned(end)));
             }
         }
     }

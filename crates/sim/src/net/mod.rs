@@ -69,13 +69,22 @@ pub(crate) enum Notice {
         end: EndId,
         remote: SocketAddr,
     },
-    Connected(NodeId, EndId),
-    ConnectFailed(NodeId, EndId, ConnectEnd),
+    Connected(Owned),
+    ConnectFailed(Owned, ConnectEnd),
     /// Bytes, or the end of the stream, can be read.
-    Readable(NodeId, EndId),
+    Readable(Owned),
     /// The send buffer has room again.
-    Writable(NodeId, EndId),
-    Reset(NodeId, EndId),
+    Writable(Owned),
+    Reset(Owned),
+}
+
+/// An end, and whose it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Owned {
+    pub(crate) node: NodeId,
+    pub(crate) end: EndId,
+    /// The number that [`Net::set_owner`] gave it.
+    pub(crate) owner: u64,
 }
 
 /// All machines and streams.
@@ -237,21 +246,26 @@ impl Net {
             NetEvent::Syn(acceptor) => self.syn(acceptor, now),
             NetEvent::Established(end) => {
                 if let Some(stream) = self.streams.get(end.stream) {
-                    self.notices
-                        .push_back(Notice::Connected(stream.end(end).node, end));
+                    self.notices.push_back(Notice::Connected(stream.owned(end)));
                 }
             }
             NetEvent::ConnectEnds(end, why) => {
                 if let Some(stream) = self.streams.remove(end.stream) {
-                    let node = stream.end(end).node;
-                    self.notices
-                        .push_back(Notice::ConnectFailed(node, end, why));
+                    let failed = Notice::ConnectFailed(stream.owned(end), why);
+                    self.notices.push_back(failed);
                 }
             }
             NetEvent::UplinkFree(node) => self.uplink_free(node, now),
             NetEvent::Arrive(end, segment) => self.arrive(end, segment, now),
             NetEvent::DownlinkFree(node) => self.downlink_free(node, now),
             NetEvent::Reset(end) => self.reset_arrives(end),
+        }
+    }
+
+    /// Gives an end a number that comes with all news of it.
+    pub(crate) fn set_owner(&mut self, end: EndId, owner: u64) {
+        if let Some(stream) = self.streams.get_mut(end.stream) {
+            stream.end_mut(end).owner = owner;
         }
     }
 
@@ -323,15 +337,22 @@ impl Net {
         })
     }
 
-    /// Takes up to `max` bytes, at most one run of them.
-    pub(crate) fn read(&mut self, end: EndId, max: usize, now: Time) -> Bytes {
-        let Some(stream) = self.streams.get_mut(end.stream) else {
-            return Bytes::new();
-        };
-        let bytes = stream.take_unread(end, max);
-        self.ledger.received += bytes.len() as u64;
+    /// Takes up to `max` bytes, at most one run of them: those that others hold
+    /// as well as they are, and a copy of others in the place of what is in
+    /// `copy`.
+    pub(crate) fn read(
+        &mut self,
+        end: EndId,
+        max: usize,
+        copy: &mut Vec<u8>,
+        now: Time,
+    ) -> Option<Bytes> {
+        copy.clear();
+        let stream = self.streams.get_mut(end.stream)?;
+        let shared = stream.take_unread(end, max, copy);
+        self.ledger.received += shared.as_ref().map_or(copy.len(), Bytes::len) as u64;
         self.offer_uplink(end.other(), now);
-        bytes
+        shared
     }
 
     /// The owner is done with its end: what it wrote still goes out, then FIN.
@@ -374,7 +395,7 @@ impl Net {
         self.drop_bytes(stream.in_pipe());
         let receiver = stream.end(end);
         if receiver.open {
-            self.notices.push_back(Notice::Reset(receiver.node, end));
+            self.notices.push_back(Notice::Reset(stream.owned(end)));
         }
     }
 

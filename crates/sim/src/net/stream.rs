@@ -11,10 +11,10 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use superseed_engine::Time;
 
-use super::NodeId;
+use super::{NodeId, Owned};
 
 slotmap::new_key_type! {
     /// A stream, until both ends are done with it.
@@ -67,7 +67,7 @@ enum Run {
 #[derive(Default)]
 struct Pipe {
     runs: VecDeque<Run>,
-    copied: BytesMut,
+    copied: VecDeque<u8>,
     len: usize,
 }
 
@@ -79,36 +79,46 @@ impl Pipe {
 
     fn copy(&mut self, bytes: &[u8]) {
         self.len += bytes.len();
-        self.copied.extend_from_slice(bytes);
+        self.copied.extend(bytes);
         match self.runs.back_mut() {
             Some(Run::Copied(len)) => *len += bytes.len(),
             _ => self.runs.push_back(Run::Copied(bytes.len())),
         }
     }
 
-    /// Takes bytes from the front, of one run.
-    fn take(&mut self, max: usize) -> Bytes {
-        let Some(front) = self.runs.front_mut() else {
-            return Bytes::new();
-        };
-        let (taken, left) = match front {
+    /// Takes bytes from the front, of one run: what others hold as it is, and
+    /// what was copied into the place of what is in `copy`.
+    fn take(&mut self, max: usize, copy: &mut Vec<u8>) -> Option<Bytes> {
+        copy.clear();
+        let front = self.runs.front_mut()?;
+        let (shared, taken, left) = match front {
             Run::Copied(len) => {
-                let taken = self.copied.split_to(max.min(*len)).freeze();
-                *len -= taken.len();
-                (taken, *len)
+                let taken = max.min(*len);
+                let (first, second) = self.copied.as_slices();
+                let of_first = taken.min(first.len());
+                copy.extend_from_slice(&first[..of_first]);
+                copy.extend_from_slice(&second[..taken - of_first]);
+                self.copied.drain(..taken);
+                *len -= taken;
+                (None, taken, *len)
             }
-            Run::Shared(bytes) => (bytes.split_to(max.min(bytes.len())), bytes.len()),
+            Run::Shared(bytes) => {
+                let shared = bytes.split_to(max.min(bytes.len()));
+                let taken = shared.len();
+                (Some(shared), taken, bytes.len())
+            }
         };
         if left == 0 {
             self.runs.pop_front();
         }
-        self.len -= taken.len();
-        taken
+        self.len -= taken;
+        shared
     }
 
-    fn drop_front(&mut self, mut len: usize) {
-        while len > 0 {
-            len -= self.take(len).len();
+    fn drop_front(&mut self, len: usize) {
+        let (kept, mut copy) = (self.len - len, Vec::new());
+        while self.len > kept {
+            self.take(self.len - kept, &mut copy);
         }
     }
 
@@ -188,6 +198,8 @@ impl Cuts {
 pub(super) struct End {
     pub(super) node: NodeId,
     pub(super) addr: SocketAddr,
+    /// What its owner calls it.
+    pub(super) owner: u64,
     /// Somebody owns this end.
     pub(super) open: bool,
     /// What this end wrote and the other has not read.
@@ -214,6 +226,7 @@ impl End {
         Self {
             node,
             addr,
+            owner: 0,
             open,
             pipe: Pipe::default(),
             unsent: 0,
@@ -295,17 +308,29 @@ impl Stream {
         &mut self.ends[usize::from(end.side)]
     }
 
+    /// An end as its owner knows it.
+    pub(super) fn owned(&self, end: EndId) -> Owned {
+        let End { node, owner, .. } = *self.end(end);
+        Owned { node, end, owner }
+    }
+
     /// Bytes that were written and neither read nor lost.
     pub(super) fn in_pipe(&self) -> usize {
         self.ends.iter().map(|end| end.pipe.count()).sum()
     }
 
-    /// Takes bytes that were delivered to an end, of one run.
-    pub(super) fn take_unread(&mut self, end: EndId, max: usize) -> Bytes {
+    /// Takes bytes that were delivered to an end, of one run, and copies them
+    /// unless others hold them as well.
+    pub(super) fn take_unread(
+        &mut self,
+        end: EndId,
+        max: usize,
+        copy: &mut Vec<u8>,
+    ) -> Option<Bytes> {
         let max = self.end(end).unread.min(max);
-        let bytes = self.end_mut(end.other()).pipe.take(max);
-        self.end_mut(end).unread -= bytes.len();
-        bytes
+        let shared = self.end_mut(end.other()).pipe.take(max, copy);
+        self.end_mut(end).unread -= shared.as_ref().map_or(copy.len(), Bytes::len);
+        shared
     }
 
     /// Loses what was delivered to an end and not read; tells how much that was.

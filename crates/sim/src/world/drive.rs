@@ -4,6 +4,7 @@
 //! it writes only after `WantWrite`, reads only what `read_allowance` gives,
 //! and ticks only when a deadline has come.
 
+use slotmap::Key as _;
 use superseed_engine::{
     Action, ConnKey, ConnectError, Engine, EventKind, Input, ListenerId, StreamEnd, Time,
     TorrentKey,
@@ -176,7 +177,7 @@ impl World {
             queued_write: false,
         };
         host.conns.insert(conn, known);
-        host.by_end.insert(end, conn);
+        self.net.set_owner(end, conn.data().as_ffi());
     }
 
     /// Forgets a connection that the engine gave up.
@@ -184,7 +185,6 @@ impl World {
         let Some(known) = self.hosts[id.0].conns.remove(conn) else {
             return;
         };
-        self.hosts[id.0].by_end.remove(&known.end);
         if known.up {
             // A last attempt to send, without a report.
             let _ = self.pull(id, conn, known.end);
@@ -292,26 +292,27 @@ impl World {
                 Split::Whole => READ_MAX,
                 Split::UpTo(most) => host.rng.between(1, most as u64) as usize,
             };
-            let bytes = self.net.read(end, split.min(allowed), now);
+            let mut scratch = std::mem::take(&mut self.scratch);
+            let shared = self.net.read(end, split.min(allowed), &mut scratch, now);
             if let Some(counter) = &mut host.counter {
-                counter.received(end, &bytes);
+                counter.received(end, shared.as_deref().unwrap_or(&scratch));
             }
             // Blocks of the source are kept without a copy, as they were sent.
-            let mut torrents = host.torrents.iter();
-            let input = if torrents.any(|torrent| torrent.content.holds(&bytes)) {
-                Input::ReceivedShared { conn, bytes }
-            } else {
-                let bytes = &bytes;
-                Input::Received { conn, bytes }
+            let input = match shared {
+                Some(bytes) => Input::ReceivedShared { conn, bytes },
+                None => Input::Received {
+                    conn,
+                    bytes: &scratch,
+                },
             };
             self.deliver(id, input);
+            self.scratch = scratch;
         }
     }
 
     fn forget(&mut self, id: HostId, conn: ConnKey, end: EndId) {
         let host = &mut self.hosts[id.0];
         host.conns.remove(conn);
-        host.by_end.remove(&end);
         if let Some(counter) = &mut host.counter {
             counter.forget(end);
         }
@@ -337,14 +338,14 @@ impl World {
                     },
                 );
             }
-            Notice::Connected(_, end) => {
-                if let Some(&conn) = self.hosts[id.0].by_end.get(&end) {
-                    self.hosts[id.0].conns[conn].up = true;
+            Notice::Connected(of) => {
+                if let Some((conn, known)) = self.hosts[id.0].owned(of) {
+                    known.up = true;
                     self.feed(id, Input::Connected { conn });
                 }
             }
-            Notice::ConnectFailed(_, end, why) => {
-                if let Some(&conn) = self.hosts[id.0].by_end.get(&end) {
+            Notice::ConnectFailed(of, why) => {
+                if let Some((conn, &mut Conn { end, .. })) = self.hosts[id.0].owned(of) {
                     self.forget(id, conn, end);
                     let error = match why {
                         ConnectEnd::Refused => ConnectError::Refused,
@@ -353,22 +354,22 @@ impl World {
                     self.feed(id, Input::ConnectFailed { conn, error });
                 }
             }
-            Notice::Readable(_, end) => {
-                if let Some(&conn) = self.hosts[id.0].by_end.get(&end)
-                    && !self.hosts[id.0].conns[conn].read_waits
+            Notice::Readable(of) => {
+                if let Some((conn, known)) = self.hosts[id.0].owned(of)
+                    && !known.read_waits
                 {
                     self.hosts[id.0].to_read.push(conn);
                     self.settle_host(id);
                 }
             }
-            Notice::Writable(_, end) => {
-                if let Some(&conn) = self.hosts[id.0].by_end.get(&end) {
+            Notice::Writable(of) => {
+                if let Some((conn, _)) = self.hosts[id.0].owned(of) {
                     self.hosts[id.0].to_write.push(conn);
                     self.settle_host(id);
                 }
             }
-            Notice::Reset(_, end) => {
-                if let Some(&conn) = self.hosts[id.0].by_end.get(&end) {
+            Notice::Reset(of) => {
+                if let Some((conn, &mut Conn { end, .. })) = self.hosts[id.0].owned(of) {
                     self.forget(id, conn, end);
                     self.feed(
                         id,

@@ -5,8 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use foldhash::fast::FixedState;
-use slotmap::SecondaryMap;
+use slotmap::{KeyData, SecondaryMap};
 use superseed_engine::stats::{PeerStats, TorrentStats, TrackerStats};
 use superseed_engine::{
     AddTorrent, AnnounceKey, Command, ConnKey, DiskErrorKind, Engine, Event, EventKind,
@@ -19,7 +18,7 @@ use super::tally::Counter;
 use super::{HostSpec, World};
 use crate::content::Content;
 use crate::disk::{CrashLoss, Disk, Store};
-use crate::net::{EndId, Inbound, NodeId};
+use crate::net::{EndId, Inbound, NodeId, Owned};
 use crate::rng::Rng;
 
 /// A machine with an engine.
@@ -69,7 +68,6 @@ pub(super) struct Host {
     pub(super) run: u32,
     pub(super) outbox: Outbox,
     pub(super) conns: SecondaryMap<ConnKey, Conn>,
-    pub(super) by_end: HashMap<EndId, ConnKey, FixedState>,
     pub(super) waiting: HashMap<Ticket, EndId>,
     pub(super) announcing: HashSet<AnnounceKey>,
     pub(super) to_write: Vec<ConnKey>,
@@ -97,7 +95,6 @@ impl Host {
             run: 0,
             outbox: Outbox::new(),
             conns: SecondaryMap::new(),
-            by_end: HashMap::default(),
             waiting: HashMap::new(),
             announcing: HashSet::new(),
             to_write: Vec::new(),
@@ -122,6 +119,14 @@ impl Host {
         self.engine
             .as_mut()
             .expect("a machine that is off gets no input")
+    }
+
+    /// The connection that an end is of, unless the host forgot it: another run
+    /// of its engine may use the same key.
+    pub(super) fn owned(&mut self, of: Owned) -> Option<(ConnKey, &mut Conn)> {
+        let key = ConnKey::from(KeyData::from_ffi(of.owner));
+        let known = self.conns.get_mut(key)?;
+        (known.end == of.end).then_some((key, known))
     }
 
     pub(super) fn torrent_mut(&mut self, key: TorrentKey) -> Option<&mut Torrent> {
@@ -364,7 +369,6 @@ impl World {
         waiting.sort_unstable_by_key(|(ticket, _)| *ticket);
         ends.extend(waiting.into_iter().map(|(_, end)| end));
         host.conns.clear();
-        host.by_end.clear();
         host.announcing.clear();
         host.to_read.clear();
         host.to_write.clear();
@@ -390,7 +394,6 @@ impl World {
             .collect();
         for (conn, end) in conns {
             if self.hosts[id.0].conns.remove(conn).is_some() {
-                self.hosts[id.0].by_end.remove(&end);
                 self.net.reset(end, self.now);
                 self.feed(
                     id,

@@ -104,6 +104,8 @@ pub struct World {
     watch: Watch,
     /// What a failure says to run again.
     replay: String,
+    /// What a read copies into, the same for all.
+    scratch: Vec<u8>,
     next_ip: u32,
     ipv6: bool,
     blocks: u64,
@@ -131,6 +133,7 @@ impl World {
             journal: Journal::new(trace),
             watch: Watch::default(),
             replay: replay.into(),
+            scratch: Vec::new(),
             next_ip: 1,
             ipv6: false,
             blocks: 0,
@@ -278,12 +281,12 @@ impl World {
                 return;
             };
             let node = match notice {
-                Notice::Incoming { node, .. }
-                | Notice::Connected(node, _)
-                | Notice::ConnectFailed(node, ..)
-                | Notice::Readable(node, _)
-                | Notice::Writable(node, _)
-                | Notice::Reset(node, _) => node,
+                Notice::Incoming { node, .. } => node,
+                Notice::Connected(of)
+                | Notice::ConnectFailed(of, _)
+                | Notice::Readable(of)
+                | Notice::Writable(of)
+                | Notice::Reset(of) => of.node,
             };
             match self.places[node.0 as usize] {
                 Place::Host(host) => self.notify_host(host, notice),

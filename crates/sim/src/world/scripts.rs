@@ -108,15 +108,17 @@ impl World {
             let wishes = node.conns[at].connected(now);
             return self.grant(id, at, wishes);
         }
-        let (Notice::Connected(_, end)
-        | Notice::ConnectFailed(_, end, _)
-        | Notice::Readable(_, end)
-        | Notice::Writable(_, end)
-        | Notice::Reset(_, end)) = notice
+        let (Notice::Connected(of)
+        | Notice::ConnectFailed(of, _)
+        | Notice::Readable(of)
+        | Notice::Writable(of)
+        | Notice::Reset(of)) = notice
         else {
             return;
         };
-        let Some(at) = node.by_end(end) else { return };
+        let Some(at) = node.by_end(of.end) else {
+            return;
+        };
         match notice {
             Notice::Connected(..) => {
                 let wishes = node.conns[at].connected(now);
@@ -142,11 +144,13 @@ impl World {
                 self.net.close(end, self.now);
                 return;
             }
-            let bytes = self.net.read(end, usize::MAX, self.now);
+            let mut scratch = Vec::new();
+            let shared = self.net.read(end, usize::MAX, &mut scratch, self.now);
+            let bytes = shared.as_deref().unwrap_or(&scratch);
             if bytes.is_empty() {
                 return;
             }
-            let wishes = self.scripts[id.0].conns[at].received(&bytes, self.now);
+            let wishes = self.scripts[id.0].conns[at].received(bytes, self.now);
             for wish in wishes {
                 self.grant(id, at, wish);
             }
