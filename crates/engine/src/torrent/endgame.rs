@@ -30,10 +30,26 @@ struct Debtor {
     /// Requests that are still wanted.
     owed: usize,
     block_s: f64,
-    /// Of its requests, newest first, how many were looked at.
+    /// Of its requests, newest first, how many were looked at for one peer.
     seen: usize,
-    /// Nothing of what it owes can be taken.
+    /// Nothing of what it owes can be taken by that peer.
     spent: bool,
+}
+
+/// All peers that owe blocks, as long as neither that nor the time changes:
+/// when all peers are filled, most of them find nothing to take, and one look
+/// does for all of these.
+#[derive(Default)]
+pub(super) struct Debtors {
+    all: Vec<Debtor>,
+    are_known: bool,
+}
+
+impl Debtors {
+    /// Something was asked or taken back, or time passes.
+    pub(super) fn forget(&mut self) {
+        self.are_known = false;
+    }
 }
 
 impl Debtor {
@@ -69,24 +85,29 @@ impl Torrent {
             // It can neither take over nor be asked too.
             return;
         }
-        let mut debtors = self.debtors(cx, key);
-        let taken = self.take_over(cx, key, room, &mut debtors);
-        for &(block, from) in &taken {
-            self.cancel(cx, from, block);
+        let mut debtors = std::mem::take(&mut self.debtors);
+        if !debtors.are_known {
+            self.find_debtors(cx, &mut debtors.all);
+            debtors.are_known = true;
         }
+        let taken = self.take_over(cx, key, room, &mut debtors.all);
         let mut blocks: Vec<Block> = taken.iter().map(|(block, _)| *block).collect();
         if blocks.is_empty() {
-            blocks.extend(self.ask_too(cx, key, debtors));
+            blocks.extend(self.ask_too(cx, key, &debtors.all));
+        }
+        self.debtors = debtors;
+        for &(block, from) in &taken {
+            self.cancel(cx, from, block);
         }
         self.ask(cx, key, &blocks);
     }
 
-    /// All others that owe blocks. Who owes nothing is not looked at again
-    /// before it is asked for something: most of a large swarm never is.
-    fn debtors(&mut self, cx: &Cx<'_>, key: ConnKey) -> Vec<Debtor> {
-        let mut debtors = Vec::new();
+    /// Looks who owes blocks. Who owes nothing is not looked at again before it
+    /// is asked for something: most of a large swarm never is.
+    fn find_debtors(&mut self, cx: &Cx<'_>, debtors: &mut Vec<Debtor>) {
+        debtors.clear();
         for &conn in &self.peers {
-            if conn == key || !self.owing.contains_key(conn) {
+            if !self.owing.contains_key(conn) {
                 continue;
             }
             match cx.conns.get(conn).and_then(|conn| conn.peer()) {
@@ -98,19 +119,20 @@ impl Torrent {
                 }
             }
         }
-        debtors
     }
 
     /// A second request for the block that will come last, of a peer that has
     /// nothing else to bring.
-    fn ask_too(&mut self, cx: &Cx<'_>, key: ConnKey, mut debtors: Vec<Debtor>) -> Option<Block> {
+    fn ask_too(&mut self, cx: &Cx<'_>, key: ConnKey, debtors: &[Debtor]) -> Option<Block> {
         let peer = cx.conns.get(key)?.peer()?;
         if !peer.requests.is_empty() {
             return None;
         }
         let to = self.pick_peer(cx, key, peer, &peer.have);
-        debtors.sort_by(|a, b| b.needs_s().total_cmp(&a.needs_s()));
-        debtors.iter().find_map(|debtor| {
+        let others = debtors.iter().filter(|debtor| debtor.conn != key);
+        let mut others: Vec<_> = others.map(|debtor| (debtor.needs_s(), debtor)).collect();
+        others.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+        others.into_iter().find_map(|(_, debtor)| {
             let other = cx.conns.get(debtor.conn)?.peer()?;
             let coming = debtor.coming.map(|(block, _)| block);
             let mut owed = other.requests.newest_first().chain(coming);
@@ -119,7 +141,7 @@ impl Torrent {
     }
 
     /// Moves requests of others to a peer, in the books of the picker: the
-    /// blocks, and whose they were.
+    /// blocks, and whose they were. After that others owe other things.
     fn take_over(
         &mut self,
         cx: &Cx<'_>,
@@ -137,6 +159,9 @@ impl Torrent {
         };
         let to = self.pick_peer(cx, key, peer, &peer.have);
         let own = Debtor::of(key, peer, cx.now);
+        for debtor in &mut *debtors {
+            (debtor.seen, debtor.spent) = (0, debtor.conn == key);
+        }
         while taken.len() < room {
             let here_s = own_s(&own, delay, taken.len());
             let longest = debtors

@@ -41,6 +41,7 @@ use superseed_proto::metainfo::Metainfo;
 
 use self::blame::Suspects;
 use self::check::Check;
+use self::endgame::Debtors;
 use self::newcomers::Newcomers;
 use self::record::Durable;
 use self::store::PieceStore;
@@ -112,6 +113,7 @@ pub(crate) struct Torrent {
     pub(crate) peers: Vec<ConnKey>,
     /// Peers that may owe blocks: all that do, and some that did.
     owing: SecondaryMap<ConnKey, ()>,
+    debtors: Debtors,
     pub(crate) candidates: Candidates,
     slow_start: SlowStart,
     turnover: Turnover,
@@ -184,6 +186,7 @@ impl Torrent {
             file_priorities,
             peers: Vec::new(),
             owing: SecondaryMap::new(),
+            debtors: Debtors::default(),
             candidates: Candidates::new(shared.rng.next_u64()),
             slow_start: SlowStart::default(),
             turnover: Turnover::default(),

@@ -32,6 +32,12 @@ const WHOLE_PIECE_BYTES_MAX: u64 = 16 << 20;
 impl Torrent {
     /// Fills a peer's window with requests.
     pub(crate) fn fill(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
+        self.fill_next(cx, key);
+        self.debtors.forget();
+    }
+
+    /// The same, of one peer after the other.
+    fn fill_next(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
         if !self.may_download() {
             return;
         }
@@ -185,6 +191,7 @@ impl Torrent {
         }
         peer.window.on_requests(cx.now);
         self.owing.insert(key, ());
+        self.debtors.forget();
         cx.want_write(key);
         self.rearm(cx, key);
     }
@@ -215,8 +222,9 @@ impl Torrent {
     /// Gives every peer the chance to ask: some blocks became free.
     pub(crate) fn fill_all(&mut self, cx: &mut Cx<'_>) {
         for at in 0..self.peers.len() {
-            self.fill(cx, self.peers[at]);
+            self.fill_next(cx, self.peers[at]);
         }
+        self.debtors.forget();
     }
 
     /// Takes back everything that was asked of a peer.
@@ -293,6 +301,7 @@ impl Torrent {
         if !peer.requests.cancel(block) {
             return;
         }
+        self.debtors.forget();
         if cx.shared.settings.requests == RequestKind::Duplicate {
             return;
         }
