@@ -113,6 +113,21 @@ pub struct PeerStats {
     pub source: PeerSource,
 }
 
+/// What a peer and we have of each other's requests: the part of [`PeerStats`]
+/// that limits are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerLoad {
+    /// Its address.
+    pub addr: SocketAddr,
+    /// Requests of ours that it has.
+    pub requests_out: usize,
+    /// Requests of its that we have.
+    pub requests_in: usize,
+    /// It wants something of us and has a place for it that is not the
+    /// optimistic one.
+    pub is_served: bool,
+}
+
 /// How an address became known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PeerSource {

@@ -8,7 +8,7 @@ use super::Engine;
 use crate::config::Settings;
 use crate::explain::{Cause, Explanation};
 use crate::ids::TorrentKey;
-use crate::stats::{FileStats, PeerStats, TorrentStats, TrackerStats};
+use crate::stats::{FileStats, PeerLoad, PeerStats, TorrentStats, TrackerStats};
 use crate::time::Time;
 
 impl Engine {
@@ -49,6 +49,14 @@ impl Engine {
     /// The connected peers of a torrent.
     pub fn peer_stats(&self, torrent: TorrentKey, now: Time) -> Option<Vec<PeerStats>> {
         Some(self.torrents.get(torrent)?.peer_stats(&self.conns, now))
+    }
+
+    /// The same at a glance, for who looks often.
+    pub fn peer_loads(&self, torrent: TorrentKey) -> impl Iterator<Item = PeerLoad> + '_ {
+        let torrent = self.torrents.get(torrent);
+        torrent
+            .into_iter()
+            .flat_map(|torrent| torrent.peer_loads(&self.conns))
     }
 
     /// The trackers of a torrent.

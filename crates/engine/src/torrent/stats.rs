@@ -8,7 +8,7 @@ use superseed_proto::wire::client_name;
 use super::{Life, Torrent};
 use crate::engine::shared::Conns;
 use crate::holdings::TorrentHoldings;
-use crate::stats::{FileStats, PeerStats, TorrentStats};
+use crate::stats::{FileStats, PeerLoad, PeerStats, TorrentStats};
 use crate::time::Time;
 
 impl Torrent {
@@ -87,6 +87,19 @@ impl Torrent {
             }
         });
         stats.collect()
+    }
+
+    pub(crate) fn peer_loads(&self, conns: &Conns) -> impl Iterator<Item = PeerLoad> {
+        self.peers.iter().filter_map(|key| {
+            let conn = conns.get(*key)?;
+            let peer = conn.peer()?;
+            Some(PeerLoad {
+                addr: conn.remote,
+                requests_out: peer.requests.len(),
+                requests_in: peer.queue.len(),
+                is_served: !peer.am_choking && peer.peer_interested && !peer.optimistic,
+            })
+        })
     }
 
     pub(crate) fn peer_stats(&self, conns: &Conns, now: Time) -> Vec<PeerStats> {

@@ -3,7 +3,7 @@
 use superseed_engine::config::ChokerKind;
 use superseed_engine::engine::Reason;
 use superseed_engine::limits::{REQUESTS_IN_QUEUE_MAX, REQUESTS_OUTSTANDING_MAX};
-use superseed_engine::stats::PeerStats;
+use superseed_engine::stats::PeerLoad;
 use superseed_engine::{Settings, Time};
 
 use super::{HostId, World};
@@ -131,16 +131,18 @@ impl World {
         let host = &self.hosts[id.0];
         let Some(engine) = &host.engine else { return };
         for torrent in host.torrents.iter().filter_map(|torrent| torrent.key) {
-            let peers = engine.peer_stats(torrent, self.now).unwrap_or_default();
-            if let Err(why) = check_peers(engine.settings(), &peers) {
+            let peers = engine.peer_loads(torrent);
+            if let Err(why) = check_peers(engine.settings(), peers) {
                 self.fail(&format!("{id:?}: {why}"));
             }
         }
     }
 }
 
-fn check_peers(settings: &Settings, peers: &[PeerStats]) -> Result<(), String> {
+fn check_peers(settings: &Settings, peers: impl Iterator<Item = PeerLoad>) -> Result<(), String> {
+    let mut served = 0;
     for peer in peers {
+        served += usize::from(peer.is_served);
         if peer.requests_out > REQUESTS_OUTSTANDING_MAX {
             return Err(format!("{} requests at {}", peer.requests_out, peer.addr));
         }
@@ -151,13 +153,10 @@ fn check_peers(settings: &Settings, peers: &[PeerStats]) -> Result<(), String> {
             ));
         }
     }
-    if let (Some(slots), ChokerKind::Default) = (settings.upload_slots, settings.choker) {
-        let served =
-            |peer: &&PeerStats| !peer.am_choking && peer.peer_interested && !peer.optimistic;
-        let unchoked = peers.iter().filter(served).count();
-        if unchoked > slots {
-            return Err(format!("{unchoked} peers unchoked with {slots} slots"));
+    match (settings.upload_slots, settings.choker) {
+        (Some(slots), ChokerKind::Default) if served > slots => {
+            Err(format!("{served} peers unchoked with {slots} slots"))
         }
+        _ => Ok(()),
     }
-    Ok(())
 }
