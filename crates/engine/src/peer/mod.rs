@@ -12,6 +12,7 @@ mod requests_out;
 use core::net::SocketAddr;
 use std::time::Duration;
 
+use smallvec::SmallVec;
 use superseed_proto::bitfield::Bitfield;
 use superseed_proto::hash::SwarmKey;
 use superseed_proto::layout::{Layout, PieceIndex};
@@ -169,7 +170,7 @@ pub(crate) struct Peer {
     /// Payload received since the last unchoke.
     pub(crate) downloaded_since_unchoke: u64,
     /// Pieces it serves although it chokes us (BEP 6), of those it has.
-    pub(crate) allowed_fast: Vec<u32>,
+    pub(crate) allowed_fast: SmallVec<[u32; 10]>,
     /// Pieces we serve although we choke it (BEP 6).
     pub(crate) allowed_to_it: Vec<u32>,
     /// Bytes of them that we still serve while we choke it.
@@ -232,7 +233,7 @@ impl Peer {
             on_parole: false,
             uploaded_since_unchoke: 0,
             downloaded_since_unchoke: 0,
-            allowed_fast: Vec::new(),
+            allowed_fast: SmallVec::new(),
             allowed_to_it: Vec::new(),
             allowed_bytes: 0,
             requests: RequestsOut::default(),

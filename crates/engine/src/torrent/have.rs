@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use smallvec::SmallVec;
 use superseed_proto::hash::PieceProof;
 use superseed_proto::layout::{FileIndex, PieceIndex};
 use superseed_proto::wire::Message;
@@ -10,6 +11,7 @@ use super::Torrent;
 use crate::engine::shared::Cx;
 use crate::engine::timers::Timer;
 use crate::event::EventKind;
+use crate::ids::ConnKey;
 use crate::time::Time;
 
 /// How long a HAVE waits for a message that it can go with.
@@ -72,13 +74,15 @@ impl Torrent {
     /// be most of what a large swarm costs.
     fn tell_have(&mut self, cx: &mut Cx<'_>, piece: PieceIndex) {
         let mut some_wait = false;
-        for at in 0..self.peers.len() {
-            let key = self.peers[at];
+        // First one look at each: a processor waits for the memory of many at a
+        // time as long as nothing is done in between.
+        let has = |key: &ConnKey| Some((*key, cx.conns.get(*key)?.peer()?.have.has(piece)));
+        let peers: SmallVec<[_; 64]> = self.peers.iter().filter_map(has).collect();
+        for (key, has) in peers {
             let Some(conn) = cx.conns.get_mut(key) else {
                 continue;
             };
             let Some(peer) = conn.peer() else { continue };
-            let has = peer.have.has(piece);
             // A super-seed that would serve us, and has nothing more for us, may
             // wait for just this one.
             let idle = !peer.peer_choking && peer.requests.is_empty();
