@@ -1,7 +1,7 @@
 //! One torrent's bytes on one disk: what is there, what of it is durable, and
 //! the resume record.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use superseed_engine::DiskErrorKind;
@@ -36,8 +36,9 @@ pub(crate) enum Cell {
 pub(crate) struct Store {
     content: Arc<Content>,
     cells: Vec<Cell>,
-    /// What the cells that were written since the last sync held before.
-    unsynced: BTreeMap<usize, Cell>,
+    /// What the cells that were written since the last sync held before each
+    /// write, in order.
+    unsynced: Vec<(usize, Cell)>,
     record: Option<ResumeSnapshot>,
     /// Something was written since the record: sizes or times differ from it.
     written_since_record: bool,
@@ -55,7 +56,7 @@ impl Store {
         Self {
             content,
             cells: vec![Cell::Hole; count],
-            unsynced: BTreeMap::new(),
+            unsynced: Vec::new(),
             record: None,
             written_since_record: false,
             fault: None,
@@ -121,7 +122,7 @@ impl Store {
 
     pub(super) fn set_cell(&mut self, at: usize, cell: Cell) {
         let old = std::mem::replace(&mut self.cells[at], cell);
-        self.unsynced.entry(at).or_insert(old);
+        self.unsynced.push((at, old));
         self.rotten
             .remove(&PieceIndex((at / self.cells_per_piece) as u32));
         self.written_since_record = true;
@@ -236,10 +237,13 @@ impl Store {
     }
 
     pub(super) fn crash(&mut self, loss: CrashLoss, rng: &mut Rng) {
-        let unsynced = std::mem::take(&mut self.unsynced);
+        let mut unsynced = std::mem::take(&mut self.unsynced);
         if loss == CrashLoss::Nothing {
             return;
         }
+        // Of a cell that was written twice, what the first write found.
+        unsynced.sort_by_key(|(at, _)| *at);
+        unsynced.dedup_by_key(|(at, _)| *at);
         for (at, before) in unsynced {
             match rng.below(3) {
                 0 => {}

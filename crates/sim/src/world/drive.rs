@@ -22,6 +22,8 @@ use crate::net::{ConnectEnd, EndId, Notice};
 const READ_MAX: usize = 64 << 10;
 /// Half of a block, in bytes.
 const HALF_BLOCK: usize = BLOCK_LEN as usize / 2;
+/// So many slices are mostly enough: a few blocks, and the messages between.
+const OFFERED_SLICES: usize = 16;
 /// What is looked at beyond the room that a stream has: one block.
 const OFFER_BEYOND: usize = BLOCK_LEN as usize;
 
@@ -207,7 +209,7 @@ impl World {
             .engine
             .as_mut()
             .expect("a machine that is off sends nothing");
-        let mut slices = Vec::new();
+        let mut slices = Vec::with_capacity(OFFERED_SLICES);
         engine.outgoing(conn, room + OFFER_BEYOND, self.now, &mut slices);
         let mut len = 0;
         let waits = self.net.has_unsent(end);
