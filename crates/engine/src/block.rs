@@ -13,10 +13,8 @@ use superseed_proto::layout::BLOCK_LEN;
 /// that the steady state allocates nothing per block (invariant 7).
 #[derive(Default)]
 pub struct BlockBuf {
-    /// Of one block's length, or empty before the first byte is copied.
-    own: Box<[u8]>,
-    /// How much of it is filled.
-    len: u32,
+    /// With room for one block from the first byte on that is copied.
+    own: Vec<u8>,
     /// The whole block, where it lies in memory that others hold as well.
     shared: Option<Bytes>,
 }
@@ -26,19 +24,16 @@ impl BlockBuf {
     pub fn bytes(&self) -> &[u8] {
         match &self.shared {
             Some(shared) => shared,
-            None => &self.own[..self.len as usize],
+            None => &self.own,
         }
     }
 
     /// Appends what fits and returns how much that was.
     pub fn extend(&mut self, data: &[u8]) -> usize {
-        if self.own.is_empty() {
-            self.own = vec![0; BLOCK_LEN as usize].into_boxed_slice();
-        }
-        let start = self.len as usize;
-        let take = data.len().min(self.own.len() - start);
-        self.own[start..start + take].copy_from_slice(&data[..take]);
-        self.len += take as u32;
+        let room = BLOCK_LEN as usize - self.own.len();
+        let take = data.len().min(room);
+        self.own.reserve_exact(room);
+        self.own.extend_from_slice(&data[..take]);
         take
     }
 
@@ -68,14 +63,13 @@ impl BlockPool {
     /// An empty buffer.
     pub fn take(&mut self) -> BlockBuf {
         self.out += 1;
-        let mut buf = self.free.pop().unwrap_or_default();
-        buf.len = 0;
-        buf
+        self.free.pop().unwrap_or_default()
     }
 
     /// Gives a buffer back.
     pub fn give(&mut self, mut buf: BlockBuf) {
         self.out -= 1;
+        buf.own.clear();
         buf.shared = None;
         if self.free.len() < FREE_BUFFERS_MAX {
             self.free.push(buf);
