@@ -47,6 +47,33 @@ fn fifty_candidates_can_all_be_tried_at_once() {
 }
 
 #[test]
+fn among_equals_those_of_the_greatest_priority_to_us_are_tried_first() {
+    let ours: SocketAddr = "123.213.32.10:6881".parse().unwrap();
+    let theirs: Vec<SocketAddr> = (1..=50u8)
+        .map(|host| ([98, 76, host, 3 * host], 6881).into())
+        .collect();
+    let mut by_priority = theirs.clone();
+    by_priority.sort_by_key(|addr| std::cmp::Reverse(peer_priority(ours, *addr)));
+    // Whether our address was known before theirs, or is learnt later.
+    for known_before in [true, false] {
+        let mut candidates = Candidates::new(7);
+        if known_before {
+            candidates.set_ours(&[ours]);
+        }
+        for addr in &theirs {
+            assert!(candidates.add(*addr, PeerSource::Tracker, at(0)));
+        }
+        candidates.set_ours(&[ours]);
+        assert_eq!(
+            candidates.priority(theirs[0]),
+            peer_priority(ours, theirs[0])
+        );
+        let tried: Vec<_> = std::iter::from_fn(|| try_next(&mut candidates, at(0))).collect();
+        assert_eq!(tried, by_priority, "known before: {known_before}");
+    }
+}
+
+#[test]
 fn addresses_that_cannot_be_a_peer_are_refused() {
     let mut candidates = Candidates::new(7);
     for addr in [

@@ -219,6 +219,41 @@ mod tests {
     }
 
     #[test]
+    fn a_round_in_which_nobody_is_interested_changes_nothing_and_is_not_counted() {
+        let mut swarm = swarm(20, false);
+        round(&mut swarm);
+        round(&mut swarm);
+        let served = swarm.unchoked();
+        assert_eq!(served.len(), 10);
+        let interest = |swarm: &mut Swarm, interested| {
+            let peers = swarm.peers.iter_mut();
+            peers.for_each(|peer| peer.interested = interested);
+        };
+        interest(&mut swarm, false);
+        for _ in 0..5 {
+            round(&mut swarm);
+            assert_eq!(swarm.unchoked(), served, "nobody is choked");
+        }
+        // The next counted round is the third, which has the optimistic place.
+        interest(&mut swarm, true);
+        round(&mut swarm);
+        assert_eq!(swarm.optimistic().len(), 1);
+    }
+
+    #[test]
+    fn a_rate_is_of_the_time_that_the_round_really_lasted() {
+        // 150 kB from all in ten seconds are worth three slots, in thirty two.
+        for (seconds, slots) in [(10, 3), (30, 2)] {
+            let mut swarm = swarm(20, false);
+            swarm.rounds(1);
+            assert_eq!(swarm.unchoked().len(), 2);
+            swarm.peers[0].downloaded += 150_000;
+            swarm.after(seconds).rechoke();
+            assert_eq!(swarm.regular().len(), slots, "{seconds} s");
+        }
+    }
+
+    #[test]
     fn who_has_gone_is_forgotten() {
         let mut choker = Scored::new(false);
         let mut rng =
