@@ -121,10 +121,11 @@ pub struct PeerLoad {
     pub addr: SocketAddr,
     /// Requests of ours that it has.
     pub requests_out: usize,
+    /// How many of them it takes at a time.
+    pub requests_out_max: usize,
     /// Requests of its that we have.
     pub requests_in: usize,
-    /// It wants something of us and has a place for it that is not the
-    /// optimistic one.
+    /// It wants something of us and has a place for it.
     pub is_served: bool,
 }
 

@@ -28,6 +28,9 @@ pub struct Bep3 {
     next_round: Time,
     rounds: u64,
     optimistic: Option<ConnKey>,
+    /// Unchoked beside the places, as they were not interested: whoever of
+    /// them becomes so before the next round is served.
+    besides: usize,
 }
 
 impl Choker for Bep3 {
@@ -44,6 +47,7 @@ impl Choker for Bep3 {
         self.next_round = now + ROUND;
         let mut places = vec![Place::None; peers.len()];
         let mut left = REGULAR;
+        self.besides = 0;
         for at in by_rate_desc(peers, cx) {
             if left == 0 {
                 break;
@@ -52,7 +56,11 @@ impl Choker for Bep3 {
                 continue;
             }
             places[at] = Place::Regular;
-            left -= usize::from(peers[at].interested);
+            if peers[at].interested {
+                left -= 1;
+            } else {
+                self.besides += 1;
+            }
         }
         let is_candidate = |at: &usize| peers[*at].interested && places[*at] == Place::None;
         let candidates: Vec<usize> = (0..peers.len()).filter(is_candidate).collect();
@@ -76,6 +84,10 @@ impl Choker for Bep3 {
 
     fn next_round(&self) -> Time {
         self.next_round
+    }
+
+    fn places(&self) -> Option<usize> {
+        Some(REGULAR + 1 + self.besides)
     }
 }
 

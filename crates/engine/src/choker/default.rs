@@ -64,6 +64,7 @@ pub struct DefaultChoker {
     looks: Looks,
     slots: Slots,
     last_round: LastRound,
+    places: usize,
     full: bool,
 }
 
@@ -173,6 +174,7 @@ impl Choker for DefaultChoker {
             by_rate(contenders, (regular, optimistic), &cx, now, &mut places);
             regular + optimistic
         };
+        self.places = all;
         self.full = taken(&places) >= all;
         linger(peers, all, &mut places);
         changes(peers, places)
@@ -187,6 +189,10 @@ impl Choker for DefaultChoker {
             Some(look) if !self.lacks(ChokerPart::Events) => self.next_round.min(look),
             _ => self.next_round,
         }
+    }
+
+    fn places(&self) -> Option<usize> {
+        Some(self.places)
     }
 
     fn is_full(&self) -> bool {

@@ -96,6 +96,10 @@ impl Choker for Mainline {
     fn next_round(&self) -> Time {
         self.next_round
     }
+
+    fn places(&self) -> Option<usize> {
+        Some(PREFERRED + 1)
+    }
 }
 
 impl Mainline {

@@ -50,6 +50,10 @@ pub trait Choker: std::fmt::Debug + Send {
         self.next_round()
     }
 
+    /// How many peers that are interested may be served until the next
+    /// decision, optimistic places included; `None` is as many as there are.
+    fn places(&self) -> Option<usize>;
+
     /// Whether peers that are interested hold every place, so that one more
     /// changes nothing before the next call or before one of them leaves.
     fn is_full(&self) -> bool {

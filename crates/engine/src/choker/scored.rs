@@ -40,6 +40,7 @@ pub struct Scored {
     /// Rounds in which somebody was interested.
     rounds: u64,
     optimistic: Option<ConnKey>,
+    slots: usize,
     records: BTreeMap<ConnKey, Record>,
 }
 
@@ -112,8 +113,8 @@ impl Choker for Scored {
             record.map_or(0, |record| record.score.score().to_bits())
         };
         ranking.sort_by_cached_key(|at| Reverse(score(at)));
-        let slots = slots(rate).min(ranking.len());
-        let (top, others) = ranking.split_at(slots);
+        self.slots = slots(rate);
+        let (top, others) = ranking.split_at(self.slots.min(ranking.len()));
         let keeps = if self.decay { WIN_KEEPS } else { 1.0 };
         let mut places = vec![Place::None; peers.len()];
         for at in top {
@@ -138,6 +139,10 @@ impl Choker for Scored {
 
     fn next_round(&self) -> Time {
         self.next_round
+    }
+
+    fn places(&self) -> Option<usize> {
+        Some(self.slots + 1)
     }
 }
 

@@ -145,6 +145,10 @@ impl Swarm {
         self.those(|peer| peer.unchoked)
     }
 
+    pub(super) fn places(&self) -> Option<usize> {
+        self.choker.places()
+    }
+
     fn those(&self, is: impl Fn(&ChokePeer) -> bool) -> Vec<usize> {
         (0..self.peers.len())
             .filter(|at| is(&self.peers[*at]))
@@ -520,6 +524,39 @@ fn fewer_slots_by_a_new_setting_hold_at_once() {
     swarm.after(1).rechoke();
     assert_eq!(swarm.unchoked().len(), 2);
     assert_eq!(swarm.regular(), [19]);
+}
+
+#[test]
+fn each_choker_tells_how_many_it_may_serve_and_serves_no_more_whatever_happens() {
+    use ChokerKind::{Bep3, Default, DefaultWithout, Mainline, Scored, UnchokeAll};
+    let kinds = [
+        (Default, Some(12)),
+        (DefaultWithout(ChokerPart::Optimistic), Some(10)),
+        (DefaultWithout(ChokerPart::Events), Some(12)),
+        (Bep3, Some(4)),
+        (Mainline, Some(7)),
+        (Scored { decay: false }, Some(3)),
+        (UnchokeAll, None),
+    ];
+    for (kind, places) in kinds {
+        let mut swarm = Swarm::new(kind, 30, 10).with_rates();
+        swarm.peers.iter_mut().for_each(|peer| peer.downloaded = 1);
+        swarm.rechoke();
+        assert_eq!(swarm.places(), places, "{kind:?}");
+        for _ in 0..500 {
+            let random = swarm.rng.next_u64();
+            let peer = &mut swarm.peers[(random % 30) as usize];
+            match (random >> 8) % 4 {
+                0 | 1 => peer.interested = !peer.interested,
+                2 => peer.downloaded += random >> 40,
+                _ => peer.download_bytes_per_s = random >> 44,
+            }
+            swarm.after((random >> 24) % 4).rechoke();
+            let served = swarm.those(|peer| peer.unchoked && peer.interested);
+            let places = swarm.places().unwrap_or(usize::MAX);
+            assert!(served.len() <= places, "{kind:?}: {served:?} of {places}");
+        }
+    }
 }
 
 #[test]

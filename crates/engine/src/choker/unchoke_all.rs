@@ -36,4 +36,8 @@ impl Choker for UnchokeAll {
     fn next_round(&self) -> Time {
         self.next_round
     }
+
+    fn places(&self) -> Option<usize> {
+        None
+    }
 }

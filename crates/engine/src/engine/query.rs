@@ -59,6 +59,12 @@ impl Engine {
             .flat_map(|torrent| torrent.peer_loads(&self.conns))
     }
 
+    /// How many of a torrent's interested peers may be served until its choker
+    /// decides again; `None` is all of them.
+    pub fn upload_places(&self, torrent: TorrentKey) -> Option<usize> {
+        self.torrents.get(torrent)?.upload_places()
+    }
+
     /// The trackers of a torrent.
     pub fn tracker_stats(&self, torrent: TorrentKey, now: Time) -> Option<Vec<TrackerStats>> {
         Some(self.torrents.get(torrent)?.trackers.stats(now))

@@ -25,6 +25,7 @@ pub(crate) use requests_in::{PeerRequest, RequestsIn};
 pub(crate) use requests_out::RequestsOut;
 
 use crate::ids::{ListenerId, TorrentKey};
+use crate::limits::REQUESTS_OUTSTANDING_MAX;
 use crate::rate::Ewma;
 use crate::requests::RequestWindow;
 use crate::stats::PeerSource;
@@ -196,6 +197,8 @@ pub(crate) struct Peer {
 
 /// The memory of a rate, for choking and for the request window.
 const RATE_TAU: Duration = Duration::from_secs(5);
+/// What a peer takes at a time when it does not say (BEP 10, `reqq`).
+const REQQ_DEFAULT: u32 = 250;
 
 impl Peer {
     /// A peer whose handshake came, `handshake_took` after ours if we were first.
@@ -251,6 +254,12 @@ impl Peer {
             idle_since: now,
             since: now,
         }
+    }
+
+    /// How many requests of ours it takes at a time.
+    pub(crate) fn requests_max(&self) -> usize {
+        let reqq = self.reqq.unwrap_or(REQQ_DEFAULT) as usize;
+        reqq.clamp(1, REQUESTS_OUTSTANDING_MAX)
     }
 
     /// Whether it may have a block now, if we have it.

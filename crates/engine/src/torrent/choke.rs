@@ -25,6 +25,11 @@ impl Torrent {
         cx.timer(Timer::Choke(self.key), next);
     }
 
+    /// How many interested peers may be served until the next decision.
+    pub(crate) fn upload_places(&self) -> Option<usize> {
+        self.choker.places()
+    }
+
     /// Lets the choker decide, and does as it says.
     pub(crate) fn rechoke(&mut self, cx: &mut Cx<'_>) {
         let now = cx.now;

@@ -9,13 +9,11 @@ use crate::config::RequestKind;
 use crate::engine::shared::Cx;
 use crate::engine::timers::Timer;
 use crate::ids::ConnKey;
-use crate::limits::{REJECTS_IN_A_ROW_MAX, REQUESTS_OUTSTANDING_MAX};
+use crate::limits::REJECTS_IN_A_ROW_MAX;
 use crate::peer::{Peer, Phase};
 use crate::picker::PickPeer;
 use crate::rate::request_room;
 
-/// What a peer takes at a time when it does not say (BEP 10, `reqq`).
-const REQQ_DEFAULT: u32 = 250;
 /// A peer that brings a whole piece within this time works on pieces of its own.
 const WHOLE_PIECE_S: u64 = 20;
 /// A peer may have requests for this many times the memory that is free.
@@ -58,11 +56,7 @@ impl Torrent {
         if peer.rejects_in_a_row >= REJECTS_IN_A_ROW_MAX {
             return;
         }
-        let reqq = peer.reqq.unwrap_or(REQQ_DEFAULT).max(1) as usize;
-        let depth = peer
-            .window
-            .depth(cx.now, reqq)
-            .min(REQUESTS_OUTSTANDING_MAX);
+        let depth = peer.window.depth(cx.now, peer.requests_max());
         let room = limit_room.min(request_room(
             cx.shared.download.rate(),
             cx.shared.asked_bytes,

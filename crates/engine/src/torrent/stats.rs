@@ -96,8 +96,9 @@ impl Torrent {
             Some(PeerLoad {
                 addr: conn.remote,
                 requests_out: peer.requests.len(),
+                requests_out_max: peer.requests_max(),
                 requests_in: peer.queue.len(),
-                is_served: !peer.am_choking && peer.peer_interested && !peer.optimistic,
+                is_served: !peer.am_choking && peer.peer_interested,
             })
         })
     }

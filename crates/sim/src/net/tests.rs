@@ -205,3 +205,15 @@ fn connecting_is_refused_ignored_or_goes_nowhere() {
     assert_eq!(outcome(&mut net, SocketAddr::new(ip(9), 1)), silent);
     assert_eq!(net.streams.len(), 0);
 }
+
+#[test]
+fn a_byte_that_is_nowhere_is_found() {
+    let (mut net, from, _) = pair(None, None);
+    net.copy(from, &[0; 100]);
+    net.push(from, at(1));
+    assert_eq!(net.check_ledger().unwrap().sent, 100, "all are in the pipe");
+    net.ledger.received += 1;
+    net.check_ledger().unwrap_err();
+    net.ledger.sent += 1;
+    net.check_ledger().unwrap();
+}

@@ -1,10 +1,9 @@
 //! Checks that run beside everything that happens, cheap enough to be always on.
 
-use superseed_engine::config::ChokerKind;
+use superseed_engine::Time;
 use superseed_engine::engine::Reason;
-use superseed_engine::limits::{REQUESTS_IN_QUEUE_MAX, REQUESTS_OUTSTANDING_MAX};
+use superseed_engine::limits::REQUESTS_IN_QUEUE_MAX;
 use superseed_engine::stats::PeerLoad;
-use superseed_engine::{Settings, Time};
 
 use super::{HostId, World};
 
@@ -20,7 +19,7 @@ const INPUTS_PER_LOOK: u64 = 512;
 const EVENTS_PER_AUDIT: u64 = 1 << 17;
 
 /// A tick that is about to be given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct WakeCheck {
     pub(super) host: usize,
     pub(super) deadline: Time,
@@ -37,11 +36,13 @@ pub(super) struct Watch {
 }
 
 /// What is known of the ticks of a host.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 struct Ticks {
     moment: Time,
     count: u32,
-    last: Option<WakeCheck>,
+    /// The reasons whose last deadline was in the past already when it was set:
+    /// a timer that its tick does not clear has such deadlines only.
+    late: Vec<Reason>,
 }
 
 impl Watch {
@@ -75,8 +76,13 @@ impl Watch {
             (ticks.moment, ticks.count) = (now, 0);
         }
         ticks.count += 1;
-        if tick.deadline < now && ticks.last.replace(tick) == Some(tick) {
-            return Err(format!("a deadline in the past fires twice: {tick:?}"));
+        let before = ticks.late.contains(&tick.reason);
+        ticks.late.retain(|reason| *reason != tick.reason);
+        if tick.deadline < now {
+            if before {
+                return Err(format!("a deadline in the past fires twice: {tick:?}"));
+            }
+            ticks.late.push(tick.reason);
         }
         if ticks.count > TICKS_PER_MOMENT_MAX {
             return Err(format!("the engine does not clear its deadline: {tick:?}"));
@@ -132,19 +138,25 @@ impl World {
         let Some(engine) = &host.engine else { return };
         for torrent in host.torrents.iter().filter_map(|torrent| torrent.key) {
             let peers = engine.peer_loads(torrent);
-            if let Err(why) = check_peers(engine.settings(), peers) {
+            if let Err(why) = check_peers(engine.upload_places(torrent), peers) {
                 self.fail(&format!("{id:?}: {why}"));
             }
         }
     }
 }
 
-fn check_peers(settings: &Settings, peers: impl Iterator<Item = PeerLoad>) -> Result<(), String> {
+/// Nobody has more requests than it takes, or of ours than we take, and no more
+/// are served than there are `places` (`None`: for everyone).
+fn check_peers(places: Option<usize>, peers: impl Iterator<Item = PeerLoad>) -> Result<(), String> {
     let mut served = 0;
     for peer in peers {
         served += usize::from(peer.is_served);
-        if peer.requests_out > REQUESTS_OUTSTANDING_MAX {
-            return Err(format!("{} requests at {}", peer.requests_out, peer.addr));
+        if peer.requests_out > peer.requests_out_max {
+            let (had, max) = (peer.requests_out, peer.requests_out_max);
+            return Err(format!(
+                "{had} requests at {}, which takes {max}",
+                peer.addr
+            ));
         }
         if peer.requests_in > REQUESTS_IN_QUEUE_MAX {
             return Err(format!(
@@ -153,10 +165,13 @@ fn check_peers(settings: &Settings, peers: impl Iterator<Item = PeerLoad>) -> Re
             ));
         }
     }
-    match (settings.upload_slots, settings.choker) {
-        (Some(slots), ChokerKind::Default) if served > slots => {
-            Err(format!("{served} peers unchoked with {slots} slots"))
+    match places {
+        Some(places) if served > places => {
+            Err(format!("{served} peers are served in {places} places"))
         }
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -124,3 +124,103 @@ fn torrent_over(settings: &Settings, held: &TorrentHoldings) -> Option<&'static 
     let over = limits.into_iter().find(|(_, held, max)| held > max);
     over.map(|(what, ..)| what)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Grow<T> = fn(&mut T) -> &mut usize;
+
+    /// With one more than the limit of what `grow` points at, that is over.
+    fn finds<T: Clone>(
+        held: &T,
+        grow: Grow<T>,
+        max: usize,
+        over: impl Fn(&T) -> Option<&'static str>,
+    ) {
+        let mut held = held.clone();
+        *grow(&mut held) = max;
+        assert_eq!(over(&held), None, "up to {max}");
+        *grow(&mut held) += 1;
+        assert!(over(&held).is_some(), "beyond {max}");
+    }
+
+    #[test]
+    fn each_thing_of_an_engine_beyond_its_limit_is_found() {
+        let settings = Settings::default();
+        let held = Holdings::default();
+        let over = |held: &Holdings| first_over(&settings, held);
+        assert_eq!(over(&held), None);
+        let connections = settings.connections_max + INCOMING_SLACK;
+        finds(&held, |held| &mut held.connections, connections, over);
+        let reads = connections * READS_PER_PEER_MAX;
+        finds(&held, |held| &mut held.reads, reads, over);
+        finds(&held, |held| &mut held.udp_trackers, UDP_TRACKERS_MAX, over);
+        let budget = settings.piece_budget_bytes;
+        let with_blocks = |block_bytes, asked_bytes, connections| Holdings {
+            block_bytes,
+            asked_bytes,
+            connections,
+            ..Holdings::default()
+        };
+        let two_blocks = 2 * u64::from(BLOCK_LEN);
+        assert_eq!(over(&with_blocks(budget, 0, 0)), None);
+        assert_eq!(over(&with_blocks(budget, two_blocks, 1)), None);
+        assert!(over(&with_blocks(budget, 1, 0)).is_some());
+        assert!(over(&with_blocks(budget, two_blocks + 1, 1)).is_some());
+        let mut cached = held;
+        cached.read_cache_bytes = settings.read_cache_bytes + 1;
+        assert!(over(&cached).is_some());
+    }
+
+    #[test]
+    fn each_thing_of_a_peer_or_torrent_beyond_its_limit_is_found() {
+        let settings = Settings::default();
+        let of_peers: [(Grow<PeerHoldings>, usize); 8] = [
+            (
+                |held| &mut held.message_bytes,
+                OUTGOING_BUFFER_MAX + MESSAGES_SLACK,
+            ),
+            (|held| &mut held.block_bytes, QUEUED_MAX),
+            (|held| &mut held.block_parts, QUEUED_PARTS_MAX),
+            (|held| &mut held.runs, QUEUED_RUNS_MAX),
+            (|held| &mut held.requests_in, REQUESTS_IN_QUEUE_MAX),
+            (|held| &mut held.requests_out, REQUESTS_OUTSTANDING_MAX),
+            (|held| &mut held.decoder_bytes, MESSAGE_LEN_MAX),
+            (|held| &mut held.allowed_fast, ALLOWED_FAST_MAX),
+        ];
+        for (grow, max) in of_peers {
+            finds(&PeerHoldings::default(), grow, max, |peer| {
+                first_over(
+                    &settings,
+                    &Holdings {
+                        of_one_peer: *peer,
+                        ..Holdings::default()
+                    },
+                )
+            });
+        }
+        let peers_max = settings.connections_per_torrent_max + INCOMING_SLACK;
+        let of_torrents: [(Grow<TorrentHoldings>, usize); 8] = [
+            (|held| &mut held.peers, peers_max),
+            (|held| &mut held.candidates, CANDIDATES_PER_TORRENT_MAX),
+            (|held| &mut held.banned, BANNED_PER_TORRENT_MAX),
+            (|held| &mut held.self_addrs, SELF_ADDRS_PER_TORRENT_MAX),
+            (|held| &mut held.suspect_pieces, SUSPECT_PIECES_MAX),
+            (|held| &mut held.suspect_blocks, SUSPECT_BLOCKS_MAX),
+            (|held| &mut held.trackers, TRACKERS_PER_TORRENT_MAX),
+            (|held| &mut held.newcomers, NEWCOMERS_PER_TORRENT_MAX),
+        ];
+        for (grow, max) in of_torrents {
+            finds(&TorrentHoldings::default(), grow, max, |torrent| {
+                first_over(
+                    &settings,
+                    &Holdings {
+                        of_one_torrent: *torrent,
+                        ..Holdings::default()
+                    },
+                )
+            });
+        }
+    }
+}
