@@ -195,8 +195,6 @@ pub(crate) struct Peer {
     pub(crate) since: Time,
 }
 
-/// The memory of a rate, for choking and for the request window.
-const RATE_TAU: Duration = Duration::from_secs(5);
 /// What a peer takes at a time when it does not say (BEP 10, `reqq`).
 const REQQ_DEFAULT: u32 = 250;
 
@@ -244,8 +242,8 @@ impl Peer {
             queue: RequestsIn::default(),
             reads: 0,
             receiving: None,
-            down: Ewma::new(RATE_TAU, now),
-            up: Ewma::new(RATE_TAU, now),
+            down: Ewma::new(Ewma::TAU, now),
+            up: Ewma::new(Ewma::TAU, now),
             last_block: None,
             downloaded: 0,
             uploaded: 0,

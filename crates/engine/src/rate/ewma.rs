@@ -17,7 +17,7 @@ const AGES_MAX: f64 = 40.0;
 ///
 /// Each byte weighs `e^(−Δt/τ) / τ` when it is Δt old, so what is older than τ
 /// fades and an interval of Δt has the weight `1 − e^(−Δt/τ)` whatever it was
-/// cut into. Bursts P apart show as a ripple of at most ± P/2τ. While the
+/// cut into. Bursts P apart show as a ripple of about ± P/2τ. While the
 /// average is younger than τ it is of its own age and not diluted by the time
 /// before it began.
 #[derive(Clone, Copy, Debug)]
@@ -30,9 +30,10 @@ pub struct Ewma {
 }
 
 impl Ewma {
-    /// The usual memory for choking: long enough to smooth pieces, short
-    /// enough to see a change within two choker rounds.
-    pub const TAU: Duration = Duration::from_secs(10);
+    /// The memory of the rates of peers and torrents, which the choker goes by:
+    /// long enough to smooth blocks, short enough that of the rate before a
+    /// choker's round of ten seconds a seventh is left after it.
+    pub const TAU: Duration = Duration::from_secs(5);
 
     /// An average with memory `tau` that begins now, at nothing.
     pub fn new(tau: Duration, now: Time) -> Self {
@@ -100,16 +101,30 @@ mod tests {
     }
 
     #[test]
-    fn bursts_of_whole_pieces_are_less_than_five_percent_off_at_any_moment() {
+    fn bursts_half_a_second_apart_are_at_most_a_twentieth_off_at_any_moment() {
+        for (apart_ms, off) in [(100, 0.01), (500, 0.051), (1_000, 0.104)] {
+            let mut ewma = Ewma::new(Ewma::TAU, at(0));
+            let mut worst: f64 = 0.0;
+            for ms in 1..=60_000u64 {
+                if ms % apart_ms == 0 {
+                    ewma.add(apart_ms * 1_000, at(ms));
+                }
+                if ms > 40_000 {
+                    worst = worst.max((ewma.rate(at(ms)) as f64 / 1e6 - 1.0).abs());
+                }
+            }
+            // A longer memory would smooth more, and see a change later.
+            assert!((0.9 * off..=off * 1.01).contains(&worst), "{worst}");
+        }
+    }
+
+    #[test]
+    fn of_the_rate_before_a_round_of_the_choker_a_seventh_is_left_after_it() {
         let mut ewma = Ewma::new(Ewma::TAU, at(0));
         for ms in 1..=60_000u64 {
-            if ms % 800 == 0 {
-                ewma.add(800_000, at(ms));
-            }
-            if ms > 30_000 {
-                assert_close(ewma.rate(at(ms)), 1e6, 0.05);
-            }
+            ewma.add(1_000, at(ms));
         }
+        assert_close(ewma.rate(at(70_000)), 1e6 / 7.39, 0.01);
     }
 
     #[test]
@@ -136,7 +151,8 @@ mod tests {
         for ms in 1..=100_000u64 {
             ewma.add(1_000, at(ms));
         }
-        assert_close(ewma.rate(at(106_931)), 5e5, 0.01);
+        let half_ms = Ewma::TAU.as_millis() as u64 * 6_931 / 10_000;
+        assert_close(ewma.rate(at(100_000 + half_ms)), 5e5, 0.01);
         assert_eq!(ewma.rate(at(1_000_000)), 0);
     }
 

@@ -145,9 +145,6 @@ pub(crate) struct Torrent {
     show_due: bool,
 }
 
-/// The memory of a torrent's rates, for display.
-const RATE_TAU: std::time::Duration = std::time::Duration::from_secs(5);
-
 impl Torrent {
     pub(crate) fn new(
         key: TorrentKey,
@@ -197,8 +194,8 @@ impl Torrent {
             newcomers: Newcomers::default(),
             upload: TokenBucket::new(limits.upload_bytes_per_s, now),
             download: TokenBucket::new(limits.download_bytes_per_s, now),
-            down: Ewma::new(RATE_TAU, now),
-            up: Ewma::new(RATE_TAU, now),
+            down: Ewma::new(Ewma::TAU, now),
+            up: Ewma::new(Ewma::TAU, now),
             totals: Totals::default(),
             earlier: RecordTotals::default(),
             opened_before: false,
