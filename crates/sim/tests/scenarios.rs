@@ -92,12 +92,15 @@ fn a_killed_engine_goes_on_with_everything_that_is_on_disk() {
             extra <= f64::from(16 << 20),
             "{extra} bytes were fetched again per crash"
         );
+        assert_eq!(outcome.figure("blocks_lost"), 0.0, "{outcome:?}");
     }
 }
 
 #[test]
 fn a_power_cut_never_leaves_a_recorded_piece_that_is_not_there() {
-    runs("power-cut", 10);
+    for outcome in runs("power-cut", 10) {
+        assert!(outcome.figure("blocks_lost") > 0.0, "{outcome:?}");
+    }
 }
 
 #[test]

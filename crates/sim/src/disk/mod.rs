@@ -165,24 +165,26 @@ impl Disk {
     }
 
     /// The engine is gone; with `loss`, so is some of what was not synced.
+    /// Returns how many blocks that is.
     ///
     /// # Errors
     ///
     /// A sentence, if the resume record now names a piece that is not there:
     /// invariant 10 of the design.
-    pub(crate) fn crash(&mut self, loss: CrashLoss) -> Result<(), String> {
+    pub(crate) fn crash(&mut self, loss: CrashLoss) -> Result<u32, String> {
         self.open.clear();
         self.busy_pieces.clear();
         self.free_at = Time::START;
         self.last_end.clear();
         let mut swarms: Vec<_> = self.stores.keys().copied().collect();
         swarms.sort_unstable();
+        let mut lost = 0;
         for swarm in swarms {
             if let Some(store) = self.stores.get_mut(&swarm) {
-                store.crash(loss, &mut self.rng);
+                lost += store.crash(loss, &mut self.rng);
                 store.check_record()?;
             }
         }
-        Ok(())
+        Ok(lost)
     }
 }

@@ -103,6 +103,13 @@ impl Store {
         piece.0 as usize * self.cells_per_piece + (begin / BLOCK_LEN) as usize
     }
 
+    fn block_at(&self, at: usize) -> Block {
+        Block {
+            piece: PieceIndex((at / self.cells_per_piece) as u32),
+            index: (at % self.cells_per_piece) as u32,
+        }
+    }
+
     pub(super) fn cell(&self, at: usize) -> &Cell {
         &self.cells[at]
     }
@@ -222,34 +229,51 @@ impl Store {
             if written == 0 {
                 return;
             }
-            let mut torn = vec![0; bytes.len()];
-            torn[..written].copy_from_slice(&bytes[..written]);
-            let index = (at % self.cells_per_piece) as u32;
-            let right = torn == self.content.block(Block { piece, index });
-            let cell = if right {
-                Cell::Source
-            } else {
-                Cell::Other(torn.into())
-            };
+            let cell = self.torn(at, &bytes[..written], &self.cells[at]);
             self.set_cell(at, cell);
             left -= written;
         }
     }
 
-    pub(super) fn crash(&mut self, loss: CrashLoss, rng: &mut Rng) {
+    /// The engine is gone; tells how many blocks that were written went with it.
+    pub(super) fn crash(&mut self, loss: CrashLoss, rng: &mut Rng) -> u32 {
         let mut unsynced = std::mem::take(&mut self.unsynced);
         if loss == CrashLoss::Nothing {
-            return;
+            return 0;
         }
         // Of a cell that was written twice, what the first write found.
         unsynced.sort_by_key(|(at, _)| *at);
         unsynced.dedup_by_key(|(at, _)| *at);
+        let mut lost = 0;
         for (at, before) in unsynced {
-            match rng.below(3) {
-                0 => {}
-                1 => self.cells[at] = before,
-                _ => self.cells[at] = Cell::Other(vec![0; BLOCK_LEN as usize].into()),
-            }
+            let after = match rng.below(3) {
+                0 => continue,
+                1 => before,
+                _ => {
+                    let bytes = self.block_bytes(self.block_at(at));
+                    let bytes = bytes.expect("an unsynced block was written");
+                    self.torn(at, &bytes[..bytes.len() / 2], &before)
+                }
+            };
+            lost += u32::from(self.cells[at] != after);
+            self.cells[at] = after;
+        }
+        lost
+    }
+
+    /// A block of which only the first bytes have got to the disk: the others
+    /// are as they were before.
+    fn torn(&self, at: usize, written: &[u8], before: &Cell) -> Cell {
+        let block = self.block_at(at);
+        let mut bytes = match self.bytes_of(before, block) {
+            Some(bytes) => bytes.to_vec(),
+            None => vec![0; self.layout().block_len(block) as usize],
+        };
+        bytes[..written.len()].copy_from_slice(written);
+        if bytes == self.content.block(block) {
+            Cell::Source
+        } else {
+            Cell::Other(bytes.into())
         }
     }
 
@@ -272,7 +296,11 @@ impl Store {
 
     /// The bytes of a block, if it was ever written.
     pub(super) fn block_bytes(&self, block: Block) -> Option<&[u8]> {
-        match &self.cells[self.cell_at(block.piece, block.begin())] {
+        self.bytes_of(&self.cells[self.cell_at(block.piece, block.begin())], block)
+    }
+
+    fn bytes_of<'a>(&'a self, cell: &'a Cell, block: Block) -> Option<&'a [u8]> {
+        match cell {
             Cell::Hole => None,
             Cell::Source => Some(self.content.block(block)),
             Cell::Other(bytes) => Some(&bytes[..self.layout().block_len(block) as usize]),
@@ -293,5 +321,77 @@ impl Store {
         };
         let message = format!("/sim/{}: {what}", self.content.name());
         DiskError { kind, message }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::ContentSpec;
+
+    const PIECE: PieceIndex = PieceIndex(0);
+    const LEN: usize = BLOCK_LEN as usize;
+
+    fn empty() -> Store {
+        Store::new(ContentSpec::new(1 << 20, 256 << 10).make(1))
+    }
+
+    fn block(index: u32) -> Block {
+        Block {
+            piece: PIECE,
+            index,
+        }
+    }
+
+    #[test]
+    fn a_short_write_leaves_whole_blocks_a_torn_one_and_what_was_there() {
+        let mut store = empty();
+        store.set_cell(2, Cell::Other(vec![7; LEN].into()));
+        let content = Arc::clone(store.content());
+        let run: Vec<&[u8]> = (0..4).map(|index| content.block(block(index))).collect();
+        store.write_short(PIECE, 0, &run, 2 * LEN as u64 + 100);
+        assert_eq!(store.cells[..2], [Cell::Source, Cell::Source]);
+        let torn = store.block_bytes(block(2)).unwrap();
+        assert_eq!(torn[..100], content.block(block(2))[..100]);
+        assert!(torn[100..].iter().all(|byte| *byte == 7));
+        assert!(store.is_hole(3));
+        // The rest comes later, and all is right.
+        store.write_short(PIECE, 2 * BLOCK_LEN, &run[2..], 2 * LEN as u64);
+        assert_eq!(store.cells[..4], [const { Cell::Source }; 4]);
+    }
+
+    #[test]
+    fn a_power_cut_keeps_what_was_synced_and_of_the_rest_keeps_loses_or_tears_some() {
+        let mut store = empty();
+        store.fill();
+        let holes = 16;
+        store.cells[holes..].fill(Cell::Hole);
+        for at in holes..store.cells.len() {
+            store.set_cell(at, Cell::Source);
+        }
+        let lost = store.crash(CrashLoss::Unsynced, &mut Rng::new(1));
+        let (synced, unsynced) = store.cells.split_at(holes);
+        assert!(synced.iter().all(|cell| *cell == Cell::Source));
+        let kept = unsynced.iter().filter(|cell| **cell == Cell::Source);
+        assert_eq!(unsynced.len() - kept.count(), lost as usize);
+        let torn = |cell: &&Cell| matches!(cell, Cell::Other(_));
+        let torn = unsynced.iter().filter(torn).count();
+        assert!(0 < torn && torn < lost as usize && (lost as usize) < unsynced.len());
+        for (at, cell) in unsynced.iter().enumerate() {
+            if let Cell::Other(bytes) = cell {
+                let source = store.content.block(store.block_at(holes + at));
+                assert_eq!(bytes[..LEN / 2], source[..LEN / 2]);
+                assert!(bytes[LEN / 2..].iter().all(|byte| *byte == 0));
+            }
+        }
+        assert_eq!(store.crash(CrashLoss::Unsynced, &mut Rng::new(1)), 0);
+    }
+
+    #[test]
+    fn a_process_that_dies_loses_nothing_that_it_had_written() {
+        let mut store = empty();
+        store.set_cell(0, Cell::Source);
+        assert_eq!(store.crash(CrashLoss::Nothing, &mut Rng::new(1)), 0);
+        assert_eq!(*store.cell(0), Cell::Source);
     }
 }

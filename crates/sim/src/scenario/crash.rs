@@ -41,10 +41,11 @@ fn crashes(run: &Run, loss: CrashLoss) -> Outcome {
         ..Default::default()
     };
     world.add_torrent(leecher, &content, options.clone());
+    let mut lost = 0;
     for _ in 0..CRASHES {
         let pause = world.rng().up_to(Duration::from_secs(50));
         world.run_for(pause);
-        world.crash(leecher, loss);
+        lost += world.crash(leecher, loss);
         let (recorded, right) = (
             world.recorded_pieces(leecher, &content),
             world.pieces_on_disk(leecher, &content),
@@ -66,10 +67,11 @@ fn crashes(run: &Run, loss: CrashLoss) -> Outcome {
     }
     let sent = world.stats(seed, &content).session_uploaded_bytes;
     let extra = sent.saturating_sub(LEN as u64);
-    Outcome::of(
-        &world,
-        vec![("extra_bytes_per_crash", extra as f64 / f64::from(CRASHES))],
-    )
+    let figures = vec![
+        ("extra_bytes_per_crash", extra as f64 / f64::from(CRASHES)),
+        ("blocks_lost", f64::from(lost)),
+    ];
+    Outcome::of(&world, figures)
 }
 
 fn orderly_restart(run: &Run) -> Outcome {
@@ -91,7 +93,10 @@ fn orderly_restart(run: &Run) -> Outcome {
     if recorded < had {
         world.fail(&format!("it had {had} pieces and recorded {recorded}"));
     }
-    world.crash(leecher, CrashLoss::Unsynced);
+    let lost = world.crash(leecher, CrashLoss::Unsynced);
+    if lost > 0 {
+        world.fail(&format!("{lost} blocks were not synced by an orderly stop"));
+    }
     world.restart(leecher);
     world.add_torrent(leecher, &content, options);
     world.run_for(Duration::from_secs(1));

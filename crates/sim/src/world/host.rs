@@ -357,8 +357,9 @@ impl World {
         self.hosts[id.0].disk.spec.capacity_bytes = bytes;
     }
 
-    /// The engine of a host dies without a word.
-    pub fn crash(&mut self, id: HostId, loss: CrashLoss) {
+    /// The engine of a host dies without a word. Returns how many blocks were
+    /// lost that its disk had been given.
+    pub fn crash(&mut self, id: HostId, loss: CrashLoss) -> u32 {
         let now = self.now;
         let host = &mut self.hosts[id.0];
         host.engine = None;
@@ -379,10 +380,12 @@ impl World {
         for end in ends {
             self.net.reset(end, now);
         }
-        if let Err(why) = self.hosts[id.0].disk.crash(loss) {
-            self.fail(&why);
-        }
+        let lost = match self.hosts[id.0].disk.crash(loss) {
+            Ok(lost) => lost,
+            Err(why) => self.fail(&why),
+        };
         self.settle_net();
+        lost
     }
 
     /// Breaks every connection of a host, as a line does that goes down.
