@@ -7,7 +7,7 @@ use superseed_sim::scenario::{all, run_seeds};
 use superseed_sim::{ContentSpec, FakeSeed, Frame, HostSpec, LinkSpec, World};
 
 #[test]
-fn a_swarm_among_hostile_peers_finishes_within_its_bound_and_bans_nobody_honest() {
+fn a_swarm_among_hostile_peers_finishes_within_its_bound_and_bans_none_but_liars() {
     let hostile = all().filter(|scenario| scenario.name.starts_with("hostile-"));
     let mut run = 0;
     for scenario in hostile {
@@ -20,7 +20,9 @@ fn a_swarm_among_hostile_peers_finishes_within_its_bound_and_bans_nobody_honest(
 /// A liar that brings everything alone is banned; then it calls again, and so
 /// does its neighbour. Tells who is let in.
 fn calls_after_ban(ipv6: bool) -> [bool; 2] {
-    let mut world = World::new(7, "cargo test -p superseed-sim a_ban_survives");
+    let replay = "cargo test -p superseed-sim --test hostile a_ban_survives";
+    let trace = std::env::var_os("SIM_TRACE").is_some();
+    let mut world = World::traced(7, replay, trace);
     if ipv6 {
         world.use_ipv6();
     }
