@@ -139,7 +139,11 @@ fn limited(run: &Run, way: Way) -> Outcome {
             (last.get(&ip).unwrap_or(&0) - first.get(&ip).unwrap_or(&0)) as f64
         })
         .collect();
-    check(&world, limited, &content, peers);
+    let fetching = match way {
+        Way::Up => &others[..],
+        Way::Down => &[limited],
+    };
+    check(&world, limited, fetching, &content, peers);
     let least = got.iter().copied().fold(f64::MAX, f64::min);
     let mean = got.iter().sum::<f64>() / got.len() as f64;
     let figures = vec![
@@ -172,12 +176,18 @@ fn moved(way: Way, tally: &Tally) -> u64 {
 }
 
 /// Nobody was lost on the way, and nobody is done before the end.
-fn check(world: &World, limited: HostId, content: &Arc<Content>, peers: usize) {
+fn check(
+    world: &World,
+    limited: HostId,
+    fetching: &[HostId],
+    content: &Arc<Content>,
+    peers: usize,
+) {
     let connected = world.peers(limited, content).len();
     if connected != peers {
         world.fail(&format!("{connected} of {peers} peers are connected"));
     }
-    if world.stats(limited, content).pieces_have == 0 && world.finished(limited, content) {
+    if fetching.iter().any(|host| world.finished(*host, content)) {
         world.fail("the torrent was too small for the limit");
     }
 }
