@@ -8,7 +8,7 @@
 //! | `interop [--install] [FILTER]` | superseed against real clients, in network namespaces |
 //! | `sim [ARGS]` | one simulation, replayed from its seed |
 //! | `swarm [line] [OPTIONS]` | ten leechers, or one long line, of real clients side by side |
-//! | `policies [--quick] [--seeds N]` | the policies compared in the simulator; writes docs/results |
+//! | `policies [--quick] [--seeds N] [--job N]` | the policies compared in the simulator; writes docs/results, or replays one run |
 
 mod ci;
 mod conformance;
@@ -58,7 +58,7 @@ fn run(args: &[String]) -> Result<()> {
         }
         _ => bail!(
             "usage: cargo xtask ci | tidy | conformance DIR | interop [--install] [FILTER] \
-             | swarm [line] [--install] [--clients A,B] [--runs N] [--leechers N] | sim [ARGS] | policies [--quick] [--seeds N]"
+             | swarm [line] [--install] [--clients A,B] [--runs N] [--leechers N] | sim [ARGS] | policies [--quick] [--seeds N] [--job N]"
         ),
     }
 }

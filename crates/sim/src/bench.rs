@@ -1,5 +1,5 @@
 //! `superseed-sim --policies`: runs the benchmark of the policies, says how
-//! long it will take, and writes what it found.
+//! long it will take, and writes what it found; or replays one run of it.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -21,7 +21,7 @@ pub(crate) fn main(words: &[String]) -> ExitCode {
 
 fn run(words: &[String]) -> Result<(), String> {
     let (dir, words) = words.split_first().ok_or("--policies needs a directory")?;
-    let (mut quick, mut seeds) = (false, None);
+    let (mut quick, mut seeds, mut job) = (false, None, None);
     let mut words = words.iter();
     while let Some(word) = words.next() {
         match word.as_str() {
@@ -31,6 +31,10 @@ fn run(words: &[String]) -> Result<(), String> {
                 let count = count.filter(|count| *count > 0);
                 seeds = Some(count.ok_or("--seeds needs a number above zero")?);
             }
+            "--job" => {
+                let number = words.next().and_then(|number| number.parse().ok());
+                job = Some(number.ok_or("--job needs a number")?);
+            }
             _ => return Err(format!("--policies does not know {word:?}")),
         }
     }
@@ -39,6 +43,11 @@ fn run(words: &[String]) -> Result<(), String> {
     } else {
         Plan::full(seeds.unwrap_or(Plan::SEEDS))
     };
+    if let Some(at) = job {
+        let measured = policies::replay(&plan, at).ok_or("there is no such job")?;
+        println!("{measured:#?}");
+        return Ok(());
+    }
     let start = Instant::now();
     let results = policies::run(&plan, |done, all| {
         if done % (all / 50).max(1) == 0 {

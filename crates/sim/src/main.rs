@@ -10,14 +10,15 @@ use superseed_sim::scenario::{self, Scenario};
 
 const USAGE: &str =
     "usage: superseed-sim [--list] [--scenario NAME] [--seed N] [--seeds COUNT] [--once] [--trace]
-       superseed-sim --policies DIR [--quick] [--seeds COUNT]
+       superseed-sim --policies DIR [--quick] [--seeds COUNT] [--job N]
        superseed-sim --speed
 
 Runs one scenario, or all, with one seed, or COUNT seeds from N on. Each run is
 made twice and compared, unless it is traced or --once is given. A trace goes to standard error.
 With --policies it runs the benchmark of the policies instead, or a small part
-of it, and writes the document and its plots into DIR. With --speed it says how
-many blocks a second of a core delivers.";
+of it, and writes the document and its plots into DIR; with --job it replays one
+run, traced, and writes nothing. With --speed it says how many blocks a second
+of a core delivers.";
 
 struct Plan {
     scenarios: Vec<Scenario>,

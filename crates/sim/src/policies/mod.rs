@@ -26,6 +26,8 @@ pub use results::Results;
 pub use swarm::Measured;
 pub use torrent::Torrent;
 
+use crate::world::World;
+
 /// Makes every run of a plan on all cores. `progress` is told how many runs
 /// are done, of how many; the first few stand for all. If it breaks, there are
 /// no results.
@@ -54,7 +56,7 @@ pub fn run(
                     let wanted = job.swarm.torrent;
                     let content = contents.iter().find(|(torrent, _)| *torrent == wanted);
                     let (_, content) = content.expect("each torrent of the plan was made");
-                    let measured = swarm::measure(job, content);
+                    let measured = swarm::measure(job, content, world(plan, at, job, false));
                     let mut found = found.lock().expect("no lane panics with the lock");
                     found[at] = Some(measured);
                     drop(found);
@@ -69,6 +71,28 @@ pub fn run(
     let found = found.into_inner().expect("no lane panics with the lock");
     let found: Vec<Measured> = found.into_iter().collect::<Option<_>>()?;
     Some(Results::new(jobs.into_iter().zip(found)))
+}
+
+/// Makes one run of a plan again, by its number, with a trace of everything on
+/// standard error. `None` if there is no such run.
+///
+/// # Panics
+///
+/// If the run fails, as it did in [`run`].
+pub fn replay(plan: &Plan, at: usize) -> Option<Measured> {
+    let job = plan.jobs().into_iter().nth(at)?;
+    let content = job.swarm.torrent.make(swarm::TRACKER_URL);
+    Some(swarm::measure(&job, &content, world(plan, at, &job, true)))
+}
+
+/// An empty world for a run of a plan.
+fn world(plan: &Plan, at: usize, job: &grid::Job, trace: bool) -> World {
+    World::traced(job.seed, replay_line(plan, at, job), trace)
+}
+
+/// The command that replays a run, and what it is.
+fn replay_line(plan: &Plan, at: usize, job: &grid::Job) -> String {
+    format!("{} --job {at} # {job:?}", plan.command)
 }
 
 #[cfg(test)]

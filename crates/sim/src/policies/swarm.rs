@@ -180,11 +180,9 @@ impl Crowd<'_> {
     }
 }
 
-/// Makes a run.
-pub(super) fn measure(job: &Job, content: &Arc<Content>) -> Measured {
+/// Makes a run in a world that is empty.
+pub(super) fn measure(job: &Job, content: &Arc<Content>, mut world: World) -> Measured {
     let swarm = &job.swarm;
-    let replay = format!("cargo xtask policies ({job:?})");
-    let mut world = World::new(job.seed, replay);
     let (_, url) = world.add_tracker(TrackerSpec::default());
     assert_eq!(url, TRACKER_URL, "the torrent names the tracker");
     let mut crowd = Crowd {

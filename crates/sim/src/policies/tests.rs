@@ -90,3 +90,17 @@ fn classes_add_up_to_the_leechers() {
         assert_eq!(sum, swarm.leechers);
     }
 }
+
+#[test]
+fn a_run_is_made_again_from_the_line_that_it_prints_when_it_fails() {
+    let plan = Plan::quick(1);
+    let results = measured(&plan);
+    let at = plan.jobs().len() - 1;
+    let job = plan.jobs()[at];
+    let again = replay(&plan, at).unwrap();
+    assert_eq!(results.of(job.subject, &job.swarm, &job.arm), [again]);
+    let line = replay_line(&plan, at, &job);
+    let words = format!("cargo xtask policies --quick --seeds 1 --job {at} ");
+    assert!(line.starts_with(&words), "{line}");
+    assert!(replay(&plan, at + 1).is_none());
+}
