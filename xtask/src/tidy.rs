@@ -1,5 +1,7 @@
 //! What a machine can check of STYLE.md and of the invariants.
 
+mod docs;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -49,6 +51,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
             .to_string();
         check_file(&shown, &text, &mut offences);
     }
+    docs::check(root, &mut offences)?;
     for krate in ["proto", "engine"] {
         let manifest = root.join(format!("crates/{krate}/Cargo.toml"));
         let text = fs::read_to_string(&manifest)?;
