@@ -243,6 +243,75 @@ fn the_end_of_a_download_asks_twice_and_cancels() {
     assert_eq!(scene.world.stats(scene.host, &content).wasted_bytes, 0);
 }
 
+/// A peer that answers each request after so long, one after the other.
+struct Paced {
+    wire: (superseed_sim::ScriptId, usize),
+    block_ms: u64,
+    busy_until: Duration,
+    owed: Vec<(u32, u32, u32)>,
+}
+
+#[test]
+fn a_fast_peer_takes_over_what_a_slow_one_would_bring_later_and_no_block_is_asked_of_three() {
+    let mut scene = Scene::leeching("a_fast_peer_takes_over");
+    let content = scene.content.clone();
+    let full = scene.full_bitfield();
+    let mut peers: Vec<Paced> = Vec::new();
+    for block_ms in [400, 400, 10] {
+        let script = scene.world.add_script(LinkSpec::default());
+        let conn = scene.connect_as(script, PLAIN);
+        let mut wire = scene.world.wire(script, conn);
+        wire.send(full.clone())
+            .expect(Frame::Interested)
+            .send(Frame::Unchoke);
+        peers.push(Paced {
+            wire: (script, conn),
+            block_ms,
+            busy_until: Duration::ZERO,
+            owed: Vec::new(),
+        });
+    }
+    // For each block, who has it asked of it now; and what was taken from whom.
+    let mut asked = std::collections::BTreeMap::<_, Vec<usize>>::new();
+    let mut taken_over = 0;
+    let mut cancelled = std::collections::BTreeSet::new();
+    while !scene.world.finished(scene.host, &content) {
+        assert!(scene.world.elapsed() < Duration::from_secs(60));
+        let now = scene.world.elapsed();
+        for (at, peer) in peers.iter_mut().enumerate() {
+            let (script, conn) = peer.wire;
+            let mut wire = scene.world.wire(script, conn);
+            for frame in wire.expect_none(Duration::from_millis(1), "nothing forbidden", |_| false)
+            {
+                match frame {
+                    Frame::Request(piece, begin, len) => {
+                        let holders = asked.entry((piece, begin)).or_default();
+                        holders.push(at);
+                        assert!(holders.len() <= 2, "asked of {holders:?}");
+                        taken_over += u32::from(at == 2 && cancelled.contains(&(piece, begin)));
+                        peer.owed.push((piece, begin, len));
+                    }
+                    Frame::Cancel(piece, begin, _) => {
+                        let holders = asked.entry((piece, begin)).or_default();
+                        holders.retain(|holder| *holder != at);
+                        peer.owed.retain(|owed| (owed.0, owed.1) != (piece, begin));
+                        cancelled.insert((piece, begin));
+                    }
+                    _ => {}
+                }
+            }
+            if now >= peer.busy_until && !peer.owed.is_empty() {
+                wire.send(block(&content, peer.owed.remove(0)));
+                peer.busy_until = now + Duration::from_millis(peer.block_ms);
+            }
+        }
+    }
+    assert!(taken_over > 0, "nothing was taken from the slow");
+    // What crossed its CANCEL may come twice, no more.
+    let wasted = scene.world.stats(scene.host, &content).wasted_bytes;
+    assert!(wasted <= 2 * u64::from(BLOCK), "{wasted} bytes came twice");
+}
+
 #[test]
 fn a_seed_that_shows_one_piece_at_a_time_hears_of_each_at_once() {
     let mut scene = Scene::leeching("a_seed_that_shows_one_piece_at_a_time");
