@@ -144,6 +144,16 @@ fn a_tracker_that_comes_back_is_found_again() {
 }
 
 #[test]
+fn a_tracker_that_answers_too_late_is_asked_again_ever_more_rarely_and_told_all_once() {
+    runs("slow-tracker", 4);
+}
+
+#[test]
+fn a_udp_tracker_that_answers_after_the_second_question_is_heard_once() {
+    runs("slow-udp-tracker", 4);
+}
+
+#[test]
 fn a_tracker_may_send_its_clients_to_another_and_not_in_circles() {
     runs("redirects", 4);
 }

@@ -66,6 +66,11 @@ impl World {
         self.trackers[tracker.0].spec.mood = mood;
     }
 
+    /// Changes how long a tracker takes, one way.
+    pub fn set_tracker_latency(&mut self, tracker: TrackerId, latency: Duration) {
+        self.trackers[tracker.0].spec.latency = latency;
+    }
+
     /// Changes which addresses a tracker names in every answer.
     pub fn set_named_peers(&mut self, tracker: TrackerId, peers: Vec<SocketAddr>) {
         self.trackers[tracker.0].spec.extra_peers = peers;
