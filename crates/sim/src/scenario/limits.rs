@@ -183,12 +183,13 @@ fn check(
     content: &Arc<Content>,
     peers: usize,
 ) {
+    // Who is done leaves, so this comes first.
+    if fetching.iter().any(|host| world.finished(*host, content)) {
+        world.fail("the torrent was too small for the limit");
+    }
     let connected = world.peers(limited, content).len();
     if connected != peers {
         world.fail(&format!("{connected} of {peers} peers are connected"));
-    }
-    if fetching.iter().any(|host| world.finished(*host, content)) {
-        world.fail("the torrent was too small for the limit");
     }
 }
 
