@@ -28,12 +28,17 @@ const OPTIMISTIC_HOLD: Duration = Duration::from_secs(30);
 /// One optimistic slot for this many regular ones, but at least one (libtorrent).
 const SLOTS_PER_OPTIMISTIC: usize = 5;
 /// BEP 3: new peers are three times as likely to be the optimistic unchoke.
+/// (While seeding they are like the others: `nat-churn` needs 1.26 fluid limits
+/// in the median of 8 seeds so, and 1.27 where they come first.)
 const NEW_PEER_BIAS: u64 = 3;
 /// While seeding a peer's turn ends after as many pieces (libtorrent) …
 const TURN_PIECES: u64 = 20;
 /// … or after this time, or one slow peer with large pieces would hold its
 /// place for hours.
 const TURN: Duration = Duration::from_secs(60);
+/// While the first copy is sent and others wait for their first turn, a turn
+/// ends after one piece, or as many small ones as fit into this (decision 035).
+const FIRST_TURN_MIN_BYTES: u64 = 256 * 1024;
 /// The wait of a peer that owes is worth this part of another's …
 const OWING_BIAS: u64 = 4;
 /// … and so many of them have a place at a time (decision 030).
@@ -53,10 +58,11 @@ const SLOTS_UNSIZED: usize = 8;
 ///   much and gave nothing a quarter. One of those has a slot at a time, and
 ///   the others none, though it be free.
 /// - Seeding: no optimistic slots; a peer has its turn of twenty pieces or a
-///   minute, then whoever waited longest.
-/// - Outside rounds, free places are filled and nobody is displaced. In the
-///   first ten seconds there are looks between rounds, since the number of
-///   places is only being found out.
+///   minute, then whoever waited longest. While the first copy is sent,
+///   everybody has a first turn of one piece before anybody has a longer one.
+/// - Outside rounds, free places are filled and nobody is displaced but by
+///   those who wait for such a first turn. In the first ten seconds there are
+///   looks between rounds, since the number of places is only being found out.
 #[derive(Debug, Default)]
 pub struct DefaultChoker {
     without: Option<ChokerPart>,
@@ -66,6 +72,8 @@ pub struct DefaultChoker {
     last_round: LastRound,
     places: usize,
     full: bool,
+    /// After how many bytes a turn ends, while others wait for their first.
+    first_turn: Option<u64>,
 }
 
 /// When to look between the first two rounds.
@@ -164,10 +172,24 @@ impl Choker for DefaultChoker {
             waited: waited(peer, &cx, now),
             tie: rng.next_u32(),
         });
-        let contenders: Vec<_> = contenders.collect();
+        let mut contenders: Vec<_> = contenders.collect();
+        let newcomers = contenders.iter().any(|contender| is_new(contender.peer));
+        self.first_turn =
+            (cx.first_copy && newcomers).then(|| u64::from(cx.piece_len).max(FIRST_TURN_MIN_BYTES));
+        if let Some(first_turn) = self.first_turn {
+            for contender in &mut contenders {
+                contender.held &= contender.peer.uploaded_since_unchoke < first_turn;
+            }
+        }
         let mut places = vec![Place::None; peers.len()];
         let all = if cx.seeding {
-            by_turns(contenders, regular, &cx, now, &mut places);
+            by_turns(
+                contenders,
+                (regular, self.first_turn),
+                &cx,
+                now,
+                &mut places,
+            );
             regular
         } else {
             let optimistic = self.optimistic(regular);
@@ -182,6 +204,10 @@ impl Choker for DefaultChoker {
 
     fn next_round(&self) -> Time {
         self.next_round
+    }
+
+    fn turn_bytes(&self) -> Option<u64> {
+        self.first_turn.filter(|_| !self.lacks(ChokerPart::Events))
     }
 
     fn next_call(&self) -> Time {
@@ -273,7 +299,7 @@ fn linger(peers: &[ChokePeer], all: usize, places: &mut [Place]) {
 
 fn by_turns(
     mut contenders: Vec<Contender<'_>>,
-    slots: usize,
+    (slots, first_turn): (usize, Option<u64>),
     cx: &ChokeContext,
     now: Time,
     places: &mut [Place],
@@ -281,18 +307,33 @@ fn by_turns(
     let turn_bytes = TURN_PIECES * u64::from(cx.piece_len);
     let order = |contender: &Contender<'_>| {
         let peer = contender.peer;
-        let over = peer.uploaded_since_unchoke >= turn_bytes || served_for(peer, now) >= TURN;
-        match (peer.unchoked, contender.held, over) {
-            (true, true, _) => (0, peer.uploaded_since_unchoke),
-            (true, false, false) => (1, peer.uploaded_since_unchoke),
-            (false, ..) => (2, u64::MAX - contender.waited),
-            (true, false, true) => (3, peer.uploaded_since_unchoke),
+        let sent = peer.uploaded_since_unchoke;
+        if !peer.unchoked {
+            let class = if first_turn.is_some() && is_new(peer) {
+                2
+            } else {
+                4
+            };
+            return (class, u64::MAX - contender.waited);
         }
+        let over = sent >= turn_bytes || served_for(peer, now) >= TURN;
+        let class = match (contender.held, over) {
+            (true, _) => 0,
+            (false, false) if first_turn.is_none_or(|turn| sent < turn) => 1,
+            (false, false) => 3,
+            (false, true) => 5,
+        };
+        (class, sent)
     };
     contenders.sort_unstable_by_key(|contender| (order(contender), contender.tie));
     for contender in contenders.iter().take(slots) {
         places[contender.at] = Place::Regular;
     }
+}
+
+/// It was never served.
+fn is_new(peer: &ChokePeer) -> bool {
+    peer.unchoked_at.is_none()
 }
 
 fn served_for(peer: &ChokePeer, now: Time) -> Duration {
@@ -306,13 +347,13 @@ fn waited(peer: &ChokePeer, cx: &ChokeContext, now: Time) -> u64 {
     }
     let since = peer.choked_at.unwrap_or(peer.connected_at);
     let micros = now.as_micros().saturating_sub(since.as_micros());
-    if !cx.seeding && peer.owes(cx) {
+    if cx.seeding {
+        // Nobody is tried out for what it may give in return.
+        return micros;
+    }
+    if peer.owes(cx) {
         return micros / OWING_BIAS;
     }
-    let bias = if peer.unchoked_at.is_none() {
-        NEW_PEER_BIAS
-    } else {
-        1
-    };
+    let bias = if is_new(peer) { NEW_PEER_BIAS } else { 1 };
     micros.saturating_mul(bias)
 }

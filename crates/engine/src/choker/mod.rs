@@ -54,6 +54,12 @@ pub trait Choker: std::fmt::Debug + Send {
     /// decision, optimistic places included; `None` is as many as there are.
     fn places(&self) -> Option<usize>;
 
+    /// After how many bytes sent to a peer since its unchoke
+    /// [`Self::rechoke`] wants to be called, if that ends a turn.
+    fn turn_bytes(&self) -> Option<u64> {
+        None
+    }
+
     /// Whether peers that are interested hold every place, so that one more
     /// changes nothing before the next call or before one of them leaves.
     fn is_full(&self) -> bool {
@@ -133,6 +139,9 @@ impl ChokePeer {
 pub struct ChokeContext {
     /// We have everything we want: there is nobody to reciprocate.
     pub seeding: bool,
+    /// We send the first copy: some piece was never seen at a peer, so nobody
+    /// else could have given it.
+    pub first_copy: bool,
     /// The setting: places beside optimistic ones, or `None` to measure.
     pub slots: Option<usize>,
     /// Payload rate to all peers of the torrent.
@@ -211,5 +220,7 @@ fn changes(peers: &[ChokePeer], places: impl IntoIterator<Item = Place>) -> Vec<
         .collect()
 }
 
+#[cfg(test)]
+mod seeding_tests;
 #[cfg(test)]
 mod tests;

@@ -35,6 +35,7 @@ pub(super) fn peer(at: u64) -> ChokePeer {
 pub(super) fn context() -> ChokeContext {
     ChokeContext {
         seeding: false,
+        first_copy: false,
         slots: None,
         upload_bytes_per_s: 0,
         upload_limit_bytes_per_s: None,
@@ -49,7 +50,7 @@ fn at(seconds: u64) -> Time {
 /// A torrent's peers under a choker, with decisions applied.
 pub(super) struct Swarm {
     choker: Box<dyn Choker>,
-    cx: ChokeContext,
+    pub(super) cx: ChokeContext,
     pub(super) peers: Vec<ChokePeer>,
     pub(super) now: Time,
     rng: Xoshiro256PlusPlus,
@@ -73,7 +74,7 @@ impl Swarm {
         Self::new(ChokerKind::Default, peers, slots)
     }
 
-    fn seeding(peers: u64, slots: usize) -> Self {
+    pub(super) fn seeding(peers: u64, slots: usize) -> Self {
         Self::leeching(peers, slots).seeding_now()
     }
 
@@ -465,45 +466,6 @@ fn without_a_part_the_choker_does_the_rest() {
     sizing.cx.upload_bytes_per_s = 100_000_000;
     sizing.rechoke();
     assert_eq!(sizing.regular().len(), 8);
-}
-
-#[test]
-fn a_seed_gives_everyone_a_turn() {
-    let mut swarm = Swarm::seeding(12, 4);
-    let mut turns = [0; 12];
-    for _ in 0..18 {
-        swarm.rounds(1);
-        for at in swarm.unchoked() {
-            turns[at] += 1;
-            // The first ones are a hundred times as fast.
-            swarm.peers[at].uploaded_since_unchoke += if at < 4 { 100_000_000 } else { 1_000_000 };
-        }
-        assert_eq!(swarm.unchoked().len(), 4);
-    }
-    assert!(turns.iter().all(|&turns| turns > 0), "{turns:?}");
-    assert!(turns[4..].iter().all(|&turns| turns >= 6), "{turns:?}");
-}
-
-#[test]
-fn a_turn_ends_with_its_pieces_or_its_minute_if_others_wait() {
-    let mut swarm = Swarm::seeding(6, 4);
-    swarm.rechoke();
-    let first = swarm.unchoked();
-    swarm.peers[first[0]].uploaded_since_unchoke = 20 * 256 * 1024;
-    swarm.rounds(1);
-    assert!(!swarm.unchoked().contains(&first[0]));
-    assert!(first[1..].iter().all(|at| swarm.unchoked().contains(at)));
-    swarm.rounds(5);
-    assert_eq!(
-        first[1..]
-            .iter()
-            .filter(|at| swarm.unchoked().contains(at))
-            .count(),
-        1
-    );
-    let mut alone = Swarm::seeding(4, 4);
-    alone.rounds(20);
-    assert_eq!(alone.unchoked().len(), 4, "nobody waits, nobody is choked");
 }
 
 #[test]

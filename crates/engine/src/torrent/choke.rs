@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use superseed_proto::layout::PieceIndex;
 use superseed_proto::wire::Message;
 
 use super::Torrent;
@@ -40,8 +41,10 @@ impl Torrent {
             .collect();
         let own = self.options.limits.upload_bytes_per_s;
         let session = cx.shared.settings.limits.upload_bytes_per_s;
+        let seeding = self.picker.is_complete();
         let context = ChokeContext {
-            seeding: self.picker.is_complete(),
+            seeding,
+            first_copy: seeding && self.sends_first_copy(),
             slots: cx.shared.settings.upload_slots,
             upload_bytes_per_s: self.up.rate(now),
             upload_limit_bytes_per_s: own.into_iter().chain(session).min(),
@@ -53,6 +56,17 @@ impl Torrent {
         for decision in decisions {
             self.apply_choke(cx, decision);
         }
+    }
+
+    /// Whether some piece was never seen at a peer. Looks at each piece once
+    /// and not again before everybody is gone.
+    fn sends_first_copy(&mut self) -> bool {
+        let count = self.layout.piece_count();
+        let unseen = (self.pieces_seen..count)
+            .map(PieceIndex)
+            .find(|piece| self.picker.have().has(*piece) && self.picker.availability(*piece) == 0);
+        self.pieces_seen = unseen.map_or(count, |piece| piece.0);
+        unseen.is_some()
     }
 
     fn apply_choke(&mut self, cx: &mut Cx<'_>, decision: Decision) {

@@ -25,6 +25,12 @@ const ALLOWED_FAST_PIECES: usize = 5;
 /// wants a slot takes upload from those who have one: in `hostile-allowed-fast-flood`
 /// four such peers made the last leecher 2.2 times as late.
 const ALLOWED_FAST_TIMES: u64 = 2;
+/// So many newcomers fetch theirs at a time, as far as we know: no choker
+/// bounds them, and a crowd that comes at once would share the line so that
+/// nobody has a whole piece for long (decision 035).
+const ALLOWED_FAST_PEERS: usize = 4;
+/// For so long a newcomer may be at it: some clients never ask for theirs.
+const ALLOWED_FAST_TIME: std::time::Duration = std::time::Duration::from_secs(60);
 /// How soon a torrent looks again for a place when others hold them all.
 const PLACE_RETRY: std::time::Duration = std::time::Duration::from_secs(10);
 
@@ -207,11 +213,24 @@ impl Torrent {
         })
     }
 
+    /// Whether one more newcomer may be given an allowed-fast set.
+    fn may_allow(&self, cx: &Cx<'_>) -> bool {
+        let fetches = |key: &&ConnKey| {
+            let peer = cx.conns.get(**key).and_then(|conn| conn.peer());
+            peer.is_some_and(|peer| {
+                let young = cx.now.since(peer.since) < ALLOWED_FAST_TIME;
+                young && peer.am_choking && peer.uploaded < peer.allowed_bytes
+            })
+        };
+        self.peers.iter().filter(fetches).count() < ALLOWED_FAST_PEERS
+    }
+
     /// What we say first: our pieces, then the extension handshake.
     fn greet(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
         let masked = self.mask(key);
         let none = Bitfield::new(self.layout.piece_count());
         let have = if masked { &none } else { self.picker.have() };
+        let may_allow = self.may_allow(cx);
         let Some(conn) = cx.conns.get_mut(key) else {
             return;
         };
@@ -252,6 +271,7 @@ impl Torrent {
         if fast
             && !masked
             && let core::net::IpAddr::V4(ip) = conn.remote.ip()
+            && may_allow
             && self.newcomers.admit(host(ip.into()))
         {
             let swarm = self.metainfo.info_hashes.primary_swarm_key();
@@ -298,6 +318,9 @@ impl Torrent {
             if !peer.am_choking {
                 self.rechoke_due = true;
             }
+        }
+        if self.peers.is_empty() {
+            self.pieces_seen = 0;
         }
         self.connect_due = true;
     }

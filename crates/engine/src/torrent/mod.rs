@@ -119,6 +119,8 @@ pub(crate) struct Torrent {
     turnover: Turnover,
     pub(crate) trackers: TrackerSet,
     choker: Box<dyn Choker>,
+    /// The pieces before this one were seen at some peer since we seed.
+    pieces_seen: u32,
     super_seed: SuperSeed,
     suspects: Suspects,
     newcomers: Newcomers,
@@ -189,6 +191,7 @@ impl Torrent {
             turnover: Turnover::default(),
             trackers,
             choker: crate::choker::new(shared.settings.choker),
+            pieces_seen: 0,
             super_seed: SuperSeed::default(),
             suspects: Suspects::default(),
             newcomers: Newcomers::default(),

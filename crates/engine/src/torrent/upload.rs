@@ -266,12 +266,13 @@ impl Torrent {
             self.save_soon(cx);
             self.goal_check(cx);
         }
-        let waits = cx
-            .conns
-            .get(key)
-            .and_then(|conn| conn.peer())
-            .is_some_and(|peer| !peer.queue.is_empty());
-        if waits {
+        let Some(peer) = cx.conns.get(key).and_then(|conn| conn.peer()) else {
+            return;
+        };
+        let sent = peer.uploaded_since_unchoke;
+        self.rechoke_due |=
+            (self.choker.turn_bytes()).is_some_and(|turn| sent >= turn && sent - payload < turn);
+        if !peer.queue.is_empty() {
             self.serve(cx, key);
         }
     }

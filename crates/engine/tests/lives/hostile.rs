@@ -92,9 +92,9 @@ fn a_peer_that_reads_nothing_for_three_minutes_is_dropped() {
 }
 
 /// A peer connects; gives the pieces that it is allowed while it is choked.
-fn newcomer(scene: &mut Scene, metainfo: &Metainfo) -> (ConnKey, Vec<u32>) {
-    let peer = scene.connect_as(1);
-    scene.hear(peer, &hello(metainfo, PeerId([1; 20])));
+fn newcomer(scene: &mut Scene, metainfo: &Metainfo, stranger: u8) -> (ConnKey, Vec<u32>) {
+    let peer = scene.connect_as(stranger);
+    scene.hear(peer, &hello(metainfo, PeerId([stranger; 20])));
     let stream = scene.streams.remove(&peer).unwrap_or_default();
     let mut messages = &stream[68..];
     let mut pieces = Vec::new();
@@ -113,7 +113,7 @@ fn what_is_allowed_to_the_choked_ends_and_coming_again_does_not_renew_it() {
     let mut scene = Scene::new(Settings::default());
     let metainfo = torrent("a", PIECE_LEN, 64);
     scene.add_open(&metainfo, TorrentOptions::default(), everything(64));
-    let (peer, pieces) = newcomer(&mut scene, &metainfo);
+    let (peer, pieces) = newcomer(&mut scene, &metainfo, 1);
     assert_eq!(pieces.len(), 5);
     for _ in 0..50 {
         for begin in (0..PIECE_LEN).step_by(BLOCK_LEN as usize) {
@@ -124,8 +124,36 @@ fn what_is_allowed_to_the_choked_ends_and_coming_again_does_not_renew_it() {
     let taken = scene.taken[&peer] as u32;
     assert!((10 * PIECE_LEN..11 * PIECE_LEN).contains(&taken), "{taken}");
     assert!(scene.is_closed(peer), "it asked on");
-    let (_, pieces) = newcomer(&mut scene, &metainfo);
+    let (_, pieces) = newcomer(&mut scene, &metainfo, 1);
     assert!(pieces.is_empty());
+}
+
+#[test]
+fn four_newcomers_at_a_time_are_allowed_pieces_while_they_are_choked() {
+    let mut scene = Scene::new(Settings::default());
+    let metainfo = torrent("a", BLOCK_LEN, 64);
+    scene.add_open(&metainfo, TorrentOptions::default(), everything(64));
+    let allowed = |scene: &mut Scene, stranger| newcomer(scene, &metainfo, stranger);
+    let (first, pieces) = allowed(&mut scene, 1);
+    for stranger in 2..=4 {
+        assert_eq!(allowed(&mut scene, stranger).1.len(), 5);
+    }
+    assert!(
+        allowed(&mut scene, 5).1.is_empty(),
+        "a crowd shares no line"
+    );
+    for piece in pieces {
+        scene.say(first, &request(piece, 0, BLOCK_LEN));
+        scene.serve_disk();
+    }
+    assert_eq!(
+        allowed(&mut scene, 6).1.len(),
+        5,
+        "the first has its pieces"
+    );
+    assert!(allowed(&mut scene, 7).1.is_empty());
+    scene.pass(Duration::from_secs(61));
+    assert_eq!(allowed(&mut scene, 8).1.len(), 5, "they do not want theirs");
 }
 
 #[test]

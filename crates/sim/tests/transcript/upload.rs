@@ -131,3 +131,50 @@ fn a_seed_closes_the_connection_to_a_seed() {
     let full = scene.full_bitfield();
     scene.wire().send(full).expect_end(Duration::from_secs(30));
 }
+
+/// Five peers want everything of a seed, which serves four; the first fetches a
+/// quarter of a mebibyte. Tells whether it is choked within three seconds.
+fn first_turn_ends(scene: &mut Scene) -> bool {
+    let others = [(); 4].map(|()| scene.world.add_script(superseed_sim::LinkSpec::default()));
+    scene.connect(PLAIN);
+    scene.wire().send(Frame::Interested).expect(Frame::Unchoke);
+    for other in others {
+        scene.connect_as(other, PLAIN);
+        scene.world.wire(other, 0).send(Frame::Interested);
+    }
+    scene.world.run_for(Duration::from_secs(2));
+    for piece in 0..4 {
+        for begin in [0, BLOCK, 2 * BLOCK, 3 * BLOCK] {
+            let answer = scene.block((piece, begin, BLOCK));
+            let mut wire = scene.wire();
+            wire.send(Frame::Request(piece, begin, BLOCK))
+                .expect(answer);
+        }
+    }
+    let frames = scene
+        .wire()
+        .expect_none(Duration::from_secs(3), "nothing forbidden", |_| false);
+    frames.contains(&Frame::Choke)
+}
+
+#[test]
+fn while_a_seed_sends_the_first_copy_a_turn_ends_with_a_piece() {
+    let mut scene = Scene::seeding("while_a_seed_sends_the_first_copy");
+    assert!(first_turn_ends(&mut scene));
+}
+
+#[test]
+fn where_the_peers_have_a_copy_together_a_seeds_turns_are_long() {
+    let mut scene = Scene::seeding("where_the_peers_have_a_copy");
+    let holders = [0..3, 3..8].map(|pieces| {
+        let holder = scene.world.add_script(superseed_sim::LinkSpec::default());
+        let pieces = scene.bitfield(pieces);
+        scene.connect_as(holder, PLAIN);
+        scene.world.wire(holder, 0).send(pieces);
+        holder
+    });
+    assert!(!first_turn_ends(&mut scene));
+    for holder in holders {
+        assert!(scene.world.wire(holder, 0).is_up());
+    }
+}
