@@ -10,6 +10,7 @@ use crate::time::Time;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub(crate) block: Block,
+    /// When we asked for it, or cancelled it.
     pub(crate) at: Time,
     /// We no longer want it, but a Fast peer (BEP 6) will still answer with
     /// PIECE or REJECT: until then it takes a place in the window.
@@ -47,16 +48,18 @@ impl RequestsOut {
     }
 
     /// Marks a request as cancelled; tells whether there was one that was not.
-    pub(crate) fn cancel(&mut self, block: Block) -> bool {
+    pub(crate) fn cancel(&mut self, block: Block, now: Time) -> bool {
         let found = self
             .asked
             .iter_mut()
             .find(|asked| asked.block == block && !asked.cancelled);
-        found.map(|asked| asked.cancelled = true).is_some()
+        let Some(asked) = found else { return false };
+        (asked.cancelled, asked.at) = (true, now);
+        true
     }
 
-    /// Takes cancelled requests that were sent before `then`: their answers
-    /// will not come any more. Returns their blocks.
+    /// Takes requests that were cancelled before `then`: their answers will
+    /// not come any more. Returns their blocks.
     pub(crate) fn expire_cancelled(&mut self, then: Time) -> Vec<Block> {
         let mut expired = Vec::new();
         self.asked.retain(|asked| {

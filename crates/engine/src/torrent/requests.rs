@@ -242,32 +242,18 @@ impl Torrent {
     /// That one stays with the peer, to prove that it is back, but its block is
     /// free for others: else a silent peer could keep the last block of all.
     pub(crate) fn take_back_most(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
-        let Some(conn) = cx.conns.get_mut(key) else {
+        let Some(peer) = cx.conns.get(key).and_then(|conn| conn.peer()) else {
             return;
         };
-        let Some(peer) = conn.peer_mut() else { return };
-        let all: Vec<_> = peer.requests.drain().collect();
-        let mut kept = false;
-        for asked in all {
-            if !kept && !asked.cancelled {
-                kept = true;
-                let peer = conn.peer_mut().expect("the peer was there a line ago");
-                peer.requests.push(asked.block, asked.at);
-                self.owing.insert(key, ());
-                self.picker.released(key, asked.block);
-                self.refill_due = true;
-                continue;
-            }
-            let len = self.layout.block_len(asked.block);
-            cx.shared.asked_bytes -= u64::from(len);
-            if !asked.cancelled {
-                self.picker.released(key, asked.block);
-                let (piece, begin) = (asked.block.piece.0, asked.block.begin());
-                conn.send(&Message::Cancel { piece, begin, len });
-                self.refill_due = true;
-            }
+        let mut wanted: Vec<Block> = peer.requests.newest_first().collect();
+        for &block in &wanted {
+            self.picker.released(key, block);
         }
-        cx.want_write(key);
+        self.refill_due |= wanted.pop().is_some();
+        self.owing.insert(key, ());
+        for block in wanted {
+            self.cancel(cx, key, block);
+        }
     }
 
     /// Takes one request back: its peer will not answer it.
@@ -286,13 +272,14 @@ impl Torrent {
         true
     }
 
-    /// Tells a peer that a block came from elsewhere.
+    /// Tells a peer that a block is no longer wanted of it. With BEP 6 the
+    /// request holds its place until the peer answers it one way or the other.
     pub(crate) fn cancel(&mut self, cx: &mut Cx<'_>, key: ConnKey, block: Block) {
         let Some(conn) = cx.conns.get_mut(key) else {
             return;
         };
         let Some(peer) = conn.peer_mut() else { return };
-        if !peer.requests.cancel(block) {
+        if !peer.requests.cancel(block, cx.now) {
             return;
         }
         self.debtors.forget();

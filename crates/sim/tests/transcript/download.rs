@@ -193,6 +193,29 @@ fn a_peer_that_gives_nothing_loses_its_blocks_to_one_that_does() {
 }
 
 #[test]
+fn what_was_cancelled_holds_its_place_until_a_fast_peer_answers() {
+    let mut scene = Scene::leeching("what_was_cancelled_holds_its_place");
+    scene.connect(FAST);
+    let content = scene.content.clone();
+    let mut wire = scene.wire();
+    wire.send(Frame::HaveAll)
+        .expect(Frame::Interested)
+        .send(Frame::Unchoke);
+    let asked = requests(&mut wire);
+    let (kept, cancelled) = asked.split_first().unwrap();
+    let is_cancel = |frame: &Frame| matches!(frame, Frame::Cancel(..));
+    for _ in cancelled {
+        wire.expect_within(Duration::from_secs(90), "a cancel", is_cancel);
+    }
+    wire.send(block(&content, *kept));
+    assert!(requests(&mut wire).is_empty(), "its window is still full");
+    for &(piece, begin, len) in cancelled {
+        wire.send(Frame::Reject(piece, begin, len));
+    }
+    assert!(!requests(&mut wire).is_empty());
+}
+
+#[test]
 fn the_end_of_a_download_asks_twice_and_cancels() {
     let mut scene = Scene::leeching("the_end_of_a_download_asks_twice");
     let other = scene.world.add_script(LinkSpec::default());
