@@ -205,6 +205,19 @@ fn a_second_peer_joins_a_started_piece() {
 }
 
 #[test]
+fn a_slow_peer_goes_on_with_its_piece_though_another_lacks_less() {
+    let mut books = rarest_first(20);
+    let own = books.pick(0, 1)[0].piece;
+    let mut others = books.all.clone();
+    others.remove(own);
+    let shared = books.pick_as(&peer(1, &others), 1)[0].piece;
+    assert_eq!(books.pick_as(&peer(2, &others), 2)[0].piece, shared);
+    assert_eq!(books.pick(0, 1)[0].piece, own);
+    assert_eq!(books.pick(0, 2)[0].piece, own);
+    assert_eq!(books.pick(0, 1)[0].piece, shared, "its own is asked for");
+}
+
+#[test]
 fn a_fast_peer_gets_pieces_of_its_own() {
     let mut books = rarest_first(20);
     let all = books.all.clone();

@@ -228,15 +228,16 @@ impl StartedPieces {
         if !peer.have.intersects(&self.partial) {
             return None;
         }
-        let mut best: Option<Rank> = None;
-        let mut keep = |rank: &Rank| best = Some(best.map_or(*rank, |known| known.min(*rank)));
+        // A peer goes on with what it works on alone: a piece of one source needs
+        // no search for who spoilt it.
         if reach.has_own(peer) {
             let all = (peer.conn, priority, RANK_MIN)..=(peer.conn, priority, RANK_MAX);
             let mut own = self.own.range(all);
-            own.find(|(.., rank)| peer.have.has(rank.3))
-                .into_iter()
-                .for_each(|(.., rank)| keep(rank));
+            if let Some((.., rank)) = own.find(|(.., rank)| peer.have.has(rank.3)) {
+                return Some(rank.3);
+            }
         }
+        let mut best: Option<Rank> = None;
         let mut too_many = false;
         for openness in [
             Openness::Idle,
@@ -262,7 +263,7 @@ impl StartedPieces {
                 .find(|rank| is(rank));
             too_many |= found.is_none() && seen == SCAN_MAX && ranks.next().is_some();
             if let Some(rank) = found {
-                keep(rank);
+                best = Some(best.map_or(*rank, |known| known.min(*rank)));
             }
         }
         match best {
