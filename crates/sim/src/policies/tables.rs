@@ -46,10 +46,10 @@ const AGAINST: &[Column] = &[
 /// What was measured, as it is.
 const FIGURES: &[Column] = &[
     ("50 %, s", |results, cell, arm| {
-        plain(results, cell, arm, 1, |run| run.half_s)
+        with_interval(&results.figure(cell, arm, |run| run.half_s), 1)
     }),
     ("99 %, s", |results, cell, arm| {
-        plain(results, cell, arm, 1, |run| run.most_s)
+        with_interval(&results.figure(cell, arm, |run| run.most_s), 1)
     }),
     ("100 %, s", |results, cell, arm| {
         with_interval(&results.figure(cell, arm, |run| run.all_s), 1)
@@ -66,9 +66,8 @@ const FIGURES: &[Column] = &[
         with_interval(&results.figure(cell, arm, |run| run.jain), 2)
     }),
     ("share ratio", |results, cell, arm| {
-        plain(results, cell, arm, 2, |run| {
-            run.up_bytes() / run.needed_bytes as f64
-        })
+        let share = |run: &Measured| run.up_bytes() / run.needed_bytes as f64;
+        with_interval(&results.figure(cell, arm, share), 2)
     }),
     ("up fast, MB", |results, cell, arm| {
         plain(results, cell, arm, 1, |run| run.up_fast_bytes as f64 / 1e6)
@@ -125,7 +124,7 @@ fn waste(
     bytes: fn(&Measured) -> u64,
 ) -> String {
     let share = |run: &Measured| bytes(run) as f64 / run.down_bytes as f64 * 100.0;
-    number(results.figure(cell, arm, share).median, 2)
+    with_interval(&results.figure(cell, arm, share), 2)
 }
 
 /// All tables.
@@ -193,7 +192,8 @@ pub(super) fn all(plan: &Plan, results: &Results) -> String {
     text += "*limit*: the least time in which all who give could have had everything, free riders \
              taking nothing; a limit of the last, so that a mean may be below it. *Jain*: Jain's index of the share ratios (payload sent to payload \
              needed) of all who give, each at its own completion. *twice*, *late* (after its \
-             CANCEL) and *bad* (in pieces that hashed wrong): parts of the payload received. \
+             CANCEL) and *bad* (in pieces that hashed wrong; nobody lies in these swarms): parts \
+             of the payload received. \
              *HAVE / REQUEST / PIECE / other*: what messages are of all bytes on connections, \
              without the payload of PIECE; CANCEL counts as REQUEST.\n";
     text
