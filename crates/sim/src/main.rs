@@ -6,7 +6,7 @@ mod speed;
 
 use std::process::ExitCode;
 
-use superseed_sim::scenario::{self, Scenario};
+use superseed_sim::scenario::{self, Outcome, Scenario};
 
 const USAGE: &str =
     "usage: superseed-sim [--list] [--scenario NAME] [--seed N] [--seeds COUNT] [--once] [--trace]
@@ -15,6 +15,7 @@ const USAGE: &str =
 
 Runs one scenario, or all, with one seed, or COUNT seeds from N on. Each run is
 made twice and compared, unless it is traced or --once is given. A trace goes to standard error.
+After several seeds come the medians, with the least and the greatest.
 With --policies it runs the benchmark of the policies instead, or a small part
 of it, and writes the document and its plots into DIR; with --job it replays one
 run, traced, and writes nothing. With --speed it says how many blocks a second
@@ -66,6 +67,23 @@ fn number(text: &str) -> Result<u64, String> {
         .map_err(|_| format!("{text:?} is not a number"))
 }
 
+/// The median of each figure over the seeds, with its least and greatest.
+fn summarise(name: &str, outcomes: &[Outcome]) {
+    println!("{name}, {} seeds:", outcomes.len());
+    for (at, (figure, _)) in outcomes[0].figures.iter().enumerate() {
+        let mut values: Vec<f64> = outcomes.iter().map(|run| run.figures[at].1).collect();
+        values.sort_by(f64::total_cmp);
+        let middle = values.len() / 2;
+        let median = if values.len().is_multiple_of(2) {
+            f64::midpoint(values[middle - 1], values[middle])
+        } else {
+            values[middle]
+        };
+        let (least, greatest) = (values[0], values[values.len() - 1]);
+        println!("  {figure} {median:.3} ({least:.3} to {greatest:.3})");
+    }
+}
+
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     if args.first().is_some_and(|first| first == "--policies") {
@@ -86,6 +104,7 @@ fn main() -> ExitCode {
             println!("{:28} {}", scenario.name, scenario.about);
             continue;
         }
+        let mut outcomes = Vec::new();
         for seed in plan.seed..plan.seed + plan.seeds {
             let outcome = if plan.trace || plan.once {
                 scenario.run(seed, plan.trace)
@@ -105,6 +124,10 @@ fn main() -> ExitCode {
                 outcome.digest,
                 figures.join(" ")
             );
+            outcomes.push(outcome);
+        }
+        if outcomes.len() > 1 {
+            summarise(scenario.name, &outcomes);
         }
     }
     ExitCode::SUCCESS

@@ -75,6 +75,16 @@ fn everyone_finishes_though_half_are_behind_nat_and_a_fifth_is_replaced_each_min
     times.sort_by(f64::total_cmp);
     let (median, worst) = (times[4], times[7]);
     assert!(median <= 1.3, "half took {median:.3} fluid limits or more");
-    // A third of the seeds takes longer, up to 1.36 (decision 034).
-    assert!(worst <= 1.4, "the last took {worst:.3} fluid limits");
+    // Some seeds take longer (docs/results/swarms.md).
+    assert!(worst <= 1.35, "the last took {worst:.3} fluid limits");
+}
+
+#[test]
+fn equal_leechers_are_done_near_the_fluid_limit() {
+    for (name, seeds) in [("homogeneous-10", 6), ("homogeneous-50", 1)] {
+        for outcome in run_seeds(scenario(name), 0..seeds, seeds) {
+            let last = outcome.figure("last_to_limit");
+            assert!(last <= 1.1, "{name}: the last took {last:.3} fluid limits");
+        }
+    }
 }
