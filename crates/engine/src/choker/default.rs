@@ -21,7 +21,7 @@ const ROUND: Duration = Duration::from_secs(10);
 /// twenty seeds, and 1.10 with it.)
 const FIRST_LOOK: Duration = Duration::from_secs(1);
 /// Who was unchoked keeps its place for this long, so that it gets over TCP's
-/// slow start before it is judged.
+/// slow start before it is judged (but for first turns, see below).
 const HOLD: Duration = ROUND;
 /// BEP 3: an optimistic unchoke lasts thirty seconds.
 const OPTIMISTIC_HOLD: Duration = Duration::from_secs(30);
@@ -29,7 +29,7 @@ const OPTIMISTIC_HOLD: Duration = Duration::from_secs(30);
 const SLOTS_PER_OPTIMISTIC: usize = 5;
 /// BEP 3: new peers are three times as likely to be the optimistic unchoke.
 /// (While seeding they are like the others: `nat-churn` needs 1.26 fluid limits
-/// in the median of 8 seeds so, and 1.27 where they come first.)
+/// in the median of 8 seeds so, and 1.27 where their wait counts thrice.)
 const NEW_PEER_BIAS: u64 = 3;
 /// While seeding a peer's turn ends after as many pieces (libtorrent) …
 const TURN_PIECES: u64 = 20;
@@ -173,7 +173,8 @@ impl Choker for DefaultChoker {
             tie: rng.next_u32(),
         });
         let mut contenders: Vec<_> = contenders.collect();
-        let newcomers = contenders.iter().any(|contender| is_new(contender.peer));
+        let waits_first = |contender: &Contender<'_>| awaits_first_turn(contender.peer);
+        let newcomers = contenders.iter().any(waits_first);
         self.first_turn =
             (cx.first_copy && newcomers).then(|| u64::from(cx.piece_len).max(FIRST_TURN_MIN_BYTES));
         if let Some(first_turn) = self.first_turn {
@@ -185,7 +186,7 @@ impl Choker for DefaultChoker {
         let all = if cx.seeding {
             by_turns(
                 contenders,
-                (regular, self.first_turn),
+                (regular, self.first_turn, is_round),
                 &cx,
                 now,
                 &mut places,
@@ -299,7 +300,7 @@ fn linger(peers: &[ChokePeer], all: usize, places: &mut [Place]) {
 
 fn by_turns(
     mut contenders: Vec<Contender<'_>>,
-    (slots, first_turn): (usize, Option<u64>),
+    (slots, first_turn, is_round): (usize, Option<u64>, bool),
     cx: &ChokeContext,
     now: Time,
     places: &mut [Place],
@@ -309,14 +310,14 @@ fn by_turns(
         let peer = contender.peer;
         let sent = peer.uploaded_since_unchoke;
         if !peer.unchoked {
-            let class = if first_turn.is_some() && is_new(peer) {
+            let class = if first_turn.is_some() && awaits_first_turn(peer) {
                 2
             } else {
                 4
             };
             return (class, u64::MAX - contender.waited);
         }
-        let over = sent >= turn_bytes || served_for(peer, now) >= TURN;
+        let over = is_round && (sent >= turn_bytes || served_for(peer, now) >= TURN);
         let class = match (contender.held, over) {
             (true, _) => 0,
             (false, false) if first_turn.is_none_or(|turn| sent < turn) => 1,
@@ -329,6 +330,10 @@ fn by_turns(
     for contender in contenders.iter().take(slots) {
         places[contender.at] = Place::Regular;
     }
+}
+
+fn awaits_first_turn(peer: &ChokePeer) -> bool {
+    is_new(peer) && !peer.had_first_turn
 }
 
 /// It was never served.

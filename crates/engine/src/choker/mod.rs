@@ -32,7 +32,7 @@ pub trait Choker: std::fmt::Debug + Send {
     /// What should change now. Peers that are not named stay as they are.
     ///
     /// May be called at any time: outside a round nobody loses a place that
-    /// still deserves it, only free places are given.
+    /// still deserves it, only free places are given: a turn of a seed may end.
     fn rechoke(
         &mut self,
         peers: &[ChokePeer],
@@ -108,6 +108,8 @@ pub struct ChokePeer {
     pub optimistic: bool,
     /// When we last unchoked it.
     pub unchoked_at: Option<Time>,
+    /// Its host had the first turn that a newcomer gets (decision 035).
+    pub had_first_turn: bool,
     /// When we last choked it after having unchoked it.
     pub choked_at: Option<Time>,
 }

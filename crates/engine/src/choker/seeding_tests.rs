@@ -88,6 +88,31 @@ fn who_comes_while_the_first_copy_is_sent_displaces_one_and_not_all() {
     swarm.peers[4].interested = true;
     swarm.after(1).rechoke();
     assert_eq!(swarm.unchoked(), [0, 1, 2, 4], "who got most makes way");
+    // Its turn over or not, nobody else is displaced between rounds.
+    swarm.peers[3].choked_at = Some(swarm.now);
+    for at in 0..3 {
+        swarm.peers[at].uploaded_since_unchoke = 100 * PIECE;
+    }
+    assert!(swarm.after(1).rechoke().is_empty());
+}
+
+#[test]
+fn who_comes_again_has_no_second_first_turn() {
+    let mut swarm = first_copy(6, 4);
+    swarm.peers[4].interested = false;
+    swarm.peers[5].had_first_turn = true;
+    swarm.rechoke();
+    assert_eq!(swarm.unchoked().len(), 4);
+    for at in swarm.unchoked() {
+        swarm.peers[at].uploaded_since_unchoke = 2 * PIECE;
+    }
+    let before = swarm.unchoked();
+    assert!(swarm.after(1).rechoke().is_empty(), "it waits as others do");
+    swarm.peers[4].interested = true;
+    swarm.rechoke();
+    assert!(swarm.unchoked().contains(&4));
+    let stay = before.iter().filter(|at| swarm.unchoked().contains(at));
+    assert_eq!(stay.count(), 3);
 }
 
 #[test]

@@ -28,6 +28,7 @@ pub(super) fn peer(at: u64) -> ChokePeer {
         unchoked: false,
         optimistic: false,
         unchoked_at: None,
+        had_first_turn: false,
         choked_at: None,
     }
 }

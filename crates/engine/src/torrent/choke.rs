@@ -6,6 +6,7 @@ use superseed_proto::layout::PieceIndex;
 use superseed_proto::wire::Message;
 
 use super::Torrent;
+use crate::candidates::host;
 use crate::choker::{ChokeContext, ChokePeer, Decision};
 use crate::engine::shared::Cx;
 use crate::engine::timers::Timer;
@@ -37,7 +38,7 @@ impl Torrent {
         let peers: Vec<ChokePeer> = self
             .peers
             .iter()
-            .filter_map(|&conn| view(cx, conn))
+            .filter_map(|&conn| self.view(cx, conn))
             .collect();
         let own = self.options.limits.upload_bytes_per_s;
         let session = cx.shared.settings.limits.upload_bytes_per_s;
@@ -87,6 +88,9 @@ impl Torrent {
             peer.uploaded_since_unchoke = 0;
             peer.downloaded_since_unchoke = 0;
             conn.send(&Message::Unchoke);
+            if self.choker.turn_bytes().is_some() {
+                self.first_turns.admit(host(conn.remote.ip()));
+            }
         } else {
             peer.choked_at = Some(now);
             conn.send(&Message::Choke);
@@ -105,24 +109,26 @@ impl Torrent {
         self.rechoke(cx);
         self.connect_more(cx);
     }
-}
 
-fn view(cx: &Cx<'_>, key: ConnKey) -> Option<ChokePeer> {
-    let peer = cx.conns.get(key)?.peer()?;
-    Some(ChokePeer {
-        conn: key,
-        interested: peer.peer_interested,
-        snubbed: peer.window.is_snubbed(),
-        upload_only: peer.upload_only || peer.is_seed(),
-        download_bytes_per_s: peer.down.rate(cx.now),
-        upload_bytes_per_s: peer.up.rate(cx.now),
-        downloaded: peer.downloaded,
-        uploaded: peer.uploaded,
-        uploaded_since_unchoke: peer.uploaded_since_unchoke,
-        connected_at: peer.since,
-        unchoked: !peer.am_choking,
-        unchoked_at: peer.unchoked_at,
-        choked_at: peer.choked_at,
-        optimistic: peer.optimistic,
-    })
+    fn view(&self, cx: &Cx<'_>, key: ConnKey) -> Option<ChokePeer> {
+        let conn = cx.conns.get(key)?;
+        let peer = conn.peer()?;
+        Some(ChokePeer {
+            conn: key,
+            interested: peer.peer_interested,
+            snubbed: peer.window.is_snubbed(),
+            upload_only: peer.upload_only || peer.is_seed(),
+            download_bytes_per_s: peer.down.rate(cx.now),
+            upload_bytes_per_s: peer.up.rate(cx.now),
+            downloaded: peer.downloaded,
+            uploaded: peer.uploaded,
+            uploaded_since_unchoke: peer.uploaded_since_unchoke,
+            connected_at: peer.since,
+            unchoked: !peer.am_choking,
+            unchoked_at: peer.unchoked_at,
+            had_first_turn: self.first_turns.knows(host(conn.remote.ip())),
+            choked_at: peer.choked_at,
+            optimistic: peer.optimistic,
+        })
+    }
 }

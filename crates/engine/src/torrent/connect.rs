@@ -219,7 +219,10 @@ impl Torrent {
             let peer = cx.conns.get(**key).and_then(|conn| conn.peer());
             peer.is_some_and(|peer| {
                 let young = cx.now.since(peer.since) < ALLOWED_FAST_TIME;
-                young && peer.am_choking && peer.uploaded < peer.allowed_bytes
+                let takes = peer.am_choking && !peer.upload_only && !peer.is_seed();
+                let once =
+                    u64::from(self.layout.piece_len_nominal()) * peer.allowed_to_it.len() as u64;
+                young && takes && peer.uploaded < once
             })
         };
         self.peers.iter().filter(fetches).count() < ALLOWED_FAST_PEERS

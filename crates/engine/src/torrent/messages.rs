@@ -308,7 +308,9 @@ impl Torrent {
         peer.bitfield_allowed = false;
         let asked = block.and_then(|block| peer.requests.take(block));
         if let Some(asked) = asked {
-            cx.shared.asked_bytes -= u64::from(len);
+            if !asked.is_cancelled() {
+                cx.shared.asked_bytes -= u64::from(len);
+            }
             peer.rejects_in_a_row = 0;
             let queue = cx.shared.request_queue_time(cx.now);
             peer.window.on_block(len, asked.at, queue, cx.now);
@@ -322,7 +324,7 @@ impl Torrent {
         }
         // What was taken back after a time-out is still welcome if nobody else
         // brought it; what was never asked for is not worth a buffer over the budget.
-        let known = asked.is_some_and(|asked| !asked.cancelled);
+        let known = asked.is_some_and(|asked| !asked.is_cancelled());
         let in_budget = cx.shared.block_bytes_committed() < cx.shared.settings.piece_budget_bytes;
         let wanted = block.filter(|block| {
             may_download && (known || in_budget) && self.picker.is_block_missing(*block)

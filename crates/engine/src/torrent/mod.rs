@@ -124,6 +124,8 @@ pub(crate) struct Torrent {
     super_seed: SuperSeed,
     suspects: Suspects,
     newcomers: Newcomers,
+    /// Who had a first turn while the first copy was sent.
+    first_turns: Newcomers,
     pub(crate) upload: TokenBucket,
     pub(crate) download: TokenBucket,
     down: Ewma,
@@ -195,6 +197,7 @@ impl Torrent {
             super_seed: SuperSeed::default(),
             suspects: Suspects::default(),
             newcomers: Newcomers::default(),
+            first_turns: Newcomers::default(),
             upload: TokenBucket::new(limits.upload_bytes_per_s, now),
             download: TokenBucket::new(limits.download_bytes_per_s, now),
             down: Ewma::new(Ewma::TAU, now),
@@ -264,6 +267,8 @@ impl Torrent {
 
     /// Gives each piece the highest priority of the files it touches.
     fn apply_priorities(&mut self) {
+        // What was not looked at since we lack it may be wanted now.
+        self.pieces_seen = 0;
         let mut pieces = vec![Priority::Skip; self.layout.piece_count() as usize];
         for (at, &priority) in self.file_priorities.iter().enumerate() {
             for piece in self.metainfo.info.file_pieces(FileIndex(at as u32)) {

@@ -1,8 +1,8 @@
-//! Who was given an allowed-fast set (BEP 6).
+//! Which hosts had what a newcomer gets once: an allowed-fast set (BEP 6), or a
+//! first turn while the first copy is sent.
 //!
-//! What a newcomer may fetch while it is choked is upload that no choker
-//! decides on: a host gets it once. One that came back for it again and again
-//! would never need a slot.
+//! Both come before what the choker decides by. A host that came back for them
+//! again and again would never need to wait as others do.
 
 use core::net::IpAddr;
 use std::collections::{BTreeSet, VecDeque};
@@ -29,6 +29,11 @@ impl Newcomers {
             self.hosts.remove(&first);
         }
         is_new
+    }
+
+    /// Whether a host is remembered.
+    pub(super) fn knows(&self, host: IpAddr) -> bool {
+        self.hosts.contains(&host)
     }
 
     /// How many are remembered.

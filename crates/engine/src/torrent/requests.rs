@@ -197,7 +197,7 @@ impl Torrent {
         };
         let of_peer = |key: &ConnKey| {
             let peer = cx.conns.get(*key).and_then(|conn| conn.peer());
-            peer.map_or(0, |peer| peer.requests.len())
+            peer.map_or(0, |peer| peer.requests.wanted())
         };
         let blocks: usize = self.peers.iter().map(of_peer).sum();
         request_room(Some(rate), blocks as u64 * u64::from(BLOCK_LEN))
@@ -229,8 +229,8 @@ impl Torrent {
         let mut any = false;
         for asked in peer.requests.drain() {
             any = true;
-            cx.shared.asked_bytes -= u64::from(self.layout.block_len(asked.block));
-            if !asked.cancelled {
+            if !asked.is_cancelled() {
+                cx.shared.asked_bytes -= u64::from(self.layout.block_len(asked.block));
                 self.picker.released(key, asked.block);
             }
         }
@@ -250,7 +250,6 @@ impl Torrent {
             self.picker.released(key, block);
         }
         self.refill_due |= wanted.pop().is_some();
-        self.owing.insert(key, ());
         for block in wanted {
             self.cancel(cx, key, block);
         }
@@ -264,8 +263,8 @@ impl Torrent {
         let Some(asked) = peer.requests.take(block) else {
             return false;
         };
-        cx.shared.asked_bytes -= u64::from(self.layout.block_len(block));
-        if !asked.cancelled {
+        if !asked.is_cancelled() {
+            cx.shared.asked_bytes -= u64::from(self.layout.block_len(block));
             self.picker.released(key, block);
             self.refill_due = true;
         }
@@ -283,13 +282,13 @@ impl Torrent {
             return;
         }
         self.debtors.forget();
+        let len = self.layout.block_len(block);
+        cx.shared.asked_bytes -= u64::from(len);
         if cx.shared.settings.requests == RequestKind::Duplicate {
             return;
         }
-        let len = self.layout.block_len(block);
         if !peer.fast {
             peer.requests.take(block);
-            cx.shared.asked_bytes -= u64::from(len);
         }
         conn.send(&Message::Cancel {
             piece: block.piece.0,

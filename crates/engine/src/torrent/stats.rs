@@ -62,7 +62,7 @@ impl Torrent {
             suspect_pieces: self.suspects.pieces(),
             suspect_blocks: self.suspects.digests(),
             trackers: self.trackers.count(),
-            newcomers: self.newcomers.len(),
+            newcomers: self.newcomers.len().max(self.first_turns.len()),
         }
     }
 

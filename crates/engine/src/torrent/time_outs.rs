@@ -39,7 +39,9 @@ pub(crate) fn next(conn: &Conn) -> Time {
             let sending = sending.map_or(Time::NEVER, |since| {
                 peer.window.timeout_at(since.max(conn.held_until))
             });
-            idle.min(keepalive).min(owed).min(sending)
+            let cancelled = peer.requests.cancelled_since();
+            let cancelled = cancelled.map_or(Time::NEVER, |since| since + CANCEL_ANSWERS);
+            idle.min(keepalive).min(owed).min(sending).min(cancelled)
         }
     }
 }
@@ -102,9 +104,7 @@ impl Torrent {
             self.give_up_receiving(cx, key);
         }
         if let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) {
-            for block in peer.requests.expire_cancelled(now - CANCEL_ANSWERS) {
-                cx.shared.asked_bytes -= u64::from(self.layout.block_len(block));
-            }
+            peer.requests.expire_cancelled(now - CANCEL_ANSWERS);
         }
         let Some(conn) = cx.conns.get(key) else {
             return;

@@ -1,9 +1,10 @@
 //! Checks that run beside everything that happens, cheap enough to be always on.
 
-use superseed_engine::Time;
+use superseed_engine::config::ChokerKind;
 use superseed_engine::engine::Reason;
 use superseed_engine::limits::REQUESTS_IN_QUEUE_MAX;
 use superseed_engine::stats::PeerLoad;
+use superseed_engine::{Settings, Time};
 
 use super::{HostId, World};
 
@@ -137,11 +138,24 @@ impl World {
         let host = &self.hosts[id.0];
         let Some(engine) = &host.engine else { return };
         for torrent in host.torrents.iter().filter_map(|torrent| torrent.key) {
-            let peers = engine.peer_loads(torrent);
-            if let Err(why) = check_peers(engine.upload_places(torrent), peers) {
+            let places = engine.upload_places(torrent);
+            let found = check_places(places, engine.settings())
+                .and_then(|()| check_peers(places, engine.peer_loads(torrent)));
+            if let Err(why) = found {
                 self.fail(&format!("{id:?}: {why}"));
             }
         }
+    }
+}
+
+/// The default choker has as many places as are set, and one optimistic one for
+/// each five of them, or one.
+fn check_places(places: Option<usize>, settings: &Settings) -> Result<(), String> {
+    match (places, settings.upload_slots, settings.choker) {
+        (Some(places), Some(slots), ChokerKind::Default) if places > slots + (slots / 5).max(1) => {
+            Err(format!("{places} places where {slots} are set"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -33,6 +33,17 @@ fn more_served_than_there_are_places_is_found() {
 }
 
 #[test]
+fn more_places_than_are_set_are_found() {
+    let settings = Settings {
+        upload_slots: Some(10),
+        ..Settings::default()
+    };
+    check_places(Some(12), &settings).unwrap();
+    check_places(Some(13), &Settings::default()).unwrap();
+    check_places(Some(13), &settings).unwrap_err();
+}
+
+#[test]
 fn more_requests_than_a_peer_takes_or_we_take_are_found() {
     let (mut out, mut queued) = (peer(false), peer(false));
     out.requests_out += 1;
