@@ -79,6 +79,9 @@ pub(super) struct Host {
     pub(super) events: Vec<(Time, Event)>,
     pub(super) tickets: u64,
     pub(super) inputs: u64,
+    /// The most connections since its blocks last fitted into their memory:
+    /// those of peers that left meanwhile are still there.
+    pub(super) block_bringers: usize,
     pub(super) shut_down: bool,
     /// Counts what passes on its connections, if a scenario asked for it.
     pub(super) counter: Option<Box<Counter>>,
@@ -105,6 +108,7 @@ impl Host {
             events: Vec::new(),
             tickets: 0,
             inputs: 0,
+            block_bringers: 0,
             shut_down: false,
             counter: None,
         }

@@ -28,24 +28,28 @@ const MESSAGES_SLACK: usize = 512 << 10;
 
 impl World {
     /// Looks at what a host's engine holds now and then.
-    pub(super) fn check_memory(&self, id: HostId) {
-        let host = &self.hosts[id.0];
+    pub(super) fn check_memory(&mut self, id: HostId) {
+        let host = &mut self.hosts[id.0];
         if !host.inputs.is_multiple_of(INPUTS_PER_LOOK) {
             return;
         }
         let Some(engine) = &host.engine else { return };
         let (settings, held) = (engine.settings(), engine.holdings());
-        if let Some(what) = first_over(settings, &held) {
+        let fits = held.block_bytes + held.asked_bytes <= settings.piece_budget_bytes;
+        let before = if fits { 0 } else { host.block_bringers };
+        host.block_bringers = before.max(held.connections);
+        if let Some(what) = first_over(settings, &held, host.block_bringers) {
             self.fail(&format!("{id:?} holds too many {what}: {held:?}"));
         }
     }
 }
 
-/// The first limit that is not kept.
-fn first_over(settings: &Settings, held: &Holdings) -> Option<&'static str> {
+/// The first limit that is not kept. So many connections may have brought
+/// blocks since these last fitted into their memory.
+fn first_over(settings: &Settings, held: &Holdings, bringers: usize) -> Option<&'static str> {
     let block_len = u64::from(BLOCK_LEN);
     // Beyond the budget every connection may have one block, and one request.
-    let blocks_max = settings.piece_budget_bytes + 2 * held.connections as u64 * block_len;
+    let blocks_max = settings.piece_budget_bytes + 2 * bringers as u64 * block_len;
     // The newest run stays even if it alone is too large.
     let cache_max = settings.read_cache_bytes.max(256 << 10);
     let own = [
@@ -149,7 +153,7 @@ mod tests {
     fn each_thing_of_an_engine_beyond_its_limit_is_found() {
         let settings = Settings::default();
         let held = Holdings::default();
-        let over = |held: &Holdings| first_over(&settings, held);
+        let over = |held: &Holdings| first_over(&settings, held, held.connections);
         assert_eq!(over(&held), None);
         let connections = settings.connections_max + INCOMING_SLACK;
         finds(&held, |held| &mut held.connections, connections, over);
@@ -197,6 +201,7 @@ mod tests {
                         of_one_peer: *peer,
                         ..Holdings::default()
                     },
+                    0,
                 )
             });
         }
@@ -219,6 +224,7 @@ mod tests {
                         of_one_torrent: *torrent,
                         ..Holdings::default()
                     },
+                    0,
                 )
             });
         }
