@@ -2,6 +2,7 @@
 
 mod docs;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -42,6 +43,7 @@ const LEFTOVERS: &[&str] = &[
 /// Checks every Rust file below `root` and the sans-IO crates' dependencies.
 pub(crate) fn run(root: &Path) -> Result<()> {
     let mut offences = Vec::new();
+    let mut sources = BTreeMap::new();
     for path in rust_files(root)? {
         let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         let shown = path
@@ -50,8 +52,9 @@ pub(crate) fn run(root: &Path) -> Result<()> {
             .display()
             .to_string();
         check_file(&shown, &text, &mut offences);
+        sources.insert(shown, text);
     }
-    docs::check(root, &mut offences)?;
+    docs::check(root, &sources, &mut offences)?;
     for krate in ["proto", "engine"] {
         let manifest = root.join(format!("crates/{krate}/Cargo.toml"));
         let text = fs::read_to_string(&manifest)?;

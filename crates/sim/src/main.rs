@@ -6,6 +6,7 @@ mod speed;
 
 use std::process::ExitCode;
 
+use superseed_sim::policies::median;
 use superseed_sim::scenario::{self, Outcome, Scenario};
 
 const USAGE: &str =
@@ -71,15 +72,10 @@ fn number(text: &str) -> Result<u64, String> {
 fn summarise(name: &str, outcomes: &[Outcome]) {
     println!("{name}, {} seeds:", outcomes.len());
     for (at, (figure, _)) in outcomes[0].figures.iter().enumerate() {
-        let mut values: Vec<f64> = outcomes.iter().map(|run| run.figures[at].1).collect();
-        values.sort_by(f64::total_cmp);
-        let middle = values.len() / 2;
-        let median = if values.len().is_multiple_of(2) {
-            f64::midpoint(values[middle - 1], values[middle])
-        } else {
-            values[middle]
-        };
-        let (least, greatest) = (values[0], values[values.len() - 1]);
+        let values: Vec<f64> = outcomes.iter().map(|run| run.figures[at].1).collect();
+        let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let greatest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let median = median(&values);
         println!("  {figure} {median:.3} ({least:.3} to {greatest:.3})");
     }
 }

@@ -21,8 +21,7 @@ fn a_swarm_among_hostile_peers_finishes_within_its_bound_and_bans_none_but_liars
 /// does its neighbour. Tells who is let in.
 fn calls_after_ban(ipv6: bool) -> [bool; 2] {
     let replay = "cargo test -p superseed-sim --test hostile a_ban_survives";
-    let trace = std::env::var_os("SIM_TRACE").is_some();
-    let mut world = World::traced(7, replay, trace);
+    let mut world = World::new(7, replay);
     if ipv6 {
         world.use_ipv6();
     }

@@ -6,12 +6,8 @@ use superseed_sim::scenario::{named, run_seeds};
 fn median(name: &str, figure: &str, seeds: u64) -> f64 {
     let scenario = named(name).unwrap_or_else(|| panic!("there is no scenario {name}"));
     let outcomes = run_seeds(scenario, 0..seeds, seeds);
-    let mut figures: Vec<f64> = outcomes
-        .iter()
-        .map(|outcome| outcome.figure(figure))
-        .collect();
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
+    let figures = outcomes.iter().map(|outcome| outcome.figure(figure));
+    superseed_sim::policies::median(&figures.collect::<Vec<_>>())
 }
 
 #[test]

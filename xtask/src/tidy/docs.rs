@@ -3,7 +3,7 @@
 //! docs/parity.md says `crate/path.rs::test`, and `::test` for a further one of
 //! the same file; docs/bep.md says `test` alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -12,21 +12,29 @@ use anyhow::{Context, Result};
 /// A name of so many words is that of a test: tests are sentences.
 const WORDS_MIN: usize = 5;
 
-/// Checks both documents.
-pub(super) fn check(root: &Path, offences: &mut Vec<String>) -> Result<()> {
-    let read = |path: &Path| fs::read_to_string(path).with_context(|| path.display().to_string());
-    let parity = read(&root.join("docs/parity.md"))?;
+/// Checks both documents against the sources, which are known by their paths.
+pub(super) fn check(
+    root: &Path,
+    sources: &BTreeMap<String, String>,
+    offences: &mut Vec<String>,
+) -> Result<()> {
+    let read = |name: &str| {
+        let path = root.join(name);
+        fs::read_to_string(&path).with_context(|| path.display().to_string())
+    };
+    let tests = sources
+        .iter()
+        .map(|(path, text)| (path.as_str(), tests_of(text)));
+    let tests: BTreeMap<&str, BTreeSet<&str>> = tests.collect();
+    let parity = read("docs/parity.md")?;
     for (file, test) in named_with_file(&parity) {
-        let text = read(&root.join("crates").join(file)).unwrap_or_default();
-        if !tests_of(&text).contains(test) {
+        let of_file = tests.get(format!("crates/{file}").as_str());
+        if !of_file.is_some_and(|of_file| of_file.contains(test)) {
             offences.push(format!("docs/parity.md: {file} has no test {test}"));
         }
     }
-    let mut all = BTreeSet::new();
-    for path in super::rust_files(root)? {
-        all.extend(tests_of(&read(&path)?).into_iter().map(str::to_owned));
-    }
-    let bep = read(&root.join("docs/bep.md"))?;
+    let all: BTreeSet<&str> = tests.values().flatten().copied().collect();
+    let bep = read("docs/bep.md")?;
     for test in named_alone(&bep).filter(|test| !all.contains(*test)) {
         offences.push(format!("docs/bep.md: there is no test {test}"));
     }

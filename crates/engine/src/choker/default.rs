@@ -165,32 +165,24 @@ impl Choker for DefaultChoker {
         let regular = self.slots.count(&cx);
         let eligible = judged.iter().enumerate();
         let eligible = eligible.filter(|(_, peer)| peer.interested && !peer.upload_only);
+        let newcomers = eligible.clone().any(|(_, peer)| awaits_first_turn(peer));
+        let first_turn =
+            (cx.first_copy && newcomers).then(|| u64::from(cx.piece_len).max(FIRST_TURN_MIN_BYTES));
+        self.first_turn = first_turn;
         let contenders = eligible.map(|(at, peer)| Contender {
             at,
             peer,
-            held: peer.unchoked && (!is_round || served_for(peer, now) < HOLD),
+            held: peer.unchoked
+                && !is_over(peer, first_turn)
+                && (!is_round || served_for(peer, now) < HOLD),
             waited: waited(peer, &cx, now),
             tie: rng.next_u32(),
         });
-        let mut contenders: Vec<_> = contenders.collect();
-        let waits_first = |contender: &Contender<'_>| awaits_first_turn(contender.peer);
-        let newcomers = contenders.iter().any(waits_first);
-        self.first_turn =
-            (cx.first_copy && newcomers).then(|| u64::from(cx.piece_len).max(FIRST_TURN_MIN_BYTES));
-        if let Some(first_turn) = self.first_turn {
-            for contender in &mut contenders {
-                contender.held &= contender.peer.uploaded_since_unchoke < first_turn;
-            }
-        }
+        let contenders: Vec<_> = contenders.collect();
         let mut places = vec![Place::None; peers.len()];
         let all = if cx.seeding {
-            by_turns(
-                contenders,
-                (regular, self.first_turn, is_round),
-                &cx,
-                now,
-                &mut places,
-            );
+            let turns = (regular, first_turn, is_round);
+            by_turns(contenders, turns, &cx, now, &mut places);
             regular
         } else {
             let optimistic = self.optimistic(regular);
@@ -320,8 +312,8 @@ fn by_turns(
         let over = is_round && (sent >= turn_bytes || served_for(peer, now) >= TURN);
         let class = match (contender.held, over) {
             (true, _) => 0,
-            (false, false) if first_turn.is_none_or(|turn| sent < turn) => 1,
-            (false, false) => 3,
+            (false, false) if is_over(peer, first_turn) => 3,
+            (false, false) => 1,
             (false, true) => 5,
         };
         (class, sent)
@@ -330,6 +322,11 @@ fn by_turns(
     for contender in contenders.iter().take(slots) {
         places[contender.at] = Place::Regular;
     }
+}
+
+/// Its turn would be over if it were a first one.
+fn is_over(peer: &ChokePeer, first_turn: Option<u64>) -> bool {
+    first_turn.is_some_and(|turn| peer.uploaded_since_unchoke >= turn)
 }
 
 fn awaits_first_turn(peer: &ChokePeer) -> bool {

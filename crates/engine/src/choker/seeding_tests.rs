@@ -1,3 +1,5 @@
+//! The rules of a seed's turns.
+
 use super::tests::Swarm;
 
 const PIECE: u64 = 256 * 1024;

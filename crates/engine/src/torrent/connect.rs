@@ -228,12 +228,43 @@ impl Torrent {
         self.peers.iter().filter(fetches).count() < ALLOWED_FAST_PEERS
     }
 
+    /// Gives a newcomer its allowed-fast set, which BEP 6 defines for IPv4.
+    fn allow_fast(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
+        let remote = cx.conns.get(key).map(|conn| conn.remote.ip());
+        let Some(core::net::IpAddr::V4(ip)) = remote else {
+            return;
+        };
+        if !self.may_allow(cx) || !self.newcomers.admit(host(ip.into())) {
+            return;
+        }
+        let swarm = self.metainfo.info_hashes.primary_swarm_key();
+        let pieces = superseed_proto::wire::allowed_fast_set(
+            ip,
+            &swarm,
+            self.layout.piece_count(),
+            ALLOWED_FAST_PIECES,
+        );
+        let Some(conn) = cx.conns.get_mut(key) else {
+            return;
+        };
+        for &piece in &pieces {
+            conn.send(&Message::AllowedFast(piece.0));
+        }
+        let layout = &self.layout;
+        let bytes = pieces
+            .iter()
+            .map(|piece| u64::from(layout.piece_len(*piece)));
+        if let Some(peer) = conn.peer_mut() {
+            peer.allowed_bytes = ALLOWED_FAST_TIMES * bytes.sum::<u64>();
+            peer.allowed_to_it = pieces.iter().map(|piece| piece.0).collect();
+        }
+    }
+
     /// What we say first: our pieces, then the extension handshake.
     fn greet(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
         let masked = self.mask(key);
         let none = Bitfield::new(self.layout.piece_count());
         let have = if masked { &none } else { self.picker.have() };
-        let may_allow = self.may_allow(cx);
         let Some(conn) = cx.conns.get_mut(key) else {
             return;
         };
@@ -271,30 +302,8 @@ impl Torrent {
             });
         }
         // Who may ask for nothing that it was not shown has no fast set either.
-        if fast
-            && !masked
-            && let core::net::IpAddr::V4(ip) = conn.remote.ip()
-            && may_allow
-            && self.newcomers.admit(host(ip.into()))
-        {
-            let swarm = self.metainfo.info_hashes.primary_swarm_key();
-            let pieces = superseed_proto::wire::allowed_fast_set(
-                ip,
-                &swarm,
-                self.layout.piece_count(),
-                ALLOWED_FAST_PIECES,
-            );
-            for &piece in &pieces {
-                conn.send(&Message::AllowedFast(piece.0));
-            }
-            let layout = &self.layout;
-            let bytes = pieces
-                .iter()
-                .map(|piece| u64::from(layout.piece_len(*piece)));
-            if let Some(peer) = conn.peer_mut() {
-                peer.allowed_bytes = ALLOWED_FAST_TIMES * bytes.sum::<u64>();
-                peer.allowed_to_it = pieces.iter().map(|piece| piece.0).collect();
-            }
+        if fast && !masked {
+            self.allow_fast(cx, key);
         }
         cx.want_write(key);
     }

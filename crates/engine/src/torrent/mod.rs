@@ -4,8 +4,8 @@
 //! `requests` what to ask of whom, `deadlines` what somebody waits for, `endgame`
 //! the last of it, `messages` what peers say, `upload` what they get, `choke`
 //! who gets it, `check` data found on disk, `record` what is durable,
-//! `connect` whom to talk to, `turnover` whom no more, `newcomers` who fetched
-//! something without a slot, `announce` the trackers, `super_seed` what is
+//! `connect` whom to talk to, `turnover` whom no more, `newcomers` who had
+//! what one gets once, `announce` the trackers, `super_seed` what is
 //! hidden of whom, `stats` what users see, `explain` why it is no faster.
 
 mod announce;

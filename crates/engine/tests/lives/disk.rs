@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use superseed_engine::disk::CheckVerdict;
 use superseed_engine::{
-    BlockBuf, Command, DiskErrorKind, DiskJob, DiskOp, DiskResult, Input, Settings, TorrentOptions,
-    TorrentState,
+    BlockBuf, Command, ConnKey, DiskErrorKind, DiskJob, DiskOp, DiskResult, Input, Settings,
+    TorrentKey, TorrentOptions, TorrentState,
 };
 use superseed_proto::wire::{Message, encode_piece_header};
 use superseed_proto::{BLOCK_LEN, Bitfield};
@@ -18,8 +18,8 @@ fn is_write(op: &DiskOp) -> bool {
     matches!(op, DiskOp::Write { .. })
 }
 
-#[test]
-fn a_piece_that_a_full_disk_refused_is_written_after_a_pause() {
+/// A torrent of one piece, and a seed that serves it.
+fn with_seed() -> (Scene, TorrentKey, ConnKey) {
     let mut scene = Scene::new(Settings::default());
     let metainfo = torrent("a", 32_768, 1);
     let key = scene.add_open(&metainfo, TorrentOptions::default(), nothing(1));
@@ -27,6 +27,12 @@ fn a_piece_that_a_full_disk_refused_is_written_after_a_pause() {
     let seed = scene.peer(&metainfo);
     scene.say(seed, &Message::HaveAll);
     scene.say(seed, &Message::Unchoke);
+    (scene, key, seed)
+}
+
+#[test]
+fn a_piece_that_a_full_disk_refused_is_written_after_a_pause() {
+    let (mut scene, key, seed) = with_seed();
     for block in scene.take_asked(seed) {
         scene.bring(seed, block);
     }
@@ -56,13 +62,7 @@ fn a_piece_that_a_full_disk_refused_is_written_after_a_pause() {
 
 #[test]
 fn a_block_in_shared_memory_is_written_from_where_it_lies() {
-    let mut scene = Scene::new(Settings::default());
-    let metainfo = torrent("a", 32_768, 1);
-    let key = scene.add_open(&metainfo, TorrentOptions::default(), nothing(1));
-    scene.jobs.clear();
-    let seed = scene.peer(&metainfo);
-    scene.say(seed, &Message::HaveAll);
-    scene.say(seed, &Message::Unchoke);
+    let (mut scene, key, seed) = with_seed();
     let mut stream = Vec::new();
     for (piece, begin) in scene.take_asked(seed) {
         encode_piece_header(piece, begin, BLOCK_LEN, &mut stream);

@@ -270,7 +270,7 @@ impl Store {
             None => vec![0; self.layout().block_len(block) as usize],
         };
         bytes[..written.len()].copy_from_slice(written);
-        if bytes == self.content.block(block) {
+        if self.content.is_block(block, &bytes) {
             Cell::Source
         } else {
             Cell::Other(bytes.into())

@@ -19,7 +19,7 @@ pub(super) struct Estimate {
 }
 
 /// The median; of an even number, the mean of the two in the middle.
-pub(super) fn median(values: &[f64]) -> f64 {
+pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let half = sorted.len() / 2;

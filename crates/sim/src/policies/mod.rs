@@ -20,6 +20,7 @@ use std::ops::ControlFlow;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+pub use figures::median;
 pub use grid::{Arm, Plan, Policy, Subject, Swarm, Who};
 pub use report::document;
 pub use results::Results;

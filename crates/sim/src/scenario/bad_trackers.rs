@@ -63,9 +63,7 @@ fn lying(run: &Run) -> Outcome {
     world.run_for(Duration::from_secs(3_600));
     // Whatever it says, nobody asks more than once a minute, beside what
     // `started` and `completed` announce.
-    let ours = world.addr(leecher);
-    let seen = world.announces(tracker).iter();
-    let announces = seen.filter(|seen| seen.from == ours).count();
+    let announces = told(&world, tracker, leecher).len();
     if announces > 63 {
         world.fail(&format!("{announces} announces in an hour"));
     }
@@ -104,9 +102,8 @@ fn slow_http(run: &Run) -> Outcome {
     world.add_seed(seed, &content, TorrentOptions::default());
     world.add_torrent(leecher, &content, TorrentOptions::default());
     world.run_for(Duration::from_secs(600));
-    let answered =
-        |world: &World, host| world.saw(host, |kind| matches!(kind, EventKind::TrackerOk { .. }));
-    if answered(&world, leecher) || world.stats(leecher, &content).pieces_have > 0 {
+    let answered = world.saw(leecher, |kind| matches!(kind, EventKind::TrackerOk { .. }));
+    if answered || world.stats(leecher, &content).pieces_have > 0 {
         world.fail("an answer was heard that came after the end of patience");
     }
     let events = told(&world, tracker, leecher);

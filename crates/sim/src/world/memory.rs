@@ -133,33 +133,81 @@ fn torrent_over(settings: &Settings, held: &TorrentHoldings) -> Option<&'static 
 mod tests {
     use super::*;
 
-    type Grow<T> = fn(&mut T) -> &mut usize;
+    /// What of an engine a limit is about.
+    type Grow = fn(&mut Holdings) -> &mut usize;
 
-    /// With one more than the limit of what `grow` points at, that is over.
-    fn finds<T: Clone>(
-        held: &T,
-        grow: Grow<T>,
-        max: usize,
-        over: impl Fn(&T) -> Option<&'static str>,
-    ) {
-        let mut held = held.clone();
-        *grow(&mut held) = max;
-        assert_eq!(over(&held), None, "up to {max}");
-        *grow(&mut held) += 1;
-        assert!(over(&held).is_some(), "beyond {max}");
+    fn over(held: &Holdings) -> Option<&'static str> {
+        first_over(&Settings::default(), held, held.connections)
     }
 
     #[test]
-    fn each_thing_of_an_engine_beyond_its_limit_is_found() {
+    fn each_thing_beyond_its_limit_is_found() {
         let settings = Settings::default();
-        let held = Holdings::default();
-        let over = |held: &Holdings| first_over(&settings, held, held.connections);
-        assert_eq!(over(&held), None);
-        let connections = settings.connections_max + INCOMING_SLACK;
-        finds(&held, |held| &mut held.connections, connections, over);
-        let reads = connections * READS_PER_PEER_MAX;
-        finds(&held, |held| &mut held.reads, reads, over);
-        finds(&held, |held| &mut held.udp_trackers, UDP_TRACKERS_MAX, over);
+        let connections_max = settings.connections_max + INCOMING_SLACK;
+        let peers_max = settings.connections_per_torrent_max + INCOMING_SLACK;
+        let limits: [(Grow, usize); 19] = [
+            (|held| &mut held.connections, connections_max),
+            (|held| &mut held.reads, connections_max * READS_PER_PEER_MAX),
+            (|held| &mut held.udp_trackers, UDP_TRACKERS_MAX),
+            (
+                |held| &mut held.of_one_peer.message_bytes,
+                OUTGOING_BUFFER_MAX + MESSAGES_SLACK,
+            ),
+            (|held| &mut held.of_one_peer.block_bytes, QUEUED_MAX),
+            (|held| &mut held.of_one_peer.block_parts, QUEUED_PARTS_MAX),
+            (|held| &mut held.of_one_peer.runs, QUEUED_RUNS_MAX),
+            (
+                |held| &mut held.of_one_peer.requests_in,
+                REQUESTS_IN_QUEUE_MAX,
+            ),
+            (
+                |held| &mut held.of_one_peer.requests_out,
+                REQUESTS_OUTSTANDING_MAX,
+            ),
+            (|held| &mut held.of_one_peer.decoder_bytes, MESSAGE_LEN_MAX),
+            (|held| &mut held.of_one_peer.allowed_fast, ALLOWED_FAST_MAX),
+            (|held| &mut held.of_one_torrent.peers, peers_max),
+            (
+                |held| &mut held.of_one_torrent.candidates,
+                CANDIDATES_PER_TORRENT_MAX,
+            ),
+            (
+                |held| &mut held.of_one_torrent.banned,
+                BANNED_PER_TORRENT_MAX,
+            ),
+            (
+                |held| &mut held.of_one_torrent.self_addrs,
+                SELF_ADDRS_PER_TORRENT_MAX,
+            ),
+            (
+                |held| &mut held.of_one_torrent.suspect_pieces,
+                SUSPECT_PIECES_MAX,
+            ),
+            (
+                |held| &mut held.of_one_torrent.suspect_blocks,
+                SUSPECT_BLOCKS_MAX,
+            ),
+            (
+                |held| &mut held.of_one_torrent.trackers,
+                TRACKERS_PER_TORRENT_MAX,
+            ),
+            (
+                |held| &mut held.of_one_torrent.newcomers,
+                NEWCOMERS_PER_TORRENT_MAX,
+            ),
+        ];
+        for (grow, max) in limits {
+            let mut held = Holdings::default();
+            *grow(&mut held) = max;
+            assert_eq!(over(&held), None, "up to {max}");
+            *grow(&mut held) += 1;
+            assert!(over(&held).is_some(), "beyond {max}");
+        }
+    }
+
+    #[test]
+    fn blocks_beyond_their_memory_and_a_cache_beyond_its_own_are_found() {
+        let settings = Settings::default();
         let budget = settings.piece_budget_bytes;
         let with_blocks = |block_bytes, asked_bytes, connections| Holdings {
             block_bytes,
@@ -172,61 +220,10 @@ mod tests {
         assert_eq!(over(&with_blocks(budget, two_blocks, 1)), None);
         assert!(over(&with_blocks(budget, 1, 0)).is_some());
         assert!(over(&with_blocks(budget, two_blocks + 1, 1)).is_some());
-        let mut cached = held;
-        cached.read_cache_bytes = settings.read_cache_bytes + 1;
+        let cached = Holdings {
+            read_cache_bytes: settings.read_cache_bytes + 1,
+            ..Holdings::default()
+        };
         assert!(over(&cached).is_some());
-    }
-
-    #[test]
-    fn each_thing_of_a_peer_or_torrent_beyond_its_limit_is_found() {
-        let settings = Settings::default();
-        let of_peers: [(Grow<PeerHoldings>, usize); 8] = [
-            (
-                |held| &mut held.message_bytes,
-                OUTGOING_BUFFER_MAX + MESSAGES_SLACK,
-            ),
-            (|held| &mut held.block_bytes, QUEUED_MAX),
-            (|held| &mut held.block_parts, QUEUED_PARTS_MAX),
-            (|held| &mut held.runs, QUEUED_RUNS_MAX),
-            (|held| &mut held.requests_in, REQUESTS_IN_QUEUE_MAX),
-            (|held| &mut held.requests_out, REQUESTS_OUTSTANDING_MAX),
-            (|held| &mut held.decoder_bytes, MESSAGE_LEN_MAX),
-            (|held| &mut held.allowed_fast, ALLOWED_FAST_MAX),
-        ];
-        for (grow, max) in of_peers {
-            finds(&PeerHoldings::default(), grow, max, |peer| {
-                first_over(
-                    &settings,
-                    &Holdings {
-                        of_one_peer: *peer,
-                        ..Holdings::default()
-                    },
-                    0,
-                )
-            });
-        }
-        let peers_max = settings.connections_per_torrent_max + INCOMING_SLACK;
-        let of_torrents: [(Grow<TorrentHoldings>, usize); 8] = [
-            (|held| &mut held.peers, peers_max),
-            (|held| &mut held.candidates, CANDIDATES_PER_TORRENT_MAX),
-            (|held| &mut held.banned, BANNED_PER_TORRENT_MAX),
-            (|held| &mut held.self_addrs, SELF_ADDRS_PER_TORRENT_MAX),
-            (|held| &mut held.suspect_pieces, SUSPECT_PIECES_MAX),
-            (|held| &mut held.suspect_blocks, SUSPECT_BLOCKS_MAX),
-            (|held| &mut held.trackers, TRACKERS_PER_TORRENT_MAX),
-            (|held| &mut held.newcomers, NEWCOMERS_PER_TORRENT_MAX),
-        ];
-        for (grow, max) in of_torrents {
-            finds(&TorrentHoldings::default(), grow, max, |torrent| {
-                first_over(
-                    &settings,
-                    &Holdings {
-                        of_one_torrent: *torrent,
-                        ..Holdings::default()
-                    },
-                    0,
-                )
-            });
-        }
     }
 }

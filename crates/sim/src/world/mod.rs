@@ -112,9 +112,10 @@ pub struct World {
 }
 
 impl World {
-    /// An empty world. `replay` is what a failure says about running it again.
+    /// An empty world. `replay` is what a failure says about running it again;
+    /// with `SIM_TRACE` in the environment it is traced then.
     pub fn new(seed: u64, replay: impl Into<String>) -> Self {
-        Self::traced(seed, replay, false)
+        Self::traced(seed, replay, std::env::var_os("SIM_TRACE").is_some())
     }
 
     /// The same; with `trace`, every input and action goes to standard error.

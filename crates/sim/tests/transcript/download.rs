@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::scene::{BLOCK, FAST, PLAIN, Scene, block, offer, requests, serve};
+use crate::scene::{BLOCK, FAST, PLAIN, Scene, block, invite, offer, requests, serve};
 use superseed_engine::{Settings, TorrentOptions};
 use superseed_sim::{Frame, HostSpec, LinkSpec};
 
@@ -13,10 +13,7 @@ fn an_engine_is_interested_asks_for_blocks_and_announces_the_piece() {
     let content = scene.content.clone();
     let only = scene.bitfield([4]);
     let mut wire = scene.wire();
-    wire.send(only)
-        .expect(Frame::Interested)
-        .send(Frame::Unchoke);
-    let asked = requests(&mut wire);
+    let asked = offer(&mut wire, only);
     let mut sorted = asked.clone();
     sorted.sort_unstable();
     assert_eq!(sorted, content.blocks(4).collect::<Vec<_>>());
@@ -90,10 +87,7 @@ fn only_missing_blocks_are_asked_for_again_after_a_choke_without_the_fast_extens
     let content = scene.content.clone();
     let only = scene.bitfield([1]);
     let mut wire = scene.wire();
-    wire.send(only)
-        .expect(Frame::Interested)
-        .send(Frame::Unchoke);
-    let asked = requests(&mut wire);
+    let asked = offer(&mut wire, only);
     assert_eq!(asked.len(), 4);
     wire.send(block(&content, asked[0]))
         .send(block(&content, asked[1]));
@@ -116,10 +110,7 @@ fn a_block_that_was_rejected_is_asked_of_another_peer() {
     let content = scene.content.clone();
     let only = scene.bitfield([6]);
     let mut wire = scene.wire();
-    wire.send(only.clone())
-        .expect(Frame::Interested)
-        .send(Frame::Unchoke);
-    let asked = requests(&mut wire);
+    let asked = offer(&mut wire, only.clone());
     assert_eq!(asked.len(), 4);
     for (piece, begin, len) in &asked[1..] {
         wire.send(Frame::Reject(*piece, *begin, *len));
@@ -129,10 +120,7 @@ fn a_block_that_was_rejected_is_asked_of_another_peer() {
     scene.world.run_for(Duration::from_secs(3));
     scene.connect_as(other, FAST);
     let mut wire = scene.world.wire(other, 0);
-    wire.send(only)
-        .expect(Frame::Interested)
-        .send(Frame::Unchoke);
-    let mut again = requests(&mut wire);
+    let mut again = offer(&mut wire, only);
     again.sort_unstable();
     let mut rejected = asked[1..].to_vec();
     rejected.sort_unstable();
@@ -144,9 +132,7 @@ fn a_peer_that_rejects_everything_is_not_asked_in_a_storm() {
     let mut scene = Scene::leeching("a_peer_that_rejects_everything");
     scene.connect(FAST);
     let mut wire = scene.wire();
-    wire.send(Frame::HaveAll)
-        .expect(Frame::Interested)
-        .send(Frame::Unchoke);
+    invite(&mut wire, Frame::HaveAll);
     let mut asked = 0;
     for _ in 0..200 {
         let frames = wire.expect_none(Duration::from_millis(50), "nothing forbidden", |_| false);
@@ -169,10 +155,7 @@ fn a_peer_that_gives_nothing_loses_its_blocks_to_one_that_does() {
     let content = scene.content.clone();
     let only = scene.bitfield([6]);
     let mut wire = scene.wire();
-    wire.send(only.clone())
-        .expect(Frame::Interested)
-        .send(Frame::Unchoke);
-    assert_eq!(requests(&mut wire).len(), 4);
+    assert_eq!(offer(&mut wire, only.clone()).len(), 4);
     scene.connect_as(other, PLAIN);
     scene
         .world
@@ -198,10 +181,7 @@ fn what_was_cancelled_holds_its_place_until_a_fast_peer_answers() {
     scene.connect(FAST);
     let content = scene.content.clone();
     let mut wire = scene.wire();
-    wire.send(Frame::HaveAll)
-        .expect(Frame::Interested)
-        .send(Frame::Unchoke);
-    let asked = requests(&mut wire);
+    let asked = offer(&mut wire, Frame::HaveAll);
     let (kept, cancelled) = asked.split_first().unwrap();
     let is_cancel = |frame: &Frame| matches!(frame, Frame::Cancel(..));
     for _ in cancelled {
@@ -225,9 +205,7 @@ fn the_end_of_a_download_asks_twice_and_cancels() {
     let full = scene.full_bitfield();
     // The first peer serves everything but two blocks.
     let mut wire = scene.wire();
-    wire.send(full.clone())
-        .expect(Frame::Interested)
-        .send(Frame::Unchoke);
+    invite(&mut wire, full.clone());
     let mut kept = Vec::new();
     loop {
         let asked = requests(&mut wire);
@@ -244,9 +222,7 @@ fn the_end_of_a_download_asks_twice_and_cancels() {
     }
     assert_eq!(kept.len(), 2);
     let mut wire = scene.world.wire(other, 0);
-    wire.send(full)
-        .expect(Frame::Interested)
-        .send(Frame::Unchoke);
+    invite(&mut wire, full);
     for _ in 0..2 {
         let frame = wire.expect_some("a request", |frame| matches!(frame, Frame::Request(5, ..)));
         if let Frame::Request(piece, begin, len) = frame {
@@ -284,9 +260,7 @@ fn a_fast_peer_takes_over_what_a_slow_one_would_bring_later_and_no_block_is_aske
         let script = scene.world.add_script(LinkSpec::default());
         let conn = scene.connect_as(script, PLAIN);
         let mut wire = scene.world.wire(script, conn);
-        wire.send(full.clone())
-            .expect(Frame::Interested)
-            .send(Frame::Unchoke);
+        invite(&mut wire, full.clone());
         peers.push(Paced {
             wire: (script, conn),
             block_ms,

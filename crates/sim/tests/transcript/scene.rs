@@ -71,7 +71,7 @@ impl Scene {
     fn new(test: &str, mut spec: HostSpec) -> Self {
         spec.split = Split::UpTo(100);
         let replay = format!("cargo test -p superseed-sim {test}");
-        let mut world = World::traced(7, replay, std::env::var_os("SIM_TRACE").is_some());
+        let mut world = World::new(7, replay);
         let content = ContentSpec::new(8 * PIECE_LEN as usize - 1_000, PIECE_LEN).make(7);
         let host = world.add_host(spec);
         let peer = world.add_script(LinkSpec::default());
@@ -129,11 +129,16 @@ pub(crate) fn block(content: &Content, (piece, begin, len): (u32, u32, u32)) -> 
     Frame::Piece(piece, begin, bytes)
 }
 
-/// Offers pieces to the engine, unchokes it, and takes what it asks for.
-pub(crate) fn offer(wire: &mut Wire<'_>, pieces: Frame) -> Vec<(u32, u32, u32)> {
+/// Offers pieces to the engine, and unchokes it when it wants them.
+pub(crate) fn invite(wire: &mut Wire<'_>, pieces: Frame) {
     wire.send(pieces)
         .expect(Frame::Interested)
         .send(Frame::Unchoke);
+}
+
+/// The same, and takes what it asks for.
+pub(crate) fn offer(wire: &mut Wire<'_>, pieces: Frame) -> Vec<(u32, u32, u32)> {
+    invite(wire, pieces);
     requests(wire)
 }
 
