@@ -214,6 +214,11 @@ impl PieceHasher {
         self.fed
     }
 
+    /// The hash of the bytes that were fed, for whoever makes a torrent.
+    pub fn sha1(&self) -> Sha1Hash {
+        Sha1Hash(self.sha1.clone().finalize().into())
+    }
+
     /// Compares with what is expected. `None` means that the bytes are wrong.
     pub fn finish(self, piece: PieceIndex, expected: &ExpectedHash) -> Option<PieceProof> {
         match expected {

@@ -8,10 +8,10 @@
 //! a place of its own; pieces overlap there, and yet no two blocks are alike.
 
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use superseed_proto::hash::{ExpectedHash, PieceHasher, PieceProof, Sha1Hash, SwarmKey};
+use superseed_proto::hash::{ExpectedHash, PieceHasher, PieceProof, SwarmKey};
 use superseed_proto::layout::{BLOCK_LEN, Block, Layout, PieceIndex};
 use superseed_proto::metainfo::{Metainfo, TorrentBuilder};
 
@@ -80,17 +80,17 @@ impl ContentSpec {
         for tier in self.tiers {
             builder = builder.tier(tier);
         }
-        let hashes = layout
-            .pieces()
-            .map(|piece| Sha1Hash::of(source.piece(piece)));
+        // Hashed once, though both the torrent and the disks ask for it.
+        let hashed = layout.pieces().map(|piece| {
+            let mut hasher = PieceHasher::new();
+            hasher.update(source.piece(piece));
+            let hash = hasher.sha1();
+            let proof = hasher.finish(piece, &ExpectedHash::Sha1(hash));
+            (hash, proof.expect("bytes hash to their hash"))
+        });
+        let (hashes, proofs): (Vec<_>, Vec<_>) = hashed.unzip();
         let torrent = builder.piece_hashes(hashes).build();
         let metainfo = Metainfo::parse(&torrent).expect("the builder makes valid torrents");
-        let proofs = metainfo
-            .info
-            .layout
-            .pieces()
-            .map(|_| OnceLock::new())
-            .collect();
         Arc::new(Content {
             source,
             metainfo: Arc::new(metainfo),
@@ -141,7 +141,7 @@ impl Source {
 pub struct Content {
     source: Source,
     metainfo: Arc<Metainfo>,
-    proofs: Vec<OnceLock<PieceProof>>,
+    proofs: Vec<PieceProof>,
 }
 
 impl Content {
@@ -197,20 +197,10 @@ impl Content {
         &self.source.noise[self.source.range(block.piece, block.begin(), len)]
     }
 
-    /// The proof that the source's bytes of this piece hash to `expected`;
-    /// made by hashing them once.
+    /// The proof that the source's bytes of this piece hash to `expected`.
     pub(crate) fn proof(&self, piece: PieceIndex, expected: &ExpectedHash) -> Option<PieceProof> {
-        if self.metainfo.info.expected_hash(piece) != *expected {
-            return None;
-        }
-        let slot = &self.proofs[piece.0 as usize];
-        if let Some(proof) = slot.get() {
-            return Some(*proof);
-        }
-        let mut hasher = PieceHasher::new();
-        hasher.update(self.source.piece(piece));
-        let proof = hasher.finish(piece, expected)?;
-        Some(*slot.get_or_init(|| proof))
+        let is_ours = self.metainfo.info.expected_hash(piece) == *expected;
+        is_ours.then(|| self.proofs[piece.0 as usize])
     }
 
     /// All blocks of a piece as (piece, begin, length in bytes).
