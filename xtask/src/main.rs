@@ -8,12 +8,15 @@
 //! | `interop [--install] [FILTER]` | superseed against real clients, in network namespaces |
 //! | `sim [ARGS]` | one simulation, replayed from its seed |
 //! | `swarm [line] [OPTIONS]` | ten leechers, or one long line, of real clients side by side |
+//! | `peers-bench [BENCH] [OPTIONS]` | what moving bytes costs, real clients side by side; writes docs/results/peers.md |
 //! | `policies [--quick] [--seeds N] [--job N]` | the policies compared in the simulator; writes docs/results, or replays one run |
 
 mod ci;
 mod conformance;
 mod interop;
+mod peers_bench;
 mod process;
+mod summary;
 mod swarm;
 mod tidy;
 
@@ -41,6 +44,7 @@ fn run(args: &[String]) -> Result<()> {
         ["conformance", dir] => conformance::run(Path::new(dir)),
         ["interop", rest @ ..] => interop::run(rest),
         ["swarm", rest @ ..] => swarm::run(rest),
+        ["peers-bench", rest @ ..] => peers_bench::run(rest),
         ["sim", rest @ ..] => {
             let sim = ["run", "--release", "--package", "superseed-sim", "--"];
             process::cargo(&[&sim, rest].concat())
@@ -58,7 +62,8 @@ fn run(args: &[String]) -> Result<()> {
         }
         _ => bail!(
             "usage: cargo xtask ci | tidy | conformance DIR | interop [--install] [FILTER] \
-             | swarm [line] [--install] [--clients A,B] [--runs N] [--leechers N] | sim [ARGS] | policies [--quick] [--seeds N] [--job N]"
+             | swarm [line] [--install] [--clients A,B] [--runs N] [--leechers N] | peers-bench [leech|seed|check] [--install] [--quick] \
+             [--clients A,B] [--runs N] [--mib N] | sim [ARGS] | policies [--quick] [--seeds N] [--job N]"
         ),
     }
 }

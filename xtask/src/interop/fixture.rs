@@ -138,8 +138,25 @@ impl Set {
             Self::Scripts | Self::Tree => format!("{} — собрание 集", self.name()),
             _ => self.name().to_owned(),
         });
+        Fixture::of(content, torrent, &files, self.piece_len())
+    }
+}
+
+impl Fixture {
+    /// One file of `len` bytes in `dir`, made if it is not there.
+    pub(crate) fn single(dir: &Path, len: u64, piece_len: u64) -> Result<Self> {
+        let files = [(String::new(), len)];
+        Self::of(dir.join("content"), dir.join("torrent"), &files, piece_len)
+    }
+
+    fn of(
+        content: PathBuf,
+        torrent: PathBuf,
+        files: &[(String, u64)],
+        piece_len: u64,
+    ) -> Result<Self> {
         if !torrent.exists() {
-            for (path, len) in &files {
+            for (path, len) in files {
                 let path = if path.is_empty() {
                     content.clone()
                 } else {
@@ -150,14 +167,14 @@ impl Set {
             }
             let mut command = Command::new(python());
             command.arg(script("make_torrent.py")).arg(&content);
-            process::run(command.arg(self.piece_len().to_string()).arg(&torrent))?;
+            process::run(command.arg(piece_len.to_string()).arg(&torrent))?;
         }
-        Ok(Fixture {
+        Ok(Self {
             info_hash: read_hash(&torrent)?,
             content,
             torrent,
             total_len: files.iter().map(|(_, len)| len).sum(),
-            piece_len: self.piece_len(),
+            piece_len,
         })
     }
 }

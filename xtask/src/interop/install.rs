@@ -35,6 +35,8 @@ pub(crate) enum Tool {
     Mktorrent,
     /// Only benches need it.
     Rqbit,
+    /// Only benches need it.
+    Rtorrent,
 }
 
 impl Tool {
@@ -51,6 +53,7 @@ impl Tool {
             Self::Libtorrent => &[("python3-venv", "python3")],
             Self::Opentracker => &[("opentracker", "opentracker")],
             Self::Mktorrent => &[("mktorrent", "mktorrent")],
+            Self::Rtorrent => &[("rtorrent", "rtorrent")],
             // What its build needs beside Rust and a C compiler.
             Self::Rqbit => &[("pkg-config", "pkg-config"), ("libssl-dev", "openssl")],
         }

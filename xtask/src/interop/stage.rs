@@ -124,7 +124,7 @@ impl Process {
     }
 
     /// SIGKILL, and the end of it.
-    pub(super) fn kill(&mut self) -> Result<()> {
+    pub(crate) fn kill(&mut self) -> Result<()> {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
@@ -181,6 +181,13 @@ pub(crate) fn build_superseed() -> Result<()> {
         process::cargo(&["build", "--release", "--quiet"])?;
     }
     Ok(())
+}
+
+/// Builds this program with all optimisations, for what is measured of itself.
+/// Gives where it lies.
+pub(crate) fn build_xtask() -> Result<PathBuf> {
+    process::cargo(&["build", "--release", "--quiet", "--package", "xtask"])?;
+    Ok(target_dir().join("release/xtask"))
 }
 
 fn target_dir() -> PathBuf {

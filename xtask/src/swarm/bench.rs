@@ -6,11 +6,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::contender::Contender;
-use super::summary::Summary;
 use super::{crowd, line};
 use crate::interop::fixture::Set;
 use crate::interop::namespace;
 use crate::interop::stage::Stage;
+use crate::summary::Summary;
 
 /// The number of leechers for which there is a bar.
 pub(super) const LEECHERS: u8 = 10;

@@ -13,17 +13,16 @@ mod leecher;
 mod line;
 mod relay;
 mod seed;
-mod summary;
 
 use anyhow::{Context, Result, bail, ensure};
 
 use bench::{Bench, LEECHERS};
 use contender::Contender;
-use summary::Summary;
 
 use crate::interop::fixture;
 use crate::interop::install::{self, Tool};
 use crate::interop::stage::{self, Stage};
+use crate::summary::Summary;
 
 const USAGE: &str = "cargo xtask swarm [line] [--install] [--clients NAME,NAME] [--runs N] \
                      [--leechers N]";

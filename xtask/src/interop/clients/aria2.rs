@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::{Done, Job, Running};
+use super::{Job, Running};
 use crate::interop::stage::Stage;
 
 fn command(job: &Job<'_>) -> Command {
@@ -34,22 +34,21 @@ fn command(job: &Job<'_>) -> Command {
 }
 
 pub(super) fn seed(stage: &Stage, job: &Job<'_>) -> Result<Running> {
+    Running::until_exit(stage, "aria2", seed_command(job))
+}
+
+/// Checks data that is there and serves it until killed.
+pub(crate) fn seed_command(job: &Job<'_>) -> Command {
     let mut command = command(job);
     // A ratio of zero means for ever; without the check it would take the files for foreign.
     command
         .args(["--check-integrity=true", "--seed-ratio=0.0"])
         .arg(job.torrent);
-    Ok(Running {
-        process: stage.spawn("aria2", &mut command)?,
-        done: Done::Exit,
-    })
+    command
 }
 
 pub(super) fn download(stage: &Stage, job: &Job<'_>) -> Result<Running> {
-    Ok(Running {
-        process: stage.spawn("aria2", &mut download_command(job))?,
-        done: Done::Exit,
-    })
+    Running::until_exit(stage, "aria2", download_command(job))
 }
 
 /// A download that ends when it is complete.

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::{Done, Job, Running};
+use super::{Job, Running};
 use crate::interop::stage::{Process, Stage, python, script};
 
 /// What it does with its content.
@@ -43,10 +43,7 @@ fn start(stage: &Stage, job: &Job<'_>, role: Role, as_shipped: bool) -> Result<R
     if as_shipped {
         command.arg("--as-shipped");
     }
-    Ok(Running {
-        process: stage.spawn("libtorrent", &mut command)?,
-        done: Done::Exit,
-    })
+    Running::until_exit(stage, "libtorrent", command)
 }
 
 pub(super) fn seed(stage: &Stage, job: &Job<'_>, as_shipped: bool) -> Result<Running> {
@@ -70,4 +67,15 @@ pub(crate) fn uploaded(process: &Process) -> Result<u64> {
         .context("libtorrent has said nothing yet")?
         .parse()
         .context("uploaded is no number")
+}
+
+/// A check of data that is there. It says how long it took: seconds, and CPU
+/// seconds.
+pub(crate) fn check_command(job: &Job<'_>) -> Command {
+    let mut command = Command::new(python());
+    command
+        .arg(script("check.py"))
+        .arg(job.torrent)
+        .arg(job.dir);
+    command
 }

@@ -3,11 +3,13 @@
 pub(crate) mod aria2;
 pub(crate) mod libtorrent;
 pub(crate) mod rqbit;
+pub(crate) mod rtorrent;
 pub(crate) mod superseed;
-mod transmission;
+pub(crate) mod transmission;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -58,14 +60,14 @@ impl Job<'_> {
 
 /// A client at work.
 #[derive(Debug)]
-pub(super) struct Running {
-    pub(super) process: Process,
-    done: Done,
+pub(crate) struct Running {
+    pub(crate) process: Process,
+    pub(crate) done: Done,
 }
 
 /// How a client says that it is complete.
 #[derive(Debug)]
-enum Done {
+pub(crate) enum Done {
     /// It ends, with 0.
     Exit,
     /// It makes this file.
@@ -129,8 +131,16 @@ impl Client {
 }
 
 impl Running {
+    /// Starts a client that ends when it is complete.
+    pub(crate) fn until_exit(stage: &Stage, name: &str, mut command: Command) -> Result<Self> {
+        Ok(Self {
+            process: stage.spawn(name, &mut command)?,
+            done: Done::Exit,
+        })
+    }
+
     /// Waits until the download is complete.
-    pub(super) fn wait_complete(&mut self, limit: Duration) -> Result<()> {
+    pub(crate) fn wait_complete(&mut self, limit: Duration) -> Result<()> {
         match &self.done {
             Done::Exit => self.process.wait_success(limit),
             Done::File(file) => {

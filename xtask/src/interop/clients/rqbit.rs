@@ -5,8 +5,7 @@ use std::process::Command;
 use super::Job;
 use crate::interop::install;
 
-/// A download that ends when it is complete.
-pub(crate) fn download_command(job: &Job<'_>) -> Command {
+fn command(job: &Job<'_>, options: &[&str]) -> Command {
     let mut command = Command::new(install::rqbit());
     command.args([
         "--disable-dht",
@@ -19,7 +18,9 @@ pub(crate) fn download_command(job: &Job<'_>) -> Command {
     if let Some(limit) = job.upload_limit {
         command.args(["--ratelimit-upload", &limit.to_string()]);
     }
-    command.args(["download", "--disable-http-api", "--exit-on-finish"]);
+    command
+        .args(["download", "--disable-http-api"])
+        .args(options);
     if !job.peers.is_empty() {
         let peers: Vec<String> = job.peers.iter().map(ToString::to_string).collect();
         command.args(["--initial-peers", &peers.join(",")]);
@@ -27,4 +28,14 @@ pub(crate) fn download_command(job: &Job<'_>) -> Command {
     command.arg("--output-folder").arg(job.dir);
     command.arg(job.torrent);
     command
+}
+
+/// A download that ends when it is complete.
+pub(crate) fn download_command(job: &Job<'_>) -> Command {
+    command(job, &["--exit-on-finish"])
+}
+
+/// Checks data that is there and serves it until killed.
+pub(crate) fn seed_command(job: &Job<'_>) -> Command {
+    command(job, &["--overwrite"])
 }

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::{Done, Job, Running};
+use super::{Job, Running};
 use crate::interop::stage::{Stage, superseed};
 
 /// The program with a home of its own, so that neither the user's
@@ -26,7 +26,8 @@ pub(crate) fn command(stage: &Stage, verb: &str) -> Command {
     command
 }
 
-fn arguments(command: &mut Command, job: &Job<'_>) {
+/// Adds what a job asks for.
+pub(crate) fn arguments(command: &mut Command, job: &Job<'_>) {
     command.arg(job.torrent).arg("--dir").arg(job.dir);
     command.args([
         "--listen",
@@ -46,17 +47,11 @@ pub(super) fn seed(stage: &Stage, job: &Job<'_>, options: &[&str]) -> Result<Run
     let mut command = command(stage, "seed");
     arguments(&mut command, job);
     command.args(options);
-    Ok(Running {
-        process: stage.spawn("superseed", &mut command)?,
-        done: Done::Exit,
-    })
+    Running::until_exit(stage, "superseed", command)
 }
 
 pub(super) fn download(stage: &Stage, job: &Job<'_>) -> Result<Running> {
-    Ok(Running {
-        process: stage.spawn("superseed", &mut download_command(stage, job))?,
-        done: Done::Exit,
-    })
+    Running::until_exit(stage, "superseed", download_command(stage, job))
 }
 
 /// A download that ends when it is complete.

@@ -12,7 +12,9 @@ use crate::interop::stage::{Stage, wait_until};
 
 const RPC_PORT: u16 = 9091;
 
-fn start(stage: &Stage, job: &Job<'_>) -> Result<Running> {
+/// Starts the daemon and gives it the torrent: what is not there is downloaded,
+/// what is there is checked and then served. `log` is how much it writes down.
+pub(crate) fn start(stage: &Stage, job: &Job<'_>, log: &str) -> Result<Running> {
     let config = stage.path("transmission");
     fs::create_dir_all(&config)?;
     let done = stage.path("transmission.done");
@@ -42,7 +44,7 @@ fn start(stage: &Stage, job: &Job<'_>) -> Result<Running> {
     fs::write(config.join("settings.json"), settings)?;
     let mut command = Command::new("transmission-daemon");
     command
-        .args(["--foreground", "--log-debug", "--config-dir"])
+        .args(["--foreground", log, "--config-dir"])
         .arg(&config);
     let mut process = stage.spawn("transmission", &mut command)?;
     // It takes commands only after it has read its settings; until then adding fails.
@@ -76,9 +78,9 @@ fn rpc_host(job: &Job<'_>) -> String {
 
 /// Data that is there is checked when the torrent is added, and then served.
 pub(super) fn seed(stage: &Stage, job: &Job<'_>) -> Result<Running> {
-    start(stage, job)
+    start(stage, job, "--log-debug")
 }
 
 pub(super) fn download(stage: &Stage, job: &Job<'_>) -> Result<Running> {
-    start(stage, job)
+    start(stage, job, "--log-debug")
 }

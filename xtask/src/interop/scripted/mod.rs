@@ -7,7 +7,7 @@ mod log;
 mod peer;
 mod serve;
 mod tracker;
-mod wire;
+pub(crate) mod wire;
 
 pub(super) use content::Content;
 pub(super) use log::{Log, Seen};

@@ -1,19 +1,22 @@
-//! The peer wire, as far as a seeder needs it (BEP 3 and 6).
+//! The peer wire, as far as scripted peers and load generators need it (BEP 3
+//! and 6).
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 
-pub(super) const CHOKE: u8 = 0;
-pub(super) const UNCHOKE: u8 = 1;
-pub(super) const INTERESTED: u8 = 2;
-pub(super) const BITFIELD: u8 = 5;
-pub(super) const REQUEST: u8 = 6;
-pub(super) const PIECE: u8 = 7;
+pub(crate) const CHOKE: u8 = 0;
+pub(crate) const UNCHOKE: u8 = 1;
+pub(crate) const INTERESTED: u8 = 2;
+pub(crate) const BITFIELD: u8 = 5;
+pub(crate) const REQUEST: u8 = 6;
+pub(crate) const PIECE: u8 = 7;
 pub(super) const CANCEL: u8 = 8;
 pub(super) const REJECT: u8 = 16;
 
 /// The longest message that the program under test has reason to send.
 const MESSAGE_LEN_MAX: usize = 1 << 20;
+
+const HANDSHAKE_LEN: usize = 68;
 
 /// Exchanges handshakes. Gives whether both sides know the Fast extension.
 pub(super) fn shake_hands(
@@ -22,29 +25,49 @@ pub(super) fn shake_hands(
     peer_id: [u8; 20],
     fast: bool,
 ) -> io::Result<bool> {
-    let mut theirs = [0; 68];
+    let mut theirs = [0; HANDSHAKE_LEN];
     stream.read_exact(&mut theirs)?;
-    let mut ours = *b"\x13BitTorrent protocol\0\0\0\0\0\0\0\0\
-        0123456789abcdefghij0123456789abcdefghij";
-    if fast {
-        ours[27] = 4;
-    }
-    ours[28..48].copy_from_slice(&info_hash);
-    ours[48..].copy_from_slice(&peer_id);
-    stream.write_all(&ours)?;
+    stream.write_all(&handshake(info_hash, peer_id, fast))?;
     if theirs[28..48] != info_hash {
         return Err(io::Error::other("a handshake for another torrent"));
     }
     Ok(fast && theirs[27] & 4 != 0)
 }
 
+/// Begins the exchange of handshakes, as the side that has connected. Knows no
+/// extension.
+pub(crate) fn greet(
+    stream: &mut TcpStream,
+    info_hash: [u8; 20],
+    peer_id: [u8; 20],
+) -> io::Result<()> {
+    stream.write_all(&handshake(info_hash, peer_id, false))?;
+    let mut theirs = [0; HANDSHAKE_LEN];
+    stream.read_exact(&mut theirs)?;
+    if theirs[28..48] != info_hash {
+        return Err(io::Error::other("a handshake for another torrent"));
+    }
+    Ok(())
+}
+
+fn handshake(info_hash: [u8; 20], peer_id: [u8; 20], fast: bool) -> [u8; HANDSHAKE_LEN] {
+    let mut bytes = *b"\x13BitTorrent protocol\0\0\0\0\0\0\0\0\
+        0123456789abcdefghij0123456789abcdefghij";
+    if fast {
+        bytes[27] = 4;
+    }
+    bytes[28..48].copy_from_slice(&info_hash);
+    bytes[48..].copy_from_slice(&peer_id);
+    bytes
+}
+
 /// Sends a message.
-pub(super) fn send(stream: &mut TcpStream, id: u8, payload: &[&[u8]]) -> io::Result<()> {
+pub(crate) fn send(stream: &mut TcpStream, id: u8, payload: &[&[u8]]) -> io::Result<()> {
     stream.write_all(&frame(id, payload)?)
 }
 
 /// A message as it goes over the wire.
-pub(super) fn frame(id: u8, payload: &[&[u8]]) -> io::Result<Vec<u8>> {
+pub(crate) fn frame(id: u8, payload: &[&[u8]]) -> io::Result<Vec<u8>> {
     let len = 1 + payload.iter().map(|part| part.len()).sum::<usize>();
     let len = u32::try_from(len).map_err(io::Error::other)?;
     let mut bytes = len.to_be_bytes().to_vec();
@@ -56,7 +79,7 @@ pub(super) fn frame(id: u8, payload: &[&[u8]]) -> io::Result<Vec<u8>> {
 }
 
 /// Receives the next message that is not a keep-alive: its id and payload.
-pub(super) fn receive(stream: &mut TcpStream) -> io::Result<(u8, Vec<u8>)> {
+pub(crate) fn receive(stream: &mut TcpStream) -> io::Result<(u8, Vec<u8>)> {
     loop {
         let mut len = [0; 4];
         stream.read_exact(&mut len)?;

@@ -4,21 +4,26 @@ use std::fmt;
 
 /// The figures of one client's runs.
 #[derive(Debug)]
-pub(super) struct Summary {
-    pub(super) name: &'static str,
-    pub(super) figures: Vec<f64>,
+pub(crate) struct Summary {
+    pub(crate) name: &'static str,
+    pub(crate) figures: Vec<f64>,
 }
 
 impl Summary {
-    pub(super) fn new(name: &'static str) -> Self {
+    pub(crate) fn new(name: &'static str) -> Self {
         Self {
             name,
             figures: Vec::new(),
         }
     }
 
+    /// The least and the greatest; NaN without runs.
+    pub(crate) fn range(&self) -> [f64; 2] {
+        [f64::min, f64::max].map(|pick| self.figures.iter().copied().fold(f64::NAN, pick))
+    }
+
     /// The figure in the middle, or the mean of the two; NaN without runs.
-    pub(super) fn median(&self) -> f64 {
+    pub(crate) fn median(&self) -> f64 {
         let mut sorted = self.figures.clone();
         sorted.sort_by(f64::total_cmp);
         let middle = |at: usize| sorted.get(at).copied().unwrap_or(f64::NAN);
@@ -33,8 +38,7 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let min = self.figures.iter().copied().fold(f64::NAN, f64::min);
-        let max = self.figures.iter().copied().fold(f64::NAN, f64::max);
+        let [min, max] = self.range();
         write!(
             f,
             "{:11} median of {} {:.3} ({min:.3} to {max:.3})",

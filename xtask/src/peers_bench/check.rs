@@ -1,0 +1,160 @@
+//! Checking a file against its torrent: how fast, and what the reference loop
+//! reaches.
+//!
+//! Of the clients those that have a check of their own which ends.
+
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::client::{Client, superseed_command};
+use super::entry::Entry;
+use super::floor;
+use super::procfs;
+use super::results::{Bar, Better, Column, Results, Wanted};
+use super::run::Run;
+use crate::interop::clients::{Job, libtorrent, superseed};
+use crate::interop::namespace::host;
+
+const MIB: f64 = (1 << 20) as f64;
+const GIB: f64 = (1 << 30) as f64;
+
+/// How often it is looked whether a check has ended.
+const POLL: Duration = Duration::from_millis(1);
+
+const MIB_PER_S: usize = 0;
+
+/// What a run gives, in this order.
+pub(super) const COLUMNS: &[Column] = &[
+    Column {
+        heading: "MiB/s",
+        digits: 0,
+        better: Some(Better::Higher),
+    },
+    Column {
+        heading: "CPU s/GiB",
+        digits: 2,
+        better: Some(Better::Lower),
+    },
+    Column {
+        heading: "peak MiB",
+        digits: 1,
+        better: Some(Better::Lower),
+    },
+];
+
+/// The bars of the issue.
+const OVER_LIBTORRENT_MIN: f64 = 1.5;
+const OVER_FLOOR_MIN: f64 = 0.95;
+
+/// Who takes turns.
+pub(super) fn entries(clients: &[Client]) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for client in clients {
+        match client {
+            Client::Superseed => entries.extend([Entry::OURS, Entry::Recheck]),
+            Client::Libtorrent | Client::Aria2 => entries.push(Entry::Client(*client)),
+            Client::Rqbit | Client::Transmission | Client::Rtorrent => {}
+        }
+    }
+    entries.push(Entry::Floor);
+    entries
+}
+
+/// One run.
+pub(super) fn run(run: &Run, entry: Entry) -> Result<Vec<f64>> {
+    let dir = run.full("data")?;
+    let torrent = &run.fixture.torrent;
+    let job = Job {
+        torrent,
+        dir: &dir,
+        ip: host(2),
+        peers: &[],
+        upload_limit: None,
+    };
+    let mut command = match entry {
+        Entry::Client(Client::Superseed) => {
+            let mut command = superseed::program(&run.stage);
+            command.arg("verify").arg(torrent);
+            command.arg(dir.join(run.fixture.content.file_name().context("no name")?));
+            command
+        }
+        Entry::Recheck => {
+            let mut command = superseed_command(&run.stage, "download", &job);
+            command.arg("--recheck");
+            command
+        }
+        Entry::Client(Client::Libtorrent) => libtorrent::check_command(&job),
+        Entry::Client(Client::Aria2) => {
+            let mut command = Command::new("aria2c");
+            command.args(["--no-conf", "--enable-dht=false", "--check-integrity=true"]);
+            command.args(["--hash-check-only=true", "--quiet=true"]);
+            command.arg(format!("--dir={}", dir.display())).arg(torrent);
+            command
+        }
+        Entry::Floor => {
+            let mut command = floor::command(&run.program, "check");
+            command.arg(&run.fixture.content).arg(torrent);
+            command
+        }
+        _ => bail!("{} does not check", entry.name()),
+    };
+    let start = Instant::now();
+    let mut process = run.stage.spawn("check", &mut command)?;
+    let mut peak = 0;
+    let usage = loop {
+        ensure!(start.elapsed() < run.limit(), "it checks for ever");
+        peak = peak.max(procfs::peak_bytes(process.id()).unwrap_or_default());
+        let usage = procfs::usage(process.id())?;
+        if usage.ended {
+            break usage;
+        }
+        thread::sleep(POLL);
+    };
+    let whole = (start.elapsed().as_secs_f64(), usage.cpu_s);
+    process.wait_success(run.limit())?;
+    let (seconds, cpu_s) = match entry {
+        Entry::Client(Client::Libtorrent) => said(&process.output()?)?,
+        _ => whole,
+    };
+    let len = run.fixture.total_len as f64;
+    Ok(vec![
+        len / MIB / seconds,
+        cpu_s / (len / GIB),
+        peak as f64 / MIB,
+    ])
+}
+
+/// Seconds and CPU seconds, as libtorrent's script says them.
+fn said(output: &str) -> Result<(f64, f64)> {
+    let (seconds, cpu_s) = output.trim().split_once(' ').context("no figures")?;
+    Ok((seconds.parse()?, cpu_s.parse()?))
+}
+
+/// What was promised.
+pub(super) fn bars(results: &Results) -> Vec<Bar> {
+    let rate = |entry| results.median(entry, MIB_PER_S);
+    let (libtorrent, floor) = (rate(Entry::Client(Client::Libtorrent)), rate(Entry::Floor));
+    let bar = |what: &str, measured, least| Bar {
+        what: what.to_owned(),
+        measured,
+        wanted: Wanted::Least(least),
+    };
+    let (ours, again) = (rate(Entry::OURS), rate(Entry::Recheck));
+    vec![
+        bar(
+            "verify / libtorrent",
+            ours / libtorrent,
+            OVER_LIBTORRENT_MIN,
+        ),
+        bar("verify / reference loop", ours / floor, OVER_FLOOR_MIN),
+        bar(
+            "re-check / libtorrent",
+            again / libtorrent,
+            OVER_LIBTORRENT_MIN,
+        ),
+        bar("re-check / reference loop", again / floor, OVER_FLOOR_MIN),
+    ]
+}

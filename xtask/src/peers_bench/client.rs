@@ -1,0 +1,125 @@
+//! The clients that are measured, started as their users start them: without a
+//! word more than they say by themselves, which would be paid for per block.
+
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::interop::clients::{
+    Job, Running, aria2, libtorrent, rqbit, rtorrent, superseed, transmission,
+};
+use crate::interop::install::Tool;
+use crate::interop::stage::Stage;
+
+/// A BitTorrent client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Client {
+    Superseed,
+    /// Without uTP and encryption, as its peers speak TCP.
+    Libtorrent,
+    Aria2,
+    Rqbit,
+    Transmission,
+    Rtorrent,
+}
+
+impl Client {
+    /// In the order in which they run.
+    pub(super) const ALL: [Self; 6] = [
+        Self::Superseed,
+        Self::Libtorrent,
+        Self::Aria2,
+        Self::Rqbit,
+        Self::Transmission,
+        Self::Rtorrent,
+    ];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Superseed => "superseed",
+            Self::Libtorrent => "libtorrent",
+            Self::Aria2 => "aria2",
+            Self::Rqbit => "rqbit",
+            Self::Transmission => "transmission",
+            Self::Rtorrent => "rtorrent",
+        }
+    }
+
+    pub(super) fn named(name: &str) -> Result<Self> {
+        let found = Self::ALL.into_iter().find(|one| one.name() == name);
+        found.with_context(|| {
+            let all = Self::ALL.map(Self::name).join(", ");
+            format!("no client of the bench is called {name}; there are {all}")
+        })
+    }
+
+    /// What must be installed for it.
+    pub(super) fn tool(self) -> Option<Tool> {
+        match self {
+            Self::Superseed => None,
+            Self::Libtorrent => Some(Tool::Libtorrent),
+            Self::Aria2 => Some(Tool::Aria2),
+            Self::Rqbit => Some(Tool::Rqbit),
+            Self::Transmission => Some(Tool::Transmission),
+            Self::Rtorrent => Some(Tool::Rtorrent),
+        }
+    }
+
+    /// Starts a download.
+    pub(super) fn leech(self, stage: &Stage, job: &Job<'_>) -> Result<Running> {
+        match self {
+            Self::Superseed => self.until_exit(stage, superseed_command(stage, "download", job)),
+            Self::Libtorrent => {
+                self.until_exit(stage, libtorrent::command(job, libtorrent::Role::Download))
+            }
+            Self::Aria2 => self.until_exit(stage, quiet_aria2(aria2::download_command(job))),
+            Self::Rqbit => self.until_exit(stage, quiet_rqbit(rqbit::download_command(job))),
+            Self::Transmission => transmission::start(stage, job, "--log-error"),
+            Self::Rtorrent => rtorrent::start(stage, job),
+        }
+    }
+
+    /// Starts a seed of data that is there, which ends when dropped. It does
+    /// not serve at once: see `ready`.
+    pub(super) fn seed(self, stage: &Stage, job: &Job<'_>) -> Result<Running> {
+        match self {
+            Self::Superseed => self.until_exit(stage, superseed_command(stage, "seed", job)),
+            Self::Libtorrent => {
+                self.until_exit(stage, libtorrent::command(job, libtorrent::Role::Seed))
+            }
+            Self::Aria2 => self.until_exit(stage, quiet_aria2(aria2::seed_command(job))),
+            Self::Rqbit => self.until_exit(stage, quiet_rqbit(rqbit::seed_command(job))),
+            Self::Transmission => transmission::start(stage, job, "--log-error"),
+            Self::Rtorrent => rtorrent::start(stage, job),
+        }
+    }
+
+    fn until_exit(self, stage: &Stage, command: Command) -> Result<Running> {
+        // A seed and a leecher of one kind may be on one stage.
+        let (mut n, mut name) = (1, self.name().to_owned());
+        while stage.path(&format!("{name}.command")).exists() {
+            n += 1;
+            name = format!("{}-{n}", self.name());
+        }
+        Running::until_exit(stage, &name, command)
+    }
+}
+
+/// `superseed VERB` on a job.
+pub(super) fn superseed_command(stage: &Stage, verb: &str, job: &Job<'_>) -> Command {
+    let mut command = superseed::program(stage);
+    command.arg(verb);
+    superseed::arguments(&mut command, job);
+    command
+}
+
+/// At `info`, aria2 writes a line for every message of every peer.
+fn quiet_aria2(mut command: Command) -> Command {
+    command.arg("--console-log-level=error");
+    command
+}
+
+fn quiet_rqbit(mut command: Command) -> Command {
+    command.env("RQBIT_LOG_LEVEL_CONSOLE", "error");
+    command
+}

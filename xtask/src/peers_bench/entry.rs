@@ -1,0 +1,63 @@
+//! What takes turns: the clients, and what they are measured by.
+
+use anyhow::{Context, Result};
+
+use super::client::Client;
+
+/// One row of a bench.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Entry {
+    Client(Client),
+    /// superseed at both ends.
+    Pair,
+    /// superseed going over data that it has downloaded.
+    Recheck,
+    /// The least possible; where threads matter, on one.
+    Floor,
+    /// The least possible with hashing on a second thread.
+    FloorTwo,
+}
+
+impl Entry {
+    const OTHERS: [Self; 4] = [Self::Pair, Self::Recheck, Self::Floor, Self::FloorTwo];
+
+    /// superseed itself.
+    pub(super) const OURS: Self = Self::Client(Client::Superseed);
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Client(client) => client.name(),
+            Self::Pair => "superseed-pair",
+            Self::Recheck => "superseed-recheck",
+            Self::Floor => "floor",
+            Self::FloorTwo => "floor-2-threads",
+        }
+    }
+
+    pub(super) fn named(name: &str) -> Result<Self> {
+        let clients = Client::ALL.into_iter().map(Self::Client);
+        let mut all = clients.chain(Self::OTHERS);
+        all.find(|one| one.name() == name)
+            .with_context(|| format!("nothing in the bench is called {name}"))
+    }
+
+    /// Whether it is a client of somebody else.
+    pub(super) fn is_other_client(self) -> bool {
+        matches!(self, Self::Client(client) if client != Client::Superseed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_entry_is_found_by_its_name() -> Result<()> {
+        let clients = Client::ALL.into_iter().map(Entry::Client);
+        for entry in clients.chain(Entry::OTHERS) {
+            assert_eq!(Entry::named(entry.name())?, entry);
+        }
+        assert!(Entry::named("floor-3-threads").is_err());
+        Ok(())
+    }
+}

@@ -1,0 +1,205 @@
+//! What moving bytes costs, superseed beside other clients and beside the least
+//! that is possible.
+//!
+//! This module owns the command line. `leech`, `seed` and `check` are the
+//! benches; every run of them is a process of its own in fresh namespaces
+//! (`cargo xtask peers-bench --inside …`). docs/peers-bench.md tells users
+//! about it.
+
+mod bench;
+mod check;
+mod client;
+mod entry;
+mod floor;
+mod leech;
+mod procfs;
+mod ready;
+mod record;
+mod results;
+mod run;
+mod seed;
+mod transfer;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use bench::{Bench, Setting};
+use client::Client;
+use entry::Entry;
+use results::Bar;
+
+use crate::interop::install::{self, Tool};
+use crate::interop::stage;
+
+const USAGE: &str = "cargo xtask peers-bench [leech|seed|check] [--install] [--quick] \
+                     [--clients NAME,NAME] [--runs N] [--mib N]";
+
+/// How many runs each client has.
+const RUNS: u32 = 5;
+/// With `--quick`: how many runs and MiB.
+const QUICK: (u32, u64) = (1, 64);
+
+/// Where memory is a file system.
+const MEMORY: &str = "/dev/shm";
+
+/// What was asked for.
+#[derive(Debug)]
+struct Options {
+    benches: Vec<Bench>,
+    install: bool,
+    /// A look, not a measurement: nothing is kept.
+    quick: bool,
+    clients: Vec<Client>,
+    runs: Option<u32>,
+    mib: Option<u64>,
+}
+
+/// Runs the benches; fails if a run fails. A missed bar is a result.
+pub(crate) fn run(args: &[&str]) -> Result<()> {
+    match args {
+        ["--floor", floor @ ..] => return floor::run(floor),
+        ["--inside", bench, entry, mib, place, program, dir] => {
+            let setting = Setting {
+                mib: mib.parse()?,
+                place: PathBuf::from(place),
+                program: PathBuf::from(program),
+            };
+            let bench = Bench::named(bench).context("no such bench")?;
+            let figures = bench.inside(Entry::named(entry)?, &setting, PathBuf::from(dir))?;
+            println!("{figures}");
+            return Ok(());
+        }
+        _ => {}
+    }
+    let options = Options::parse(args)?;
+    let needs = options.needs();
+    if options.install {
+        install::install(&needs)?;
+    }
+    if let Some(tool) = install::missing(&needs) {
+        bail!("{tool} is not installed: --install does it, --clients leaves clients out");
+    }
+    stage::build_superseed()?;
+    let program = stage::build_xtask()?;
+    let place = tempfile::Builder::new()
+        .prefix("superseed-peers-")
+        .tempdir_in(MEMORY)
+        .with_context(|| format!("cannot use {MEMORY}"))?;
+    let mut failures = Vec::new();
+    for bench in &options.benches {
+        let setting = Setting {
+            mib: options.mib(*bench),
+            place: place.path().to_owned(),
+            program: program.clone(),
+        };
+        failures.extend(options.measure(*bench, &setting, args)?);
+    }
+    for failure in &failures {
+        println!("{failure}");
+    }
+    ensure!(failures.is_empty(), "{} runs failed", failures.len());
+    Ok(())
+}
+
+impl Options {
+    fn parse(args: &[&str]) -> Result<Self> {
+        let mut options = Self {
+            benches: Vec::new(),
+            install: false,
+            quick: false,
+            clients: Client::ALL.to_vec(),
+            runs: None,
+            mib: None,
+        };
+        let mut args = args.iter();
+        while let Some(arg) = args.next() {
+            let mut value = || args.next().with_context(|| format!("{arg} wants a value"));
+            match *arg {
+                "--install" => options.install = true,
+                "--quick" => options.quick = true,
+                "--clients" => {
+                    let names = value()?.split(',');
+                    options.clients = names.map(Client::named).collect::<Result<_>>()?;
+                }
+                "--runs" => {
+                    let runs = value()?.parse().context("--runs wants a number")?;
+                    ensure!(runs > 0, "--runs wants at least 1");
+                    options.runs = Some(runs);
+                }
+                "--mib" => {
+                    let mib = value()?.parse().context("--mib wants a number")?;
+                    ensure!(mib > 0, "--mib wants at least 1");
+                    options.mib = Some(mib);
+                }
+                name => match Bench::named(name) {
+                    Some(bench) => options.benches.push(bench),
+                    None => bail!("unknown argument {arg}; usage: {USAGE}"),
+                },
+            }
+        }
+        if options.benches.is_empty() {
+            options.benches = Bench::ALL.to_vec();
+        }
+        Ok(options)
+    }
+
+    fn runs(&self) -> u32 {
+        let runs = if self.quick { QUICK.0 } else { RUNS };
+        self.runs.unwrap_or(runs)
+    }
+
+    fn mib(&self, bench: Bench) -> u64 {
+        let mib = if self.quick { QUICK.1 } else { bench.mib() };
+        self.mib.unwrap_or(mib)
+    }
+
+    /// libtorrent is the other side of everyone.
+    fn needs(&self) -> Vec<Tool> {
+        let mut needs = vec![Tool::Iproute, Tool::Libtorrent];
+        needs.extend(self.clients.iter().filter_map(|one| one.tool()));
+        needs
+    }
+
+    /// Runs a bench, prints what it gave and keeps it. Gives what failed.
+    fn measure(&self, bench: Bench, setting: &Setting, args: &[&str]) -> Result<Vec<String>> {
+        let (results, failures) = bench.measure(&self.clients, self.runs(), setting)?;
+        let command = format!("cargo xtask peers-bench {}", args.join(" "));
+        let machine = record::machine(command.trim())?;
+        let body = format!(
+            "{machine}; {} MiB. {} Medians (least to greatest).\n\n{}\n{}\n{}",
+            setting.mib,
+            bench.says(),
+            results.table(),
+            results.ratios(),
+            Bar::table(&bench.bars(&results)),
+        );
+        println!("\n## {bench}\n\n{body}");
+        if !self.quick && failures.is_empty() {
+            record::write(&bench.to_string(), &body)?;
+            println!("written to {}", record::path().display());
+        }
+        Ok(failures)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_benches_run_at_full_size_unless_told_otherwise() -> Result<()> {
+        let all = Options::parse(&[])?;
+        assert_eq!(all.benches, Bench::ALL);
+        assert_eq!((all.runs(), all.mib(Bench::Seed)), (RUNS, 1024));
+        let quick = Options::parse(&["leech", "--quick", "--clients", "superseed,aria2"])?;
+        assert_eq!(quick.benches, [Bench::Leech]);
+        assert_eq!((quick.runs(), quick.mib(Bench::Leech)), QUICK);
+        assert_eq!(quick.clients, [Client::Superseed, Client::Aria2]);
+        let own = Options::parse(&["--quick", "--runs", "3", "--mib", "256"])?;
+        assert_eq!((own.runs(), own.mib(Bench::Leech)), (3, 256));
+        assert!(Options::parse(&["--runs", "0"]).is_err());
+        assert!(Options::parse(&["lich"]).is_err());
+        Ok(())
+    }
+}

@@ -1,0 +1,102 @@
+//! What the kernel counts of processes and of the namespace's network.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use anyhow::{Context, Result};
+
+/// What `/proc` counts time in, on every Linux.
+const TICKS_PER_S: f64 = 100.0;
+
+/// What a process has used up.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Usage {
+    /// User and system time of all its threads and of the children that it has
+    /// waited for, seconds.
+    pub(super) cpu_s: f64,
+    /// Whether it has ended. Its usage can be read until it is waited for.
+    pub(super) ended: bool,
+}
+
+/// What process `pid` has used up.
+pub(super) fn usage(pid: u32) -> Result<Usage> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    parse_stat(&text).with_context(|| format!("cannot make sense of /proc/{pid}/stat"))
+}
+
+fn parse_stat(text: &str) -> Option<Usage> {
+    // The name, in parentheses, may hold anything.
+    let (_, fields) = text.rsplit_once(')')?;
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at)?.parse::<f64>().ok();
+    // utime, stime, cutime and cstime are the fields 14 to 17, the state is the third.
+    let all: Option<Vec<f64>> = (11..=14).map(ticks).collect();
+    Some(Usage {
+        cpu_s: all?.iter().sum::<f64>() / TICKS_PER_S,
+        ended: *fields.first()? == "Z",
+    })
+}
+
+/// The time that each thread of a process has used up, seconds.
+pub(super) fn threads(pid: u32) -> Result<BTreeMap<String, f64>> {
+    let mut threads = BTreeMap::new();
+    for entry in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let entry = entry?;
+        // A thread may end between the two.
+        let Ok(text) = fs::read_to_string(entry.path().join("stat")) else {
+            continue;
+        };
+        let usage = parse_stat(&text).context("cannot make sense of a thread's stat")?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        threads.insert(name, usage.cpu_s);
+    }
+    Ok(threads)
+}
+
+/// The most memory that a process has had at a time, bytes; none once it has ended.
+pub(super) fn peak_bytes(pid: u32) -> Option<u64> {
+    status_bytes(pid, "VmHWM:")
+}
+
+fn status_bytes(pid: u32, key: &str) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(key))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kib << 10)
+}
+
+/// What has gone over the namespace's loopback, bytes with headers, both ways.
+pub(super) fn wire_bytes() -> Result<u64> {
+    let text = fs::read_to_string("/proc/self/net/dev")?;
+    let line = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("lo:"));
+    let bytes = line.and_then(|line| line.split_whitespace().next());
+    bytes
+        .context("lo has no counters")?
+        .parse()
+        .context("a counter is no number")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_blanks_and_parentheses_does_not_shift_the_fields() {
+        let stat = "7 (a) Z (b) S 1 7 7 0 -1 4194560 9 9 0 0 150 50 20 5 20 0 1 0";
+        let usage = parse_stat(stat).expect("a whole line");
+        assert!((usage.cpu_s - 2.25).abs() < 1e-9);
+        assert!(!usage.ended);
+        assert!(parse_stat("7 (a) Z 1 7 7").is_none());
+    }
+
+    #[test]
+    fn this_process_has_used_memory_and_has_not_ended() -> Result<()> {
+        let pid = std::process::id();
+        assert!(!usage(pid)?.ended);
+        assert!(!threads(pid)?.is_empty());
+        assert!(peak_bytes(pid) > Some(1 << 16));
+        Ok(())
+    }
+}

@@ -1,0 +1,77 @@
+//! What a run is given, inside its namespaces.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::client::Client;
+use super::ready;
+use crate::interop::clients::{Job, PORT, Running};
+use crate::interop::fixture::Fixture;
+use crate::interop::metainfo::with_trackers;
+use crate::interop::namespace::host;
+use crate::interop::scripted::tracker_of_peers;
+use crate::interop::stage::{Stage, link_tree};
+
+/// One run of one entry.
+#[derive(Debug)]
+pub(super) struct Run {
+    /// Where logs go.
+    pub(super) stage: Stage,
+    pub(super) fixture: Fixture,
+    /// A directory of its own, in memory.
+    pub(super) dir: PathBuf,
+    /// This program, built with all optimisations.
+    pub(super) program: PathBuf,
+}
+
+impl Run {
+    /// How long a transfer may take: what the slowest client needs, three times.
+    pub(super) fn limit(&self) -> Duration {
+        limit(self.fixture.total_len)
+    }
+
+    /// A directory, empty.
+    pub(super) fn data(&self, name: &str) -> Result<PathBuf> {
+        let dir = self.dir.join(name);
+        std::fs::create_dir_all(&dir)?;
+        Ok(dir)
+    }
+
+    /// A directory that holds the content, in no more memory.
+    pub(super) fn full(&self, name: &str) -> Result<PathBuf> {
+        let dir = self.data(name)?;
+        let content = &self.fixture.content;
+        let name = content.file_name().context("content has a name")?;
+        link_tree(content, &dir.join(name))?;
+        Ok(dir)
+    }
+
+    /// A seed at `host(2)`, at work. It hears of nobody, though it has a
+    /// tracker: rtorrent takes no torrent without.
+    pub(super) fn seed(&self, client: Client) -> Result<Running> {
+        let dir = self.full("seed")?;
+        let nobody = tracker_of_peers(host(8), &[])?;
+        let torrent = with_trackers(&self.fixture, &[nobody], &self.stage.path("seed.torrent"))?;
+        let job = Job {
+            torrent: &torrent,
+            dir: &dir,
+            ip: host(2),
+            peers: &[],
+            upload_limit: None,
+        };
+        let mut seed = client.seed(&self.stage, &job)?;
+        let pieces = self.fixture.total_len.div_ceil(self.fixture.piece_len);
+        let addr = (host(2), PORT).into();
+        let hash = self.fixture.info_hash;
+        ready::wait(&mut seed, addr, hash, usize::try_from(pieces)?)?;
+        Ok(seed)
+    }
+}
+
+/// How long a transfer of so many bytes may take.
+pub(super) fn limit(total_len: u64) -> Duration {
+    // Transmission and rtorrent move little more than 10 MiB/s to a lone leecher.
+    Duration::from_secs(60 + (total_len >> 20) / 4)
+}

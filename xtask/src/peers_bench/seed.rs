@@ -1,0 +1,113 @@
+//! One seeder, one leecher, no limits: what sending takes.
+//!
+//! The leecher is libtorrent for everyone; it is given the seeder's address.
+
+use anyhow::Result;
+
+use super::client::Client;
+use super::entry::Entry;
+use super::floor;
+use super::results::{Bar, Better, Column, Results, Wanted};
+use super::run::Run;
+use super::transfer::Watch;
+use crate::interop::clients::{Job, PORT, Running};
+use crate::interop::compare::{Strictness, same_tree};
+use crate::interop::namespace::host;
+use crate::interop::stage::wait_until;
+
+const CPU: usize = 1;
+
+/// What a run gives, in this order.
+pub(super) const COLUMNS: &[Column] = &[
+    Column {
+        heading: "MiB/s, 10–90 %",
+        digits: 0,
+        better: Some(Better::Higher),
+    },
+    Column {
+        heading: "CPU s/GiB",
+        digits: 2,
+        better: Some(Better::Lower),
+    },
+    Column {
+        heading: "peak MiB",
+        digits: 1,
+        better: Some(Better::Lower),
+    },
+    Column {
+        heading: "leecher's CPU s/GiB",
+        digits: 2,
+        better: None,
+    },
+];
+
+/// The bar of the issue.
+const CPU_OVER_BEST_MAX: f64 = 0.65;
+
+/// Who takes turns.
+pub(super) fn entries(clients: &[Client]) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = clients.iter().copied().map(Entry::Client).collect();
+    entries.push(Entry::Floor);
+    entries
+}
+
+/// One run.
+pub(super) fn run(run: &Run, entry: Entry) -> Result<Vec<f64>> {
+    let (seed, transfer) = match entry {
+        Entry::Client(client) => {
+            let seed = run.seed(client)?;
+            let dir = run.data("leech")?;
+            let job = Job {
+                torrent: &run.fixture.torrent,
+                dir: &dir,
+                ip: host(3),
+                peers: &[(host(2), PORT).into()],
+                upload_limit: None,
+            };
+            let watch = Watch::begin(run.fixture.total_len, seed.process.id())?;
+            let mut leecher = Client::Libtorrent.leech(&run.stage, &job)?;
+            let transfer = watch.until_complete(&mut leecher, run.limit(), || true)?;
+            same_tree(&run.fixture.content, &dir, Strictness::Extras)?;
+            (seed, transfer)
+        }
+        _ => {
+            let seed = start_floor(run)?;
+            let watch = Watch::begin(run.fixture.total_len, seed.process.id())?;
+            let mut command = floor::command(&run.program, "take");
+            command.arg(format!("{}:{PORT}", host(2)));
+            let mut taker = Running::until_exit(&run.stage, "taker", command)?;
+            let transfer = watch.until_complete(&mut taker, run.limit(), || true)?;
+            (seed, transfer)
+        }
+    };
+    drop(seed);
+    Ok(vec![
+        transfer.mib_per_s,
+        transfer.seeder.cpu_s_per_gib,
+        transfer.seeder.peak_mib,
+        transfer.leecher.cpu_s_per_gib,
+    ])
+}
+
+fn start_floor(run: &Run) -> Result<Running> {
+    let mut command = floor::command(&run.program, "seed");
+    command
+        .arg(format!("{}:{PORT}", host(2)))
+        .arg(&run.fixture.content);
+    let mut floor = Running::until_exit(&run.stage, "floor", command)?;
+    wait_until(run.limit(), "the floor to listen", || {
+        floor.process.ensure_runs()?;
+        Ok(floor.process.output()?.ends_with('\n'))
+    })?;
+    Ok(floor)
+}
+
+/// What was promised.
+pub(super) fn bars(results: &Results) -> Vec<Bar> {
+    let (cheapest, cheapest_cpu) = results.best_other(CPU);
+    vec![Bar {
+        what: format!("seed CPU / the cheapest other's ({cheapest})"),
+        measured: results.median(Entry::OURS, CPU) / cheapest_cpu,
+        wanted: Wanted::Most(CPU_OVER_BEST_MAX),
+    }]
+}
