@@ -6,6 +6,7 @@
 //! first is in [`queue`]; what a job does is in [`work`]. The pool decides
 //! nothing about pieces: which job is sent when is the engine's business.
 
+mod buffers;
 mod check;
 mod queue;
 mod work;
@@ -23,6 +24,7 @@ use superseed_engine::disk::{DiskJob, DiskResult};
 use superseed_engine::ids::{JobKey, TorrentKey};
 
 use crate::storage::{Storage, StorageSpec};
+use buffers::ReadBuffers;
 use queue::{LaneQueue, TorrentQueue};
 
 /// The most lanes; devices beyond share one. Each has [`DiskPool::new`]'s
@@ -47,6 +49,7 @@ struct Shared {
     done: Sender<Completion>,
     wake: Box<dyn Fn() + Send + Sync>,
     threads_per_lane: usize,
+    reads: ReadBuffers,
 }
 
 struct State {
@@ -60,6 +63,8 @@ struct State {
 struct Lane {
     queue: LaneQueue,
     work: Arc<Condvar>,
+    /// Threads that wait for `work`.
+    idle: usize,
 }
 
 impl DiskPool {
@@ -86,6 +91,7 @@ impl DiskPool {
             done,
             wake: Box::new(wake),
             threads_per_lane: hash_threads.max(1) + 1,
+            reads: ReadBuffers::default(),
         });
         shared.add_lane(&mut shared.lock());
         (Self { shared }, completions)
@@ -117,7 +123,12 @@ impl DiskPool {
         };
         if let Some(job) = torrent.offer(job) {
             let lane = torrent.lane;
-            state.push(lane, job);
+            let idle = state.push(lane, job);
+            // A thread that is woken under the lock would only wait for it.
+            drop(state);
+            if let Some(work) = idle {
+                work.notify_one();
+            }
         }
     }
 
@@ -189,6 +200,7 @@ impl Shared {
         state.lanes.push(Lane {
             queue,
             work: Arc::new(Condvar::new()),
+            idle: 0,
         });
         for _ in 0..self.threads_per_lane {
             worker::spawn(Arc::clone(self), state, index);
@@ -198,8 +210,11 @@ impl Shared {
 }
 
 impl State {
-    fn push(&mut self, lane: usize, job: DiskJob) {
-        self.lanes[lane].queue.push(job);
-        self.lanes[lane].work.notify_one();
+    /// Queues a job; gives what is to be notified of it. Threads that work look
+    /// here when they are done, and telling nobody is a system call all the same.
+    fn push(&mut self, lane: usize, job: DiskJob) -> Option<Arc<Condvar>> {
+        let lane = &mut self.lanes[lane];
+        lane.queue.push(job);
+        (lane.idle > 0).then(|| Arc::clone(&lane.work))
     }
 }

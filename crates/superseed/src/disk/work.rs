@@ -10,6 +10,7 @@ use superseed_engine::disk::{
 use superseed_proto::hash::{ExpectedHash, PieceHasher, Sha1Hash};
 use superseed_proto::layout::{BLOCK_LEN, Layout, PieceIndex};
 
+use super::buffers::ReadBuffers;
 use super::check::{self, CheckBuffer};
 use crate::storage::{ReadError, TorrentStorage};
 
@@ -18,6 +19,7 @@ pub(super) fn run(
     op: &mut DiskOp,
     storage: &dyn TorrentStorage,
     layout: &Layout,
+    reads: &ReadBuffers,
     buffer: &mut CheckBuffer,
 ) -> DiskResult {
     match op {
@@ -86,7 +88,7 @@ pub(super) fn run(
                 piece: *piece,
                 begin: *begin,
             }
-            .read(storage, layout, *len),
+            .read(storage, layout, *len, reads),
         ),
         DiskOp::Sync => DiskResult::Synced(storage.sync()),
         DiskOp::SaveRecord(snapshot) => DiskResult::Saved(storage.save_record(snapshot)),
@@ -224,13 +226,11 @@ impl Run {
         storage: &dyn TorrentStorage,
         layout: &Layout,
         len: u32,
+        reads: &ReadBuffers,
     ) -> Result<Bytes, DiskError> {
         let offset = self.offset(layout, u64::from(len))?;
-        let mut buf = vec![0; len as usize];
-        match storage.read(offset, &mut buf) {
-            Ok(()) => Ok(buf.into()),
-            Err(ReadError::Absent(error) | ReadError::Failed(error)) => Err(error),
-        }
+        let read = reads.filled(len as usize, |buf| storage.read(offset, buf));
+        read.map_err(|(ReadError::Absent(error) | ReadError::Failed(error))| error)
     }
 }
 

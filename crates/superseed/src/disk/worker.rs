@@ -7,6 +7,7 @@ use std::thread;
 use superseed_engine::disk::{DiskError, DiskErrorKind, DiskJob, DiskOp, DiskResult};
 use superseed_engine::ids::TorrentKey;
 
+use super::buffers::ReadBuffers;
 use super::check::CheckBuffer;
 use super::{Shared, State, work};
 use crate::storage::{Storage, StorageSpec, TorrentStorage};
@@ -30,10 +31,11 @@ struct Subject {
 
 fn run(shared: &Arc<Shared>, lane: usize) {
     let mut buffer = CheckBuffer::new();
-    while let Some((mut job, subject)) = next(shared, lane) {
+    let mut next = None;
+    while let Some((mut job, subject)) = next.take().or_else(|| wait(shared, lane)) {
         let is_check = matches!(job.op, DiskOp::Check { .. });
         let done = catch_unwind(AssertUnwindSafe(|| {
-            perform(&mut job, &subject, &mut buffer)
+            perform(&mut job, &subject, &shared.reads, &mut buffer)
         }));
         drop(subject);
         let done =
@@ -46,6 +48,7 @@ fn run(shared: &Arc<Shared>, lane: usize) {
         // Under the lock, so that no job that waited for this one is answered
         // before it. A storage is let go without it: that may touch the disk.
         let answered = shared.answer(job.job, done.result);
+        next = state.take_job(lane);
         drop(state);
         if answered {
             (shared.wake)();
@@ -56,15 +59,31 @@ fn run(shared: &Arc<Shared>, lane: usize) {
     shared.ended.notify_all();
 }
 
-fn next(shared: &Shared, lane: usize) -> Option<(DiskJob, Subject)> {
+/// Waits for a job; `None` when the pool stops.
+fn wait(shared: &Shared, lane: usize) -> Option<(DiskJob, Subject)> {
     let mut state = shared.lock();
     loop {
+        if let Some(next) = state.take_job(lane) {
+            return Some(next);
+        }
         if state.stopping {
             return None;
         }
-        if let Some(job) = state.lanes[lane].queue.pop() {
+        let work = Arc::clone(&state.lanes[lane].work);
+        state.lanes[lane].idle += 1;
+        state = work.wait(state).unwrap_or_else(PoisonError::into_inner);
+        state.lanes[lane].idle -= 1;
+    }
+}
+
+impl State {
+    /// The next job of a lane, if there is one.
+    fn take_job(&mut self, lane: usize) -> Option<(DiskJob, Subject)> {
+        while !self.stopping
+            && let Some(job) = self.lanes[lane].queue.pop()
+        {
             // A torrent outlives its jobs: only `Close`, its last, removes it.
-            if let Some(torrent) = state.torrents.get(&job.torrent) {
+            if let Some(torrent) = self.torrents.get(&job.torrent) {
                 let subject = Subject {
                     storage: Arc::clone(&torrent.storage),
                     spec: Arc::clone(&torrent.spec),
@@ -72,10 +91,8 @@ fn next(shared: &Shared, lane: usize) -> Option<(DiskJob, Subject)> {
                 };
                 return Some((job, subject));
             }
-        } else {
-            let work = Arc::clone(&state.lanes[lane].work);
-            state = work.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        None
     }
 }
 
@@ -100,7 +117,12 @@ impl Done {
     }
 }
 
-fn perform(job: &mut DiskJob, subject: &Subject, buffer: &mut CheckBuffer) -> Done {
+fn perform(
+    job: &mut DiskJob,
+    subject: &Subject,
+    reads: &ReadBuffers,
+    buffer: &mut CheckBuffer,
+) -> Done {
     match (&mut job.op, subject.open.as_deref()) {
         (DiskOp::Open, None) => match subject.storage.open(&subject.spec) {
             Ok((open, report)) => {
@@ -121,7 +143,10 @@ fn perform(job: &mut DiskJob, subject: &Subject, buffer: &mut CheckBuffer) -> Do
                 then,
             }
         }
-        (op, Some(open)) => Done::of(work::run(op, open, &subject.spec.layout, buffer)),
+        (op, Some(open)) => {
+            let layout = &subject.spec.layout;
+            Done::of(work::run(op, open, layout, reads, buffer))
+        }
         (op, None) => Done::of(work::refused_in_place(op, &work::not_open())),
     }
 }
@@ -160,7 +185,9 @@ fn release(state: &mut State, key: TorrentKey) {
         .get_mut(&key)
         .and_then(|torrent| Some((torrent.lane, torrent.release()?)))
     {
-        state.push(lane, job);
+        if let Some(work) = state.push(lane, job) {
+            work.notify_one();
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use superseed_engine::{
 };
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+use super::doorbell::Doorbell;
 use super::listen::Listener;
 use super::streams::{FIRST_TOKEN, Streams};
 use super::torrents::Torrents;
@@ -79,6 +80,8 @@ pub(super) struct Host {
     pub(super) storage: Arc<dyn Storage>,
     pub(super) disk: DiskPool,
     pub(super) completions: Receiver<Completion>,
+    /// Rung when there are more.
+    pub(super) bell: Doorbell,
     pub(super) control: Control,
     pub(super) notices: broadcast::Sender<Event>,
     pub(super) scratch: Box<[u8]>,
@@ -112,7 +115,11 @@ impl Host {
         }
         let mut events = Events::with_capacity(EVENTS_PER_POLL);
         while !self.finished {
-            if let Err(error) = self.poll.poll(&mut events, self.timeout())
+            self.bell.before_last_look();
+            let timeout = self.timeout();
+            let polled = self.poll.poll(&mut events, timeout);
+            self.bell.awake();
+            if let Err(error) = polled
                 && error.kind() != io::ErrorKind::Interrupted
             {
                 tracing::error!(%error, "the engine thread cannot poll and ends");

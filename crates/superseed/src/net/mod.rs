@@ -5,6 +5,7 @@
 //! workers', HTTP and names the control plane's.
 
 mod connect;
+mod doorbell;
 mod feed;
 mod host;
 pub(crate) mod listen;
@@ -15,7 +16,6 @@ mod transfer;
 mod turn;
 
 use std::collections::HashMap;
-use std::io;
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
@@ -33,6 +33,7 @@ use crate::session::events::EVENTS_MAX;
 use crate::session::request::{Link, REQUESTS_MAX};
 use crate::storage::Storage;
 use crate::storage::fs::FileStorage;
+use doorbell::{Doorbell, wake};
 use host::{Host, WAKER};
 use listen::Listener;
 use streams::Streams;
@@ -64,7 +65,10 @@ pub(crate) fn start(config: Config) -> Result<Link, StartError> {
     let control = ControlConfig {
         listeners: addrs,
         user_agent: config.user_agent,
-        wake: Arc::new(wake(&waker)),
+        wake: {
+            let waker = Arc::clone(&waker);
+            Arc::new(move || wake(&waker))
+        },
     };
     let control = Control::start(control).map_err(system("a thread"))?;
     let workers = config.workers.unwrap_or_else(|| {
@@ -72,7 +76,9 @@ pub(crate) fn start(config: Config) -> Result<Link, StartError> {
             .map_or(WORKERS_MIN, usize::from)
             .max(WORKERS_MIN)
     });
-    let (disk, completions) = DiskPool::new(workers, wake(&waker));
+    let bell = Doorbell::new(Arc::clone(&waker));
+    let ringer = bell.clone();
+    let (disk, completions) = DiskPool::new(workers, move || ringer.ring());
     let (request_sender, requests) = mpsc::channel(REQUESTS_MAX);
     let (notices, _) = broadcast::channel(EVENTS_MAX);
     let (ended, ended_seen) = watch::channel(false);
@@ -104,6 +110,7 @@ pub(crate) fn start(config: Config) -> Result<Link, StartError> {
         storage: config.storage.unwrap_or_else(default_storage),
         disk,
         completions,
+        bell,
         control,
         notices,
         scratch: vec![0; transfer::READ_BYTES_PER_PEER].into_boxed_slice(),
@@ -127,14 +134,3 @@ fn default_storage() -> Arc<dyn Storage> {
 /// Workers even on a machine with one core: one may wait for a disk while the
 /// other hashes.
 const WORKERS_MIN: usize = 2;
-
-fn wake(waker: &Arc<Waker>) -> impl Fn() + Send + Sync + 'static {
-    let waker = Arc::clone(waker);
-    move || {
-        if let Err(error) = waker.wake()
-            && error.kind() != io::ErrorKind::WouldBlock
-        {
-            tracing::error!(%error, "cannot wake the engine thread");
-        }
-    }
-}
