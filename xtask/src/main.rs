@@ -62,7 +62,7 @@ fn run(args: &[String]) -> Result<()> {
         }
         _ => bail!(
             "usage: cargo xtask ci | tidy | conformance DIR | interop [--install] [FILTER] \
-             | swarm [line] [--install] [--clients A,B] [--runs N] [--leechers N] | peers-bench [leech|seed|check] [--install] [--quick] \
+             | swarm [line] [--install] [--clients A,B] [--runs N] [--leechers N] | peers-bench [leech|seed|spread|check|conns] [--install] [--quick] \
              [--clients A,B] [--runs N] [--mib N] | sim [ARGS] | policies [--quick] [--seeds N] [--job N]"
         ),
     }

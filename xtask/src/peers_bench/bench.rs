@@ -10,7 +10,7 @@ use super::client::Client;
 use super::entry::Entry;
 use super::results::{Bar, Column, Results};
 use super::run::{self, Run};
-use super::{check, leech, seed};
+use super::{check, conns, leech, seed, spread};
 use crate::interop::fixture::Fixture;
 use crate::interop::namespace;
 use crate::interop::stage::Stage;
@@ -28,6 +28,8 @@ pub(super) enum Bench {
     Leech,
     Seed,
     Check,
+    Spread,
+    Conns,
 }
 
 impl fmt::Display for Bench {
@@ -36,6 +38,8 @@ impl fmt::Display for Bench {
             Self::Leech => "leech",
             Self::Seed => "seed",
             Self::Check => "check",
+            Self::Spread => "spread",
+            Self::Conns => "conns",
         })
     }
 }
@@ -60,7 +64,13 @@ impl Setting {
 
 impl Bench {
     /// In the order in which they run.
-    pub(super) const ALL: [Self; 3] = [Self::Leech, Self::Seed, Self::Check];
+    pub(super) const ALL: [Self; 5] = [
+        Self::Leech,
+        Self::Seed,
+        Self::Spread,
+        Self::Check,
+        Self::Conns,
+    ];
 
     /// The bench of this name.
     pub(super) fn named(name: &str) -> Option<Self> {
@@ -73,6 +83,10 @@ impl Bench {
         match self {
             Self::Leech | Self::Check => 2048,
             Self::Seed => 1024,
+            // A hundred times.
+            Self::Spread => 256,
+            // Long enough for some whole seconds in the middle.
+            Self::Conns => 3072,
         }
     }
 
@@ -91,6 +105,17 @@ impl Bench {
                  system time of the seeder from the leecher's start to its end; the floor is \
                  sendfile to a reader that looks at nothing."
             }
+            Self::Spread => {
+                "To a hundred leechers that are at most 16 MiB apart, each a little behind the \
+                 next; from a file on the disk that is not in the page cache. Bytes of read calls \
+                 are what the process asked the kernel for (rchar), bytes from the disk what the \
+                 page cache did not have."
+            }
+            Self::Conns => {
+                "From a thousand seeds of 200 KiB/s in one process, over loopback, to files in \
+                 memory, and from a single one without a limit. Active in a second is who sent a block in it; seconds count \
+                 that lie between 10 % and 90 % of the bytes."
+            }
             Self::Check => {
                 "A file in memory against its torrent. Processes from start to end, but for \
                  libtorrent, whose own check is timed; the floor reads and hashes one piece after \
@@ -104,7 +129,9 @@ impl Bench {
         match self {
             Self::Leech => leech::COLUMNS,
             Self::Seed => seed::COLUMNS,
+            Self::Spread => spread::COLUMNS,
             Self::Check => check::COLUMNS,
+            Self::Conns => conns::COLUMNS,
         }
     }
 
@@ -112,7 +139,9 @@ impl Bench {
         match self {
             Self::Leech => leech::entries(clients),
             Self::Seed => seed::entries(clients),
+            Self::Spread => spread::entries(clients),
             Self::Check => check::entries(clients),
+            Self::Conns => conns::entries(clients),
         }
     }
 
@@ -121,7 +150,9 @@ impl Bench {
         match self {
             Self::Leech => leech::bars(results),
             Self::Seed => seed::bars(results),
+            Self::Spread => spread::bars(results),
             Self::Check => check::bars(results),
+            Self::Conns => conns::bars(results),
         }
     }
 
@@ -210,7 +241,9 @@ impl Bench {
         let figures = match self {
             Self::Leech => leech::run(&run, entry)?,
             Self::Seed => seed::run(&run, entry)?,
+            Self::Spread => spread::run(&run, entry)?,
             Self::Check => check::run(&run, entry)?,
+            Self::Conns => conns::run(&run, entry)?,
         };
         run.stage.clear()?;
         let figures: Vec<String> = figures.iter().map(f64::to_string).collect();

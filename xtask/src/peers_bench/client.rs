@@ -94,7 +94,8 @@ impl Client {
         }
     }
 
-    fn until_exit(self, stage: &Stage, command: Command) -> Result<Running> {
+    /// Starts a command of this client.
+    pub(super) fn until_exit(self, stage: &Stage, command: Command) -> Result<Running> {
         // A seed and a leecher of one kind may be on one stage.
         let (mut n, mut name) = (1, self.name().to_owned());
         while stage.path(&format!("{name}.command")).exists() {

@@ -10,6 +10,8 @@ pub(super) enum Entry {
     Client(Client),
     /// superseed at both ends.
     Pair,
+    /// superseed with one peer, where it has many else.
+    OnePeer,
     /// superseed going over data that it has downloaded.
     Recheck,
     /// The least possible; where threads matter, on one.
@@ -19,7 +21,13 @@ pub(super) enum Entry {
 }
 
 impl Entry {
-    const OTHERS: [Self; 4] = [Self::Pair, Self::Recheck, Self::Floor, Self::FloorTwo];
+    const OTHERS: [Self; 5] = [
+        Self::Pair,
+        Self::OnePeer,
+        Self::Recheck,
+        Self::Floor,
+        Self::FloorTwo,
+    ];
 
     /// superseed itself.
     pub(super) const OURS: Self = Self::Client(Client::Superseed);
@@ -28,6 +36,7 @@ impl Entry {
         match self {
             Self::Client(client) => client.name(),
             Self::Pair => "superseed-pair",
+            Self::OnePeer => "superseed-one-peer",
             Self::Recheck => "superseed-recheck",
             Self::Floor => "floor",
             Self::FloorTwo => "floor-2-threads",

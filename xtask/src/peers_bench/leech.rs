@@ -131,7 +131,7 @@ fn start(
         Entry::Pair => Client::Superseed.leech(&run.stage, &job),
         Entry::Floor => floor("1"),
         Entry::FloorTwo => floor("2"),
-        Entry::Recheck => bail!("a check receives nothing"),
+        Entry::OnePeer | Entry::Recheck => bail!("{} has no place here", entry.name()),
     }
 }
 

@@ -1,23 +1,26 @@
 //! What moving bytes costs, superseed beside other clients and beside the least
 //! that is possible.
 //!
-//! This module owns the command line. `leech`, `seed` and `check` are the
-//! benches; every run of them is a process of its own in fresh namespaces
+//! This module owns the command line. `leech`, `seed`, `spread`, `check`
+//! and `conns` are the benches; every run of them is a process of its own in fresh namespaces
 //! (`cargo xtask peers-bench --inside …`). docs/peers-bench.md tells users
 //! about it.
 
 mod bench;
 mod check;
 mod client;
+mod conns;
 mod entry;
 mod floor;
 mod leech;
+mod load;
 mod procfs;
 mod ready;
 mod record;
 mod results;
 mod run;
 mod seed;
+mod spread;
 mod transfer;
 
 use std::path::PathBuf;
@@ -32,7 +35,7 @@ use results::Bar;
 use crate::interop::install::{self, Tool};
 use crate::interop::stage;
 
-const USAGE: &str = "cargo xtask peers-bench [leech|seed|check] [--install] [--quick] \
+const USAGE: &str = "cargo xtask peers-bench [leech|seed|spread|check|conns] [--install] [--quick] \
                      [--clients NAME,NAME] [--runs N] [--mib N]";
 
 /// How many runs each client has.
@@ -59,6 +62,7 @@ struct Options {
 pub(crate) fn run(args: &[&str]) -> Result<()> {
     match args {
         ["--floor", floor @ ..] => return floor::run(floor),
+        ["--load", load @ ..] => return load::run(load),
         ["--inside", bench, entry, mib, place, program, dir] => {
             let setting = Setting {
                 mib: mib.parse()?,
@@ -132,6 +136,8 @@ impl Options {
                     ensure!(mib > 0, "--mib wants at least 1");
                     options.mib = Some(mib);
                 }
+                // Two questions about one thing.
+                "seed" => options.benches.extend([Bench::Seed, Bench::Spread]),
                 name => match Bench::named(name) {
                     Some(bench) => options.benches.push(bench),
                     None => bail!("unknown argument {arg}; usage: {USAGE}"),
@@ -198,6 +204,8 @@ mod tests {
         assert_eq!(quick.clients, [Client::Superseed, Client::Aria2]);
         let own = Options::parse(&["--quick", "--runs", "3", "--mib", "256"])?;
         assert_eq!((own.runs(), own.mib(Bench::Leech)), (3, 256));
+        let seed = Options::parse(&["seed"])?;
+        assert_eq!(seed.benches, [Bench::Seed, Bench::Spread]);
         assert!(Options::parse(&["--runs", "0"]).is_err());
         assert!(Options::parse(&["lich"]).is_err());
         Ok(())

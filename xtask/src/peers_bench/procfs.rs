@@ -65,6 +65,30 @@ fn status_bytes(pid: u32, key: &str) -> Option<u64> {
     Some(kib << 10)
 }
 
+/// What a process has had read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reads {
+    /// By its calls of read, pread and their like, sendfile among them, bytes.
+    /// What is received from sockets with recv is not in it.
+    pub(super) asked: u64,
+    /// From devices, bytes: what the page cache did not have.
+    pub(super) from_devices: u64,
+}
+
+/// What process `pid` has had read.
+pub(super) fn reads(pid: u32) -> Result<Reads> {
+    let text = fs::read_to_string(format!("/proc/{pid}/io"))?;
+    let count = |key| {
+        let line = text.lines().find_map(|line| line.strip_prefix(key));
+        let bytes = line.with_context(|| format!("{key} is not in /proc/{pid}/io"))?;
+        bytes.trim().parse().context("a counter is no number")
+    };
+    Ok(Reads {
+        asked: count("rchar:")?,
+        from_devices: count("read_bytes:")?,
+    })
+}
+
 /// What has gone over the namespace's loopback, bytes with headers, both ways.
 pub(super) fn wire_bytes() -> Result<u64> {
     let text = fs::read_to_string("/proc/self/net/dev")?;

@@ -1,6 +1,6 @@
 //! What a run is given, inside its namespaces.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -51,12 +51,16 @@ impl Run {
     /// A seed at `host(2)`, at work. It hears of nobody, though it has a
     /// tracker: rtorrent takes no torrent without.
     pub(super) fn seed(&self, client: Client) -> Result<Running> {
-        let dir = self.full("seed")?;
+        self.seed_from(client, &self.full("seed")?)
+    }
+
+    /// The same with the content in a directory of the caller's.
+    pub(super) fn seed_from(&self, client: Client, dir: &Path) -> Result<Running> {
         let nobody = tracker_of_peers(host(8), &[])?;
         let torrent = with_trackers(&self.fixture, &[nobody], &self.stage.path("seed.torrent"))?;
         let job = Job {
             torrent: &torrent,
-            dir: &dir,
+            dir,
             ip: host(2),
             peers: &[],
             upload_limit: None,

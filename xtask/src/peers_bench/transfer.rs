@@ -32,6 +32,9 @@ pub(super) struct Transfer {
     /// From the start of the leecher's process to the first payload.
     pub(super) start_s: f64,
     pub(super) leecher: Cost,
+    /// What the leecher took for the middle of the bytes: without its start, its
+    /// connecting and its end.
+    pub(super) middle_cpu_s_per_gib: f64,
     pub(super) seeder: Cost,
     /// What the seeder's busiest thread had of a core in the middle.
     pub(super) seeder_core_share: f64,
@@ -44,6 +47,15 @@ pub(super) struct Cost {
     pub(super) peak_mib: f64,
 }
 
+/// How far it was at some time.
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    at_s: f64,
+    /// Bytes that had gone by.
+    passed: u64,
+    leecher_cpu_s: f64,
+}
+
 /// A transfer under way.
 #[derive(Debug)]
 pub(super) struct Watch {
@@ -53,8 +65,7 @@ pub(super) struct Watch {
     seeder_cpu_s: f64,
     start: Instant,
     wire_at_start: u64,
-    /// When so much had gone by.
-    passed: Vec<(Duration, u64)>,
+    samples: Vec<Sample>,
     /// What the seeder's threads had used up, from the begin of the middle on.
     middle: Vec<(Duration, BTreeMap<String, f64>)>,
 }
@@ -68,7 +79,7 @@ impl Watch {
             seeder_cpu_s: procfs::usage(seeder)?.cpu_s,
             start: Instant::now(),
             wire_at_start: procfs::wire_bytes()?,
-            passed: Vec::new(),
+            samples: Vec::new(),
             middle: Vec::new(),
         })
     }
@@ -89,12 +100,12 @@ impl Watch {
                 self.start.elapsed() < limit,
                 "not complete after {} s, {} of {} bytes went by",
                 limit.as_secs(),
-                self.passed.last().map_or(0, |(_, bytes)| *bytes),
+                self.samples.last().map_or(0, |sample| sample.passed),
                 self.total_len
             );
-            self.sample()?;
             peak = peak.max(procfs::peak_bytes(pid).unwrap_or_default());
             let usage = procfs::usage(pid)?;
+            self.sample(usage)?;
             if usage.ended || says_so(leecher) && is_on_disk() {
                 break usage;
             }
@@ -104,10 +115,14 @@ impl Watch {
         self.transfer(usage, peak)
     }
 
-    fn sample(&mut self) -> Result<()> {
+    fn sample(&mut self, leecher: Usage) -> Result<()> {
         let at = self.start.elapsed();
         let passed = procfs::wire_bytes()? - self.wire_at_start;
-        self.passed.push((at, passed));
+        self.samples.push(Sample {
+            at_s: at.as_secs_f64(),
+            passed,
+            leecher_cpu_s: leecher.cpu_s,
+        });
         let due = MIDDLE.get(self.middle.len());
         if due.is_some_and(|share| passed as f64 >= share * self.total_len as f64) {
             self.middle.push((at, procfs::threads(self.seeder)?));
@@ -117,19 +132,18 @@ impl Watch {
 
     fn transfer(self, leecher: Usage, leecher_peak: u64) -> Result<Transfer> {
         let gib = self.total_len as f64 / GIB;
-        let (_, total) = *self.passed.last().context("nothing was sampled")?;
-        let [from, to] = MIDDLE.map(|share| self.when(share * total as f64));
-        let first = self
-            .passed
-            .iter()
-            .find(|(_, passed)| *passed > BEFORE_DATA_MAX);
-        let (first, _) = first.context("no data went by")?;
+        let total = self.samples.last().context("nothing was sampled")?.passed;
+        let [from, to] = MIDDLE.map(|share| self.at(share * total as f64));
+        let middle = MIDDLE[1] - MIDDLE[0];
+        let mut samples = self.samples.iter();
+        let first = samples.find(|sample| sample.passed > BEFORE_DATA_MAX);
+        let first = first.context("no data went by")?;
         let peak = procfs::peak_bytes(self.seeder).context("the seeder has ended")?;
         let seeder = procfs::usage(self.seeder)?.cpu_s - self.seeder_cpu_s;
-        let mib = (MIDDLE[1] - MIDDLE[0]) * self.total_len as f64 / MIB;
         Ok(Transfer {
-            mib_per_s: mib / (to - from),
-            start_s: first.as_secs_f64(),
+            mib_per_s: middle * self.total_len as f64 / MIB / (to.0 - from.0),
+            start_s: first.at_s,
+            middle_cpu_s_per_gib: (to.1 - from.1) / (middle * gib),
             leecher: Cost {
                 cpu_s_per_gib: leecher.cpu_s / gib,
                 peak_mib: leecher_peak as f64 / MIB,
@@ -142,18 +156,20 @@ impl Watch {
         })
     }
 
-    /// When so many bytes had gone by, seconds, between two samples in proportion.
-    fn when(&self, bytes: f64) -> f64 {
-        let mut before = (0.0, 0.0);
-        for (at, passed) in &self.passed {
-            let here = (at.as_secs_f64(), *passed as f64);
-            if here.1 >= bytes && here.1 > before.1 {
-                let part = (bytes - before.1) / (here.1 - before.1);
-                return before.0 + part * (here.0 - before.0);
+    /// When so many bytes had gone by and what the leecher had used by then,
+    /// both in seconds; between two samples in proportion.
+    fn at(&self, bytes: f64) -> (f64, f64) {
+        let mut before = (0.0, 0.0, 0.0);
+        for sample in &self.samples {
+            let here = (sample.passed as f64, sample.at_s, sample.leecher_cpu_s);
+            if here.0 >= bytes && here.0 > before.0 {
+                let part = (bytes - before.0) / (here.0 - before.0);
+                let between = |from: f64, to: f64| from + part * (to - from);
+                return (between(before.1, here.1), between(before.2, here.2));
             }
             before = here;
         }
-        before.0
+        (before.1, before.2)
     }
 
     fn seeder_core_share(&self) -> f64 {
@@ -181,19 +197,25 @@ mod tests {
 
     #[test]
     fn the_moment_of_a_byte_is_found_between_samples() -> Result<()> {
-        let second = Duration::from_secs(1);
+        let sample = |at_s, passed, leecher_cpu_s| Sample {
+            at_s,
+            passed,
+            leecher_cpu_s,
+        };
         let watch = Watch {
-            passed: vec![
-                (second, 0),
-                (2 * second, 100),
-                (3 * second, 100),
-                (4 * second, 200),
+            samples: vec![
+                sample(1.0, 0, 0.0),
+                sample(2.0, 100, 0.5),
+                sample(3.0, 100, 0.5),
+                sample(4.0, 200, 0.7),
             ],
             ..Watch::begin(200, std::process::id())?
         };
-        assert!((watch.when(50.0) - 1.5).abs() < 1e-9);
-        assert!((watch.when(150.0) - 3.5).abs() < 1e-9);
-        assert!((watch.when(200.0) - 4.0).abs() < 1e-9);
+        for (bytes, at_s, cpu_s) in [(50.0, 1.5, 0.25), (150.0, 3.5, 0.6), (200.0, 4.0, 0.7)] {
+            let found = watch.at(bytes);
+            assert!((found.0 - at_s).abs() < 1e-9, "{bytes}: {found:?}");
+            assert!((found.1 - cpu_s).abs() < 1e-9, "{bytes}: {found:?}");
+        }
         Ok(())
     }
 }

@@ -50,7 +50,8 @@ pub(crate) fn greet(
     Ok(())
 }
 
-fn handshake(info_hash: [u8; 20], peer_id: [u8; 20], fast: bool) -> [u8; HANDSHAKE_LEN] {
+/// A handshake as it goes over the wire.
+pub(crate) fn handshake(info_hash: [u8; 20], peer_id: [u8; 20], fast: bool) -> [u8; HANDSHAKE_LEN] {
     let mut bytes = *b"\x13BitTorrent protocol\0\0\0\0\0\0\0\0\
         0123456789abcdefghij0123456789abcdefghij";
     if fast {
@@ -96,7 +97,7 @@ pub(crate) fn receive(stream: &mut TcpStream) -> io::Result<(u8, Vec<u8>)> {
 }
 
 /// The three numbers of REQUEST, CANCEL and REJECT.
-pub(super) fn numbers(payload: &[u8]) -> Option<[u32; 3]> {
+pub(crate) fn numbers(payload: &[u8]) -> Option<[u32; 3]> {
     let mut words = payload
         .chunks_exact(4)
         .map(|word| u32::from_be_bytes(word.try_into().expect("a chunk of four bytes")));

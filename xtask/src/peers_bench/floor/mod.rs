@@ -26,18 +26,19 @@ pub(super) fn command(program: &Path, kind: &str) -> Command {
 pub(super) fn run(args: &[&str]) -> Result<()> {
     match args {
         ["leech", threads, torrent, dir, peer] => {
-            let (info, info_hash) = load(torrent)?;
+            let (info, info_hash) = read_torrent(torrent)?;
             let out = PathBuf::from(dir).join(&info.name);
             leech::run(&info, info_hash, &out, peer.parse()?, threads.parse()?)
         }
         ["seed", listen, content] => seed::send(listen.parse()?, Path::new(content)),
         ["take", peer] => seed::take(peer.parse()?),
-        ["check", content, torrent] => check::run(Path::new(content), &load(torrent)?.0),
+        ["check", content, torrent] => check::run(Path::new(content), &read_torrent(torrent)?.0),
         _ => bail!("no such floor: {}", args.join(" ")),
     }
 }
 
-fn load(torrent: &str) -> Result<(Info, [u8; 20])> {
+/// What a torrent file says, and its info-hash.
+pub(super) fn read_torrent(torrent: &str) -> Result<(Info, [u8; 20])> {
     let bytes = std::fs::read(torrent).with_context(|| format!("cannot read {torrent}"))?;
     let metainfo = Metainfo::parse(&bytes)?;
     let hash = metainfo.info_hashes.v1().context("the torrent is not v1")?;

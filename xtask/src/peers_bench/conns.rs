@@ -1,0 +1,201 @@
+//! A thousand connected seeds that give a little each: what so many cost, beside
+//! one that gives all.
+
+use anyhow::{Context, Result, bail};
+
+use super::client::{Client, superseed_command};
+use super::entry::Entry;
+use super::load;
+use super::results::{Bar, Better, Column, Results, Wanted};
+use super::run::Run;
+use super::transfer::Watch;
+use crate::interop::clients::{Job, Running};
+use crate::interop::compare::{Strictness, same_tree};
+use crate::interop::namespace::host;
+use crate::interop::stage::{Process, wait_until};
+
+/// How many seeds there are.
+const PEERS: u16 = 1000;
+/// How fast each of them is, bytes per second: so slow that nearly all are
+/// needed for the rate that was promised. One alone is as fast as it can.
+const PEER_RATE_BYTES_PER_S: u32 = 200 << 10;
+
+const MIB_PER_S: usize = 0;
+const CPU: usize = 1;
+const ACTIVE: usize = 2;
+
+/// What a run gives, in this order.
+pub(super) const COLUMNS: &[Column] = &[
+    Column {
+        heading: "MiB/s, 10–90 %",
+        digits: 0,
+        better: Some(Better::Higher),
+    },
+    Column {
+        heading: "CPU µs/block, 10–90 %",
+        digits: 2,
+        better: Some(Better::Lower),
+    },
+    Column {
+        heading: "fewest active in a second",
+        digits: 0,
+        better: None,
+    },
+    Column {
+        heading: "seconds counted",
+        digits: 0,
+        better: None,
+    },
+    Column {
+        heading: "peak MiB",
+        digits: 1,
+        better: Some(Better::Lower),
+    },
+    Column {
+        heading: "the seeds' thread, of a core",
+        digits: 2,
+        better: None,
+    },
+];
+
+/// The bars of the issue.
+const RATE_MIN: f64 = 150.0;
+const ACTIVE_MIN: f64 = 990.0;
+const CPU_OVER_ONE_MAX: f64 = 1.3;
+
+/// How many blocks are in a GiB, and µs in a second.
+const BLOCKS_PER_GIB: f64 = 65_536.0;
+const US_PER_S: f64 = 1e6;
+
+/// Who takes turns.
+pub(super) fn entries(clients: &[Client]) -> Vec<Entry> {
+    match clients.contains(&Client::Superseed) {
+        true => vec![Entry::OURS, Entry::OnePeer],
+        false => Vec::new(),
+    }
+}
+
+/// One run.
+pub(super) fn run(run: &Run, entry: Entry) -> Result<Vec<f64>> {
+    let count = match entry {
+        Entry::OURS => PEERS,
+        Entry::OnePeer => 1,
+        _ => bail!("{} has no place here", entry.name()),
+    };
+    let mut command = load::command(&run.program, "seeds");
+    command.arg(count.to_string());
+    command.arg(&run.fixture.torrent).arg(&run.fixture.content);
+    if entry == Entry::OURS {
+        command.arg(PEER_RATE_BYTES_PER_S.to_string());
+    }
+    let mut seeds = run.stage.spawn("seeds", &mut command)?;
+    wait_until(run.limit(), "the seeds to listen", || {
+        seeds.ensure_runs()?;
+        Ok(seeds.output()?.ends_with('\n'))
+    })?;
+    let peers: Vec<_> = (0..count).map(load::seed_addr).collect();
+    let dir = run.data("leech")?;
+    let job = Job {
+        torrent: &run.fixture.torrent,
+        dir: &dir,
+        ip: host(3),
+        peers: &peers,
+        upload_limit: None,
+    };
+    let mut command = superseed_command(&run.stage, "download", &job);
+    command.args(["--max-peers", &PEERS.to_string()]);
+
+    let watch = Watch::begin(run.fixture.total_len, seeds.id())?;
+    let mut leecher = Running::until_exit(&run.stage, "superseed", command)?;
+    let transfer = watch.until_complete(&mut leecher, run.limit(), || true)?;
+    same_tree(&run.fixture.content, &dir, Strictness::Extras)?;
+    let active = Active::of(&seeds, run.fixture.total_len)?;
+    Ok(vec![
+        transfer.mib_per_s,
+        transfer.middle_cpu_s_per_gib / BLOCKS_PER_GIB * US_PER_S,
+        active.least,
+        active.seconds,
+        transfer.leecher.peak_mib,
+        transfer.seeder_core_share,
+    ])
+}
+
+/// How many seeds gave something in each second of the middle of the bytes.
+#[derive(Debug, PartialEq)]
+struct Active {
+    /// NaN if no second was wholly in it.
+    least: f64,
+    seconds: f64,
+}
+
+impl Active {
+    fn of(seeds: &Process, total_len: u64) -> Result<Self> {
+        let output = seeds.output()?;
+        let complete = output.rsplit_once('\n').map_or("", |(lines, _)| lines);
+        // The first line says that they listen.
+        Self::parse(complete.lines().skip(1), total_len)
+    }
+
+    /// Of lines with the second, who was active in it and the bytes sent.
+    fn parse<'a>(lines: impl Iterator<Item = &'a str>, total_len: u64) -> Result<Self> {
+        let middle = total_len / 10..=total_len / 10 * 9;
+        let (mut sent, mut least, mut seconds) = (0, f64::NAN, 0.0);
+        for line in lines {
+            let mut words = line.split(' ').skip(1);
+            let mut word = || words.next().context("a line of the seeds is short");
+            let (active, bytes): (f64, u64) = (word()?.parse()?, word()?.parse()?);
+            let before = sent;
+            sent += bytes;
+            if middle.contains(&before) && middle.contains(&sent) {
+                least = least.min(active);
+                seconds += 1.0;
+            }
+        }
+        Ok(Self { least, seconds })
+    }
+}
+
+/// What was promised.
+pub(super) fn bars(results: &Results) -> Vec<Bar> {
+    let ours = |column| results.median(Entry::OURS, column);
+    vec![
+        Bar {
+            what: format!("MiB/s from {PEERS} peers"),
+            measured: ours(MIB_PER_S),
+            wanted: Wanted::Least(RATE_MIN),
+        },
+        Bar {
+            what: "of them active in every second".to_owned(),
+            measured: ours(ACTIVE),
+            wanted: Wanted::Least(ACTIVE_MIN),
+        },
+        Bar {
+            what: "CPU per block / that from one peer".to_owned(),
+            measured: ours(CPU) / results.median(Entry::OnePeer, CPU),
+            wanted: Wanted::Most(CPU_OVER_ONE_MAX),
+        },
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_seconds_that_lie_in_the_middle_count() -> Result<()> {
+        let lines = [
+            "0 3 5",
+            "1 700 10",
+            "2 1000 40",
+            "3 990 30",
+            "4 800 10",
+            "5 1 5",
+        ];
+        let active = Active::parse(lines.into_iter(), 100)?;
+        assert!((active.least - 990.0).abs() < 1e-9);
+        assert!((active.seconds - 2.0).abs() < 1e-9);
+        assert!(Active::parse(["0 1"].into_iter(), 100).is_err());
+        assert!(Active::parse([].into_iter(), 100)?.least.is_nan());
+        Ok(())
+    }
+}

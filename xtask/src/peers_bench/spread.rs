@@ -1,0 +1,140 @@
+//! A hundred leechers close together: how often a seeder reads what it sends.
+//!
+//! The content is on a disk and not in the page cache when they come.
+
+use std::fs::{self, File};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use rustix::fs::{Advice, fadvise};
+
+use super::client::Client;
+use super::entry::Entry;
+use super::load;
+use super::procfs;
+use super::results::{Bar, Better, Column, Results, Wanted};
+use super::run::Run;
+use crate::interop::clients::PORT;
+use crate::interop::namespace::host;
+
+const MIB: f64 = (1 << 20) as f64;
+const GIB: f64 = (1 << 30) as f64;
+
+/// How many leechers there are.
+pub(super) const LEECHERS: u16 = 100;
+
+const ASKED: usize = 1;
+const FROM_DISK: usize = 2;
+
+/// What a run gives, in this order.
+pub(super) const COLUMNS: &[Column] = &[
+    Column {
+        heading: "MiB/s to all",
+        digits: 0,
+        better: Some(Better::Higher),
+    },
+    Column {
+        heading: "read calls / torrent",
+        digits: 3,
+        better: Some(Better::Lower),
+    },
+    Column {
+        heading: "read from the disk / torrent",
+        digits: 3,
+        better: Some(Better::Lower),
+    },
+    Column {
+        heading: "CPU s/GiB sent",
+        digits: 2,
+        better: Some(Better::Lower),
+    },
+    Column {
+        heading: "peak MiB",
+        digits: 1,
+        better: Some(Better::Lower),
+    },
+    Column {
+        heading: "leechers apart, MiB",
+        digits: 1,
+        better: None,
+    },
+];
+
+/// The bar of the issue.
+const READ_OVER_TORRENT_MAX: f64 = 1.2;
+
+/// Who takes turns: others would not serve so many at a time unless told to.
+pub(super) fn entries(clients: &[Client]) -> Vec<Entry> {
+    let ours = clients.iter().filter(|one| **one == Client::Superseed);
+    ours.copied().map(Entry::Client).collect()
+}
+
+/// One run.
+pub(super) fn run(run: &Run, entry: Entry) -> Result<Vec<f64>> {
+    let Entry::Client(client) = entry else {
+        bail!("{} has no place here", entry.name());
+    };
+    let dir = run.stage.data("seed")?;
+    let name = run
+        .fixture
+        .content
+        .file_name()
+        .context("content has a name")?;
+    let content = dir.join(name);
+    fs::copy(&run.fixture.content, &content)?;
+    let seed = run.seed_from(client, &dir)?;
+    let pid = seed.process.id();
+    forget(&content)?;
+
+    let (before, cpu_before) = (procfs::reads(pid)?, procfs::usage(pid)?.cpu_s);
+    let mut command = load::command(&run.program, "leechers");
+    command.arg(LEECHERS.to_string());
+    command.arg(&run.fixture.torrent).arg(&run.fixture.content);
+    command.arg(format!("{}:{PORT}", host(2)));
+    let mut leechers = run.stage.spawn("leechers", &mut command)?;
+    leechers.wait_success(run.limit())?;
+    let (after, cpu_s) = (procfs::reads(pid)?, procfs::usage(pid)?.cpu_s - cpu_before);
+    let peak = procfs::peak_bytes(pid).context("the seeder has ended")?;
+
+    let output = leechers.output()?;
+    let said: Vec<f64> = output
+        .split_whitespace()
+        .map(str::parse)
+        .collect::<Result<_, _>>()
+        .with_context(|| format!("no figures: {output}"))?;
+    let [seconds, apart_mib] = said[..] else {
+        bail!("not all figures: {output}");
+    };
+    let len = run.fixture.total_len as f64;
+    let sent = len * f64::from(LEECHERS);
+    Ok(vec![
+        sent / MIB / seconds,
+        (after.asked - before.asked) as f64 / len,
+        (after.from_devices - before.from_devices) as f64 / len,
+        cpu_s / (sent / GIB),
+        peak as f64 / MIB,
+        apart_mib,
+    ])
+}
+
+/// Puts a file on the disk and takes it out of the page cache, where checking it
+/// has brought it.
+fn forget(path: &Path) -> Result<()> {
+    let file = File::open(path)?;
+    file.sync_all()?;
+    fadvise(&file, 0, None, Advice::DontNeed)?;
+    Ok(())
+}
+
+/// What was promised.
+pub(super) fn bars(results: &Results) -> Vec<Bar> {
+    let bar = |what: &str, column| Bar {
+        what: what.to_owned(),
+        measured: results.median(Entry::OURS, column),
+        wanted: Wanted::Most(READ_OVER_TORRENT_MAX),
+    };
+    vec![
+        bar("100 leechers: bytes of read calls / torrent", ASKED),
+        bar("100 leechers: bytes from the disk / torrent", FROM_DISK),
+    ]
+}
