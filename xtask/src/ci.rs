@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use crate::{conformance, interop, process, tidy};
+use crate::{conformance, instructions, interop, process, tidy};
 
 /// A step: its name, and what it does.
 type Step = (&'static str, fn() -> Result<()>);
@@ -32,6 +32,7 @@ const STEPS: &[Step] = &[
     ("bench", || {
         process::cargo(&["run", "--release", "--", "bench"])
     }),
+    ("instructions", || instructions::run(&["--install"])),
     ("conformance", conformance_if_there),
     ("interop", || interop::run(&["--install"])),
 ];

@@ -6,6 +6,7 @@
 //! | `tidy` | what a machine can check of STYLE.md and the invariants |
 //! | `conformance DIR` | loads the torrent files of DIR and compares with its expected.tsv |
 //! | `interop [--install] [FILTER]` | superseed against real clients, in network namespaces |
+//! | `instructions [--install] [--keep]` | what a block costs in the engine, against what is kept |
 //! | `sim [ARGS]` | one simulation, replayed from its seed |
 //! | `swarm [line] [OPTIONS]` | ten leechers, or one long line, of real clients side by side |
 //! | `peers-bench [BENCH] [OPTIONS]` | what moving bytes costs, real clients side by side; writes docs/results/peers.md |
@@ -13,6 +14,7 @@
 
 mod ci;
 mod conformance;
+mod instructions;
 mod interop;
 mod peers_bench;
 mod process;
@@ -43,6 +45,7 @@ fn run(args: &[String]) -> Result<()> {
         ["tidy"] => tidy::run(&root()),
         ["conformance", dir] => conformance::run(Path::new(dir)),
         ["interop", rest @ ..] => interop::run(rest),
+        ["instructions", rest @ ..] => instructions::run(rest),
         ["swarm", rest @ ..] => swarm::run(rest),
         ["peers-bench", rest @ ..] => peers_bench::run(rest),
         ["sim", rest @ ..] => {
@@ -61,7 +64,7 @@ fn run(args: &[String]) -> Result<()> {
             process::cargo(&[&sim[..], &["--policies", dir], rest].concat())
         }
         _ => bail!(
-            "usage: cargo xtask ci | tidy | conformance DIR | interop [--install] [FILTER] \
+            "usage: cargo xtask ci | tidy | conformance DIR | interop [--install] [FILTER] | instructions [--install] [--keep] \
              | swarm [line] [--install] [--clients A,B] [--runs N] [--leechers N] | peers-bench [leech|seed|spread|check|conns] [--install] [--quick] \
              [--clients A,B] [--runs N] [--mib N] | sim [ARGS] | policies [--quick] [--seeds N] [--job N]"
         ),

@@ -37,6 +37,8 @@ pub(crate) enum Tool {
     Rqbit,
     /// Only benches need it.
     Rtorrent,
+    /// Counts instructions.
+    Valgrind,
 }
 
 impl Tool {
@@ -54,6 +56,7 @@ impl Tool {
             Self::Opentracker => &[("opentracker", "opentracker")],
             Self::Mktorrent => &[("mktorrent", "mktorrent")],
             Self::Rtorrent => &[("rtorrent", "rtorrent")],
+            Self::Valgrind => &[("valgrind", "valgrind")],
             // What its build needs beside Rust and a C compiler.
             Self::Rqbit => &[("pkg-config", "pkg-config"), ("libssl-dev", "openssl")],
         }

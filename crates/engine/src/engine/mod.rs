@@ -9,6 +9,7 @@ mod query;
 mod quota;
 pub(crate) mod read_cache;
 pub(crate) mod shared;
+pub(crate) mod starved;
 mod streams;
 pub(crate) mod timers;
 mod torrents;
@@ -142,6 +143,27 @@ impl Engine {
         out: &mut Outbox,
         act: impl FnOnce(&mut Torrent, &mut Cx<'_>),
     ) {
+        self.act_on(key, now, out, act);
+        // Each once: who gets nothing again waits behind all others.
+        for _ in 0..self.shared.starved.len() {
+            let budget = self.shared.settings.piece_budget_bytes;
+            if self.shared.block_bytes_committed() >= budget {
+                return;
+            }
+            let Some((torrent, peer)) = self.shared.starved.pop() else {
+                return;
+            };
+            self.act_on(torrent, now, out, |torrent, cx| torrent.feed(cx, peer));
+        }
+    }
+
+    fn act_on(
+        &mut self,
+        key: TorrentKey,
+        now: Time,
+        out: &mut Outbox,
+        act: impl FnOnce(&mut Torrent, &mut Cx<'_>),
+    ) {
         let Some(torrent) = self.torrents.get_mut(key) else {
             return;
         };
@@ -155,23 +177,6 @@ impl Engine {
         torrent.finish(&mut cx);
         if torrent.is_gone() {
             self.remove(key, out);
-        }
-        self.feed_starved(now, out);
-    }
-
-    /// Lets torrents ask for blocks that had no memory for them. Nothing else
-    /// might ever wake them: their peers owe them nothing.
-    fn feed_starved(&mut self, now: Time, out: &mut Outbox) {
-        let budget = self.shared.settings.piece_budget_bytes;
-        if self.shared.starved.is_empty() || self.shared.block_bytes_committed() >= budget {
-            return;
-        }
-        for key in std::mem::take(&mut self.shared.starved) {
-            if self.shared.block_bytes_committed() < budget {
-                self.with_torrent(key, now, out, Torrent::fill_all);
-            } else if !self.shared.starved.contains(&key) {
-                self.shared.starved.push(key);
-            }
         }
     }
 

@@ -12,6 +12,7 @@ use superseed_proto::peer_id::PeerId;
 
 use super::jobs::{Job, Outstanding};
 use super::read_cache::ReadCache;
+use super::starved::Starved;
 use super::timers::{Timer, Timers};
 use crate::action::{Action, Outbox};
 use crate::block::BlockPool;
@@ -72,9 +73,8 @@ pub(crate) struct Shared {
     pub(crate) down: Ewma,
     /// Bytes asked of peers and not received.
     pub(crate) asked_bytes: u64,
-    /// Torrents with a peer that was asked for nothing because the memory for
-    /// blocks was used up; they go first when there is some again.
-    pub(crate) starved: Vec<TorrentKey>,
+    /// Who goes first when there is memory for blocks again.
+    pub(crate) starved: Starved,
     pub(crate) stopping: bool,
 }
 
@@ -112,7 +112,7 @@ impl Shared {
             connect: ConnectBudget::new(settings.half_open_max),
             down: Ewma::new(RATE_TAU, Time::START),
             asked_bytes: 0,
-            starved: Vec::new(),
+            starved: Starved::default(),
             stopping: false,
             settings,
             secret,

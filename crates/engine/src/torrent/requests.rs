@@ -61,7 +61,7 @@ impl Torrent {
             cx.shared.download.rate(),
             cx.shared.asked_bytes,
         ));
-        let others_starve = cx.shared.starved.iter().any(|other| *other != self.key);
+        let others_starve = cx.shared.starved.has_others(self.key);
         let in_budget = if others_starve {
             0
         } else {
@@ -88,8 +88,8 @@ impl Torrent {
             RequestKind::StopAndWait => free.min(1),
         };
         if free == 0 {
-            if idle && committed >= ceiling && !cx.shared.starved.contains(&self.key) {
-                cx.shared.starved.push(self.key);
+            if idle && committed >= ceiling {
+                self.starve(cx, key);
             }
             return;
         }
@@ -131,8 +131,24 @@ impl Torrent {
         }
         let peer = cx.conns.get(key).and_then(|conn| conn.peer());
         let starves = !may_start && peer.is_some_and(|peer| peer.requests.is_empty());
-        if starves && !cx.shared.starved.contains(&self.key) {
-            cx.shared.starved.push(self.key);
+        if starves {
+            self.starve(cx, key);
+        }
+    }
+
+    /// A peer waits for memory.
+    fn starve(&self, cx: &mut Cx<'_>, key: ConnKey) {
+        let peer = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut());
+        if peer.is_some_and(|peer| !std::mem::replace(&mut peer.starved, true)) {
+            cx.shared.starved.push(self.key, key);
+        }
+    }
+
+    /// There is memory for a peer that waited for some.
+    pub(crate) fn feed(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
+        if let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) {
+            peer.starved = false;
+            self.fill(cx, key);
         }
     }
 

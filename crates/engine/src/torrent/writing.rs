@@ -50,12 +50,17 @@ impl Torrent {
     /// Whether blocks that wait for others take too much. Those that are on
     /// their way to the disk do not count: to write more would not free them.
     ///
+    /// Each peer may have one block on its way whatever the budget, and with a
+    /// thousand peers as much again lies here beside it: to spill that would
+    /// only write it twice.
+    ///
     /// While the torrent is paused the others do not come, and any is too much.
     fn memory_is_short(&self, cx: &Cx<'_>) -> bool {
         if self.life == Life::Paused {
             return true;
         }
-        self.store.waiting_bytes() > cx.shared.settings.piece_budget_bytes / 2
+        let of_peers = cx.conns.len() as u64 * u64::from(BLOCK_LEN);
+        self.store.waiting_bytes() > cx.shared.settings.piece_budget_bytes / 2 + of_peers
     }
 
     /// Gives every started piece the chance to write.
@@ -164,11 +169,11 @@ impl Torrent {
                 self.store.job_failed(run.piece, run.first, blocks);
                 self.drop_tainted(cx, run.piece);
                 self.disk_failed(cx, error);
+                self.refill_due = true;
             }
             // The torrent let go of the piece while the job was out.
             _ => self.give_all(cx, blocks),
         }
-        self.refill_due = true;
     }
 
     /// A read-back ended.
@@ -196,9 +201,9 @@ impl Torrent {
                 self.store.job_failed(run.piece, run.first, Vec::new());
                 self.drop_tainted(cx, run.piece);
                 self.disk_failed(cx, error);
+                self.refill_due = true;
             }
         }
-        self.refill_due = true;
     }
 
     pub(super) fn give_all(&mut self, cx: &mut Cx<'_>, blocks: Vec<BlockBuf>) {
