@@ -133,7 +133,10 @@ fn sum(annotated: &str) -> Result<u64> {
         Some(if counts { number } else { 0 })
     };
     let functions: Vec<u64> = annotated.lines().filter_map(of_function).collect();
-    ensure!(!functions.is_empty(), "callgrind_annotate names no function");
+    ensure!(
+        !functions.is_empty(),
+        "callgrind_annotate names no function"
+    );
     Ok(functions.iter().sum())
 }
 

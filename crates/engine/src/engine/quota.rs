@@ -72,9 +72,10 @@ impl Engine {
             conn.write_announced = false;
             return;
         }
-        let torrent = conn
-            .torrent
-            .and_then(|torrent| self.torrents.get_mut(torrent));
+        let torrent = conn.torrent.and_then(|torrent| self.torrents.get(torrent));
+        if let Some(torrent) = torrent {
+            torrent.add_haves(key, conn);
+        }
         let torrent = torrent.map(|torrent| &torrent.upload);
         let passes = lets_pass(&self.shared.upload, now)
             && torrent.is_none_or(|bucket| lets_pass(bucket, now));

@@ -164,6 +164,8 @@ pub(crate) struct Peer {
     pub(crate) choked_us_at: Option<Time>,
     /// REJECTs since the last block that we had asked for, or its last UNCHOKE.
     pub(crate) rejects_in_a_row: u32,
+    /// How far it was told of new pieces, in bytes of the torrent's HAVEs.
+    pub(crate) haves_told: usize,
     /// It waits for memory, in the engine's queue.
     pub(crate) starved: bool,
     /// Its host may have sent a wrong block: it works on pieces of its own.
@@ -233,6 +235,7 @@ impl Peer {
             choked_at: None,
             choked_us_at: None,
             rejects_in_a_row: 0,
+            haves_told: 0,
             starved: false,
             on_parole: false,
             uploaded_since_unchoke: 0,

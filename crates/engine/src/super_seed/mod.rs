@@ -124,6 +124,11 @@ impl SuperSeed {
         self.masked.is_empty()
     }
 
+    /// Whether a peer is one of them.
+    pub fn is_masked(&self, conn: ConnKey) -> bool {
+        !self.masked.is_empty() && self.masked.contains_key(&conn)
+    }
+
     /// The peers to which we seem empty.
     pub fn masked(&self) -> impl Iterator<Item = ConnKey> + '_ {
         self.masked.keys().copied()

@@ -270,6 +270,9 @@ impl Torrent {
         };
         let Some(peer) = conn.peer() else { return };
         let (fast, extended) = (peer.fast, peer.extended);
+        if let Some(peer) = conn.peer_mut() {
+            peer.haves_told = self.haves.end();
+        }
         if fast && have.is_full() {
             conn.send(&Message::HaveAll);
         } else if fast && have.count() == 0 {

@@ -5,13 +5,13 @@ use std::time::Duration;
 use smallvec::SmallVec;
 use superseed_proto::hash::PieceProof;
 use superseed_proto::layout::{FileIndex, PieceIndex};
-use superseed_proto::wire::Message;
 
 use super::Torrent;
 use crate::engine::shared::Cx;
 use crate::engine::timers::Timer;
 use crate::event::EventKind;
 use crate::ids::ConnKey;
+use crate::peer::Conn;
 use crate::time::Time;
 
 /// How long a HAVE waits for a message that it can go with.
@@ -73,42 +73,67 @@ impl Torrent {
     /// after [`HAVE_WAIT`]: a packet and two system calls for nine bytes would
     /// be most of what a large swarm costs.
     fn tell_have(&mut self, cx: &mut Cx<'_>, piece: PieceIndex) {
-        let mut some_wait = false;
+        if self.peers.is_empty() {
+            return;
+        }
+        self.haves.push(piece);
+        let lacks_more = self.picker.wanted_missing().count() > 0;
         // First one look at each: a processor waits for the memory of many at a
         // time as long as nothing is done in between.
-        let has = |key: &ConnKey| Some((*key, cx.conns.get(*key)?.peer()?.have.has(piece)));
-        let peers: SmallVec<[_; 64]> = self.peers.iter().filter_map(has).collect();
-        for (key, has) in peers {
-            let Some(conn) = cx.conns.get_mut(key) else {
-                continue;
-            };
-            let Some(peer) = conn.peer() else { continue };
+        let look = |key: &ConnKey| {
+            let peer = cx.conns.get(*key)?.peer()?;
+            let has = peer.have.has(piece);
             // A super-seed that would serve us, and has nothing more for us, may
-            // wait for just this one.
-            let idle = !peer.peer_choking && peer.requests.is_empty();
+            // wait for just this one; who waits for our memory does not.
+            let idle = !peer.peer_choking && peer.requests.is_empty() && !peer.starved;
             let waits = has && peer.am_interested && idle;
             let acts = waits || (!has && peer.acts_on_have(piece));
-            if self.super_seed.may_ask(key, piece) {
-                conn.send(&Message::Have(piece.0));
-                if acts {
-                    cx.want_write(key);
-                }
-                some_wait |= !acts;
+            let stays = peer.am_interested && lacks_more && peer.is_seed();
+            let may_end = has && !stays;
+            (acts || may_end).then_some((*key, acts, may_end))
+        };
+        let due: SmallVec<[_; 64]> = self.peers.iter().filter_map(look).collect();
+        for (key, acts, may_end) in due {
+            if acts {
+                self.take_haves(cx, key);
+                cx.want_write(key);
             }
-            if has {
+            if may_end {
                 self.update_interest(cx, key);
             }
         }
-        if some_wait {
-            let timers = &mut cx.shared.timers;
-            timers.set_no_later(Timer::Haves(self.key), cx.now + HAVE_WAIT);
-        }
+        let timers = &mut cx.shared.timers;
+        timers.set_no_later(Timer::Haves(self.key), cx.now + HAVE_WAIT);
     }
 
     /// HAVEs that nothing took along go alone.
     pub(crate) fn send_haves(&mut self, cx: &mut Cx<'_>) {
         for &key in &self.peers {
+            self.take_haves(cx, key);
+            if let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) {
+                peer.haves_told = 0;
+            }
             cx.want_write(key);
+        }
+        self.haves.clear();
+    }
+
+    fn take_haves(&self, cx: &mut Cx<'_>, key: ConnKey) {
+        if let Some(conn) = cx.conns.get_mut(key) {
+            self.add_haves(key, conn);
+        }
+    }
+
+    /// Queues the HAVEs that a peer was not told yet, unless they are hidden
+    /// from it.
+    pub(crate) fn add_haves(&self, key: ConnKey, conn: &mut Conn) {
+        let end = self.haves.end();
+        let Some(peer) = conn.peer_mut() else { return };
+        let told = std::mem::replace(&mut peer.haves_told, end);
+        if told < end && !self.super_seed.is_masked(key) {
+            let wire = self.haves.after(told);
+            conn.outgoing
+                .push_message(|buf| buf.extend_from_slice(wire));
         }
     }
 

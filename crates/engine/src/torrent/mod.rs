@@ -4,7 +4,7 @@
 //! `requests` what to ask of whom, `deadlines` what somebody waits for, `endgame`
 //! the last of it, `messages` what peers say, `upload` what they get, `choke`
 //! who gets it, `check` data found on disk, `record` what is durable,
-//! `connect` whom to talk to, `turnover` whom no more, `newcomers` who had
+//! `haves` what peers are yet to be told, `connect` whom to talk to, `turnover` whom no more, `newcomers` who had
 //! what one gets once, `announce` the trackers, `super_seed` what is
 //! hidden of whom, `stats` what users see, `explain` why it is no faster.
 
@@ -17,6 +17,7 @@ mod deadlines;
 mod endgame;
 mod explain;
 mod have;
+mod haves;
 mod life;
 mod messages;
 mod newcomers;
@@ -42,6 +43,7 @@ use superseed_proto::metainfo::Metainfo;
 use self::blame::Suspects;
 use self::check::Check;
 use self::endgame::Debtors;
+use self::haves::Haves;
 use self::newcomers::Newcomers;
 use self::record::Durable;
 use self::store::PieceStore;
@@ -122,6 +124,7 @@ pub(crate) struct Torrent {
     /// The pieces before this one were seen at some peer since we seed.
     pieces_seen: u32,
     super_seed: SuperSeed,
+    haves: Haves,
     suspects: Suspects,
     newcomers: Newcomers,
     /// Who had a first turn while the first copy was sent.
@@ -195,6 +198,7 @@ impl Torrent {
             choker: crate::choker::new(shared.settings.choker),
             pieces_seen: 0,
             super_seed: SuperSeed::default(),
+            haves: Haves::default(),
             suspects: Suspects::default(),
             newcomers: Newcomers::default(),
             first_turns: Newcomers::default(),

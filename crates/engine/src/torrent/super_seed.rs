@@ -84,6 +84,9 @@ impl Torrent {
             for piece in self.picker.have().difference(&shown) {
                 conn.send(&Message::Have(piece.0));
             }
+            if let Some(peer) = conn.peer_mut() {
+                peer.haves_told = self.haves.end();
+            }
             cx.want_write(key);
         }
     }
