@@ -65,8 +65,8 @@ fn run(args: &[String]) -> Result<()> {
         }
         _ => bail!(
             "usage: cargo xtask ci | tidy | conformance DIR | interop [--install] [FILTER] | instructions [--install] [--keep] \
-             | swarm [line] [--install] [--clients A,B] [--runs N] [--leechers N] | peers-bench [leech|seed|spread|check|conns] [--install] [--quick] \
-             [--clients A,B] [--runs N] [--mib N] | sim [ARGS] | policies [--quick] [--seeds N] [--job N]"
+             | swarm [line] [--install] [--clients A,B] [--runs N] [--leechers N] | peers-bench [leech|seed|spread|check|many|conns] [--install] [--quick] \
+             [--clients A,B] [--runs N] [--mib N] [--torrents N] | sim [ARGS] | policies [--quick] [--seeds N] [--job N]"
         ),
     }
 }

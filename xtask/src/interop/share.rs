@@ -4,7 +4,6 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -111,7 +110,7 @@ fn swarm(stage: &Stage) -> Result<String> {
         process.wait_success(Duration::from_secs(1))?;
         same_tree(&content, dir, Strictness::Exact)?;
     }
-    interrupt(&share)?;
+    share.interrupt()?;
     share.wait_success(Duration::from_secs(10))?;
 
     let seconds: Vec<f64> = running
@@ -182,11 +181,6 @@ fn download(
     let mut command = superseed_program(stage);
     command.args(line.split(' ').skip(1)).arg("--dir").arg(dir);
     stage.spawn(name, &mut machine.command(&command))
-}
-
-fn interrupt(process: &Process) -> Result<()> {
-    let line = format!("kill -INT {}", process.id());
-    crate::process::run(Command::new("sh").args(["-c", &line]))
 }
 
 /// Writes noise; `len` is a multiple of eight.

@@ -110,10 +110,7 @@ impl Process {
 
     /// Waits for it to end with 0.
     pub(crate) fn wait_success(&mut self, limit: Duration) -> Result<()> {
-        wait_until(limit, &format!("the end of {}", self.name), || {
-            Ok(self.ended()?.is_some())
-        })?;
-        let status = self.child.wait()?;
+        let status = self.wait_ended(limit)?;
         ensure!(
             status.success(),
             "{}: {status}{}",
@@ -121,6 +118,20 @@ impl Process {
             self.last_words()
         );
         Ok(())
+    }
+
+    /// SIGINT: it is to end in order.
+    pub(crate) fn interrupt(&self) -> Result<()> {
+        let line = format!("kill -INT {}", self.id());
+        process::run(Command::new("sh").args(["-c", &line]))
+    }
+
+    /// Waits for it to end, however.
+    pub(crate) fn wait_ended(&mut self, limit: Duration) -> Result<ExitStatus> {
+        wait_until(limit, &format!("the end of {}", self.name), || {
+            Ok(self.ended()?.is_some())
+        })?;
+        Ok(self.child.wait()?)
     }
 
     /// SIGKILL, and the end of it.

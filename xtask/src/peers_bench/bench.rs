@@ -1,24 +1,21 @@
 //! The benches behind one face: names, sizes, runs in turns.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::client::Client;
 use super::entry::Entry;
+use super::many::{self, Many, Shape};
 use super::results::{Bar, Column, Results};
 use super::run::{self, Run};
+use super::setting::{Setting, path_text};
 use super::{check, conns, leech, seed, spread};
-use crate::interop::fixture::Fixture;
 use crate::interop::namespace;
 use crate::interop::stage::Stage;
 
-const MIB: u64 = 1 << 20;
-
-/// The length of a piece, bytes.
-const PIECE_LEN: u64 = MIB;
 /// How long a run may take beside the transfer: hashing, comparing.
 const AROUND: Duration = Duration::from_secs(60);
 
@@ -30,6 +27,8 @@ pub(super) enum Bench {
     Check,
     Spread,
     Conns,
+    /// Idle torrents.
+    Many(Shape),
 }
 
 impl fmt::Display for Bench {
@@ -40,35 +39,21 @@ impl fmt::Display for Bench {
             Self::Check => "check",
             Self::Spread => "spread",
             Self::Conns => "conns",
+            Self::Many(Shape::Small) => "many-small",
+            Self::Many(Shape::Large) => "many-large",
         })
-    }
-}
-
-/// What all runs of a bench share.
-#[derive(Debug)]
-pub(super) struct Setting {
-    /// How much is moved, MiB.
-    pub(super) mib: u64,
-    /// Where content and results lie, in memory.
-    pub(super) place: PathBuf,
-    /// This program, built with all optimisations.
-    pub(super) program: PathBuf,
-}
-
-impl Setting {
-    fn fixture(&self) -> Result<Fixture> {
-        let dir = self.place.join(format!("content-{}", self.mib));
-        Fixture::single(&dir, self.mib * MIB, PIECE_LEN)
     }
 }
 
 impl Bench {
     /// In the order in which they run.
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Leech,
         Self::Seed,
         Self::Spread,
         Self::Check,
+        Self::Many(Shape::Small),
+        Self::Many(Shape::Large),
         Self::Conns,
     ];
 
@@ -78,15 +63,29 @@ impl Bench {
         all.find(|bench| bench.to_string() == name)
     }
 
-    /// How much it moves unless told otherwise, MiB.
+    /// How much it moves unless told otherwise, MiB; nothing is moved by those
+    /// of idle torrents.
     pub(super) fn mib(self) -> u64 {
         match self {
+            Self::Many(_) => 0,
             Self::Leech | Self::Check => 2048,
             Self::Seed => 1024,
             // A hundred times.
             Self::Spread => 256,
             // Long enough for some whole seconds in the middle.
             Self::Conns => 3072,
+        }
+    }
+
+    /// How much there is of what it is about.
+    pub(super) fn amount(self, setting: &Setting) -> String {
+        match self {
+            Self::Many(_) => format!(
+                "{} torrents, watched for {} s",
+                setting.torrents,
+                setting.idle.as_secs()
+            ),
+            _ => format!("{} MiB", setting.mib),
         }
     }
 
@@ -116,6 +115,14 @@ impl Bench {
                  memory, and from a single one without a limit. Active in a second is who sent a block in it; seconds count \
                  that lie between 10 % and 90 % of the bytes."
             }
+            Self::Many(_) => {
+                "Complete torrents in one session, started from resume records, without trackers. \
+                 All answer when the last of them has answered a handshake; the start of Python \
+                 is not in libtorrent's time. KiB each is what the process holds more than with \
+                 one torrent, and its CPU that of a while in which nobody comes, both after each \
+                 torrent was knocked at once. Announces are those of a further start with one \
+                 tracker for all, and their cost what that took more."
+            }
             Self::Check => {
                 "A file in memory against its torrent. Processes from start to end, but for \
                  libtorrent, whose own check is timed; the floor reads and hashes one piece after \
@@ -132,6 +139,7 @@ impl Bench {
             Self::Spread => spread::COLUMNS,
             Self::Check => check::COLUMNS,
             Self::Conns => conns::COLUMNS,
+            Self::Many(_) => many::COLUMNS,
         }
     }
 
@@ -142,6 +150,7 @@ impl Bench {
             Self::Spread => spread::entries(clients),
             Self::Check => check::entries(clients),
             Self::Conns => conns::entries(clients),
+            Self::Many(_) => many::entries(clients),
         }
     }
 
@@ -153,6 +162,7 @@ impl Bench {
             Self::Spread => spread::bars(results),
             Self::Check => check::bars(results),
             Self::Conns => conns::bars(results),
+            Self::Many(_) => many::bars(results),
         }
     }
 
@@ -165,7 +175,9 @@ impl Bench {
         setting: &Setting,
     ) -> Result<(Results, Vec<String>)> {
         let entries = self.entries(clients);
-        setting.fixture()?;
+        if !matches!(self, Self::Many(_)) {
+            setting.fixture()?;
+        }
         let mut results = Results::new(self.columns(), &entries);
         let mut failures = Vec::new();
         for n in 1..=runs {
@@ -199,23 +211,21 @@ impl Bench {
     fn measure_one(self, entry: Entry, setting: &Setting) -> Result<Vec<f64>> {
         // Gone whatever becomes of the run: memory is dear.
         let dir = tempfile::tempdir_in(&setting.place)?;
-        let text = |path: &Path| {
-            path.to_str()
-                .map(str::to_owned)
-                .context("a path is no text")
-        };
-        let args = [
+        let (bench, name) = (self.to_string(), entry.name());
+        let mut args = vec![
             "peers-bench",
             "--inside",
-            &self.to_string(),
-            entry.name(),
-            &setting.mib.to_string(),
-            &text(&setting.place)?,
-            &text(&setting.program)?,
-            &text(dir.path())?,
+            &bench,
+            name,
+            path_text(dir.path())?,
         ];
-        let limit = run::limit(setting.mib * MIB) + AROUND;
-        let output = namespace::run(&self.stage_name(entry), &args, limit)?;
+        let words = setting.words()?;
+        args.extend(words.iter().map(String::as_str));
+        let limit = match self {
+            Self::Many(shape) => many::limit(shape, setting.torrents, setting.idle),
+            _ => run::limit(setting.total_len()),
+        };
+        let output = namespace::run(&self.stage_name(entry), &args, limit + AROUND)?;
         let figures: Vec<f64> = output
             .split_whitespace()
             .map(str::parse)
@@ -232,22 +242,31 @@ impl Bench {
     pub(super) fn inside(self, entry: Entry, setting: &Setting, dir: PathBuf) -> Result<String> {
         namespace::set_up()?;
         let stage = Stage::new(&self.stage_name(entry))?;
-        let run = Run {
-            stage,
-            fixture: setting.fixture()?,
-            dir,
-            program: setting.program.clone(),
-        };
         let figures = match self {
-            Self::Leech => leech::run(&run, entry)?,
-            Self::Seed => seed::run(&run, entry)?,
-            Self::Spread => spread::run(&run, entry)?,
-            Self::Check => check::run(&run, entry)?,
-            Self::Conns => conns::run(&run, entry)?,
+            Self::Many(shape) => {
+                let many = Many {
+                    stage: &stage,
+                    shape,
+                    setting,
+                };
+                many.run(entry)?
+            }
+            _ => self.transfer(entry, &Run::new(&stage, setting, dir)?)?,
         };
-        run.stage.clear()?;
+        stage.clear()?;
         let figures: Vec<String> = figures.iter().map(f64::to_string).collect();
         Ok(figures.join(" "))
+    }
+
+    fn transfer(self, entry: Entry, run: &Run<'_>) -> Result<Vec<f64>> {
+        match self {
+            Self::Leech => leech::run(run, entry),
+            Self::Seed => seed::run(run, entry),
+            Self::Spread => spread::run(run, entry),
+            Self::Check => check::run(run, entry),
+            Self::Conns => conns::run(run, entry),
+            Self::Many(_) => bail!("{self} moves nothing"),
+        }
     }
 
     fn stage_name(self, entry: Entry) -> String {

@@ -64,7 +64,7 @@ pub(super) fn entries(clients: &[Client]) -> Vec<Entry> {
 }
 
 /// One run.
-pub(super) fn run(run: &Run, entry: Entry) -> Result<Vec<f64>> {
+pub(super) fn run(run: &Run<'_>, entry: Entry) -> Result<Vec<f64>> {
     let dir = run.full("data")?;
     let torrent = &run.fixture.torrent;
     let job = Job {
@@ -76,13 +76,13 @@ pub(super) fn run(run: &Run, entry: Entry) -> Result<Vec<f64>> {
     };
     let mut command = match entry {
         Entry::Client(Client::Superseed) => {
-            let mut command = superseed::program(&run.stage);
+            let mut command = superseed::program(run.stage);
             command.arg("verify").arg(torrent);
             command.arg(dir.join(run.fixture.content.file_name().context("no name")?));
             command
         }
         Entry::Recheck => {
-            let mut command = superseed_command(&run.stage, "download", &job);
+            let mut command = superseed_command(run.stage, "download", &job);
             command.arg("--recheck");
             command
         }

@@ -76,7 +76,7 @@ pub(super) fn entries(clients: &[Client]) -> Vec<Entry> {
 }
 
 /// One run.
-pub(super) fn run(run: &Run, entry: Entry) -> Result<Vec<f64>> {
+pub(super) fn run(run: &Run<'_>, entry: Entry) -> Result<Vec<f64>> {
     let count = match entry {
         Entry::OURS => PEERS,
         Entry::OnePeer => 1,
@@ -102,11 +102,11 @@ pub(super) fn run(run: &Run, entry: Entry) -> Result<Vec<f64>> {
         peers: &peers,
         upload_limit: None,
     };
-    let mut command = superseed_command(&run.stage, "download", &job);
+    let mut command = superseed_command(run.stage, "download", &job);
     command.args(["--max-peers", &PEERS.to_string()]);
 
     let watch = Watch::begin(run.fixture.total_len, seeds.id())?;
-    let mut leecher = Running::until_exit(&run.stage, "superseed", command)?;
+    let mut leecher = Running::until_exit(run.stage, "superseed", command)?;
     let transfer = watch.until_complete(&mut leecher, run.limit(), || true)?;
     same_tree(&run.fixture.content, &dir, Strictness::Extras)?;
     let active = Active::of(&seeds, run.fixture.total_len)?;

@@ -80,7 +80,7 @@ pub(super) fn entries(clients: &[Client]) -> Vec<Entry> {
 }
 
 /// One run.
-pub(super) fn run(run: &Run, entry: Entry) -> Result<Vec<f64>> {
+pub(super) fn run(run: &Run<'_>, entry: Entry) -> Result<Vec<f64>> {
     let seeder = match entry {
         Entry::Pair => Client::Superseed,
         _ => Client::Libtorrent,
@@ -107,7 +107,7 @@ pub(super) fn run(run: &Run, entry: Entry) -> Result<Vec<f64>> {
 }
 
 fn start(
-    run: &Run,
+    run: &Run<'_>,
     entry: Entry,
     torrent: &Path,
     dir: &Path,
@@ -124,11 +124,11 @@ fn start(
         let mut command = floor::command(&run.program, "leech");
         command.arg(threads).arg(torrent).arg(dir);
         command.arg(seeder.to_string());
-        Running::until_exit(&run.stage, "floor", command)
+        Running::until_exit(run.stage, "floor", command)
     };
     match entry {
-        Entry::Client(client) => client.leech(&run.stage, &job),
-        Entry::Pair => Client::Superseed.leech(&run.stage, &job),
+        Entry::Client(client) => client.leech(run.stage, &job),
+        Entry::Pair => Client::Superseed.leech(run.stage, &job),
         Entry::Floor => floor("1"),
         Entry::FloorTwo => floor("2"),
         Entry::OnePeer | Entry::Recheck => bail!("{} has no place here", entry.name()),

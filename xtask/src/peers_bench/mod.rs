@@ -1,8 +1,8 @@
 //! What moving bytes costs, superseed beside other clients and beside the least
 //! that is possible.
 //!
-//! This module owns the command line. `leech`, `seed`, `spread`, `check`
-//! and `conns` are the benches; every run of them is a process of its own in fresh namespaces
+//! This module owns the command line. `leech`, `seed`, `spread`, `check`,
+//! `many` and `conns` are the benches; every run of them is a process of its own in fresh namespaces
 //! (`cargo xtask peers-bench --inside …`). docs/peers-bench.md tells users
 //! about it.
 
@@ -14,34 +14,47 @@ mod entry;
 mod floor;
 mod leech;
 mod load;
+mod many;
 mod procfs;
 mod ready;
 mod record;
 mod results;
 mod run;
 mod seed;
+mod setting;
 mod spread;
 mod transfer;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use bench::{Bench, Setting};
+use bench::Bench;
 use client::Client;
 use entry::Entry;
+use many::Shape;
 use results::Bar;
+use setting::Setting;
 
 use crate::interop::install::{self, Tool};
 use crate::interop::stage;
 
-const USAGE: &str = "cargo xtask peers-bench [leech|seed|spread|check|conns] [--install] [--quick] \
-                     [--clients NAME,NAME] [--runs N] [--mib N]";
+const USAGE: &str = "cargo xtask peers-bench [leech|seed|spread|check|many|conns] [--install] [--quick] \
+                     [--clients NAME,NAME] [--runs N] [--mib N] [--torrents N]";
 
 /// How many runs each client has.
 const RUNS: u32 = 5;
 /// With `--quick`: how many runs and MiB.
 const QUICK: (u32, u64) = (1, 64);
+
+/// How many idle torrents, and how long they are watched.
+const TORRENTS: u32 = 10_000;
+const IDLE: Duration = Duration::from_secs(600);
+const QUICK_TORRENTS: u32 = 500;
+const QUICK_IDLE: Duration = Duration::from_secs(5);
+/// superseed has no more at a time; one is needed to tell what the others take.
+const TORRENTS_MAX: u32 = 65_535;
 
 /// Where memory is a file system.
 const MEMORY: &str = "/dev/shm";
@@ -56,6 +69,7 @@ struct Options {
     clients: Vec<Client>,
     runs: Option<u32>,
     mib: Option<u64>,
+    torrents: Option<u32>,
 }
 
 /// Runs the benches; fails if a run fails. A missed bar is a result.
@@ -63,12 +77,8 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
     match args {
         ["--floor", floor @ ..] => return floor::run(floor),
         ["--load", load @ ..] => return load::run(load),
-        ["--inside", bench, entry, mib, place, program, dir] => {
-            let setting = Setting {
-                mib: mib.parse()?,
-                place: PathBuf::from(place),
-                program: PathBuf::from(program),
-            };
+        ["--inside", bench, entry, dir, setting @ ..] => {
+            let setting = Setting::of(setting)?;
             let bench = Bench::named(bench).context("no such bench")?;
             let figures = bench.inside(Entry::named(entry)?, &setting, PathBuf::from(dir))?;
             println!("{figures}");
@@ -94,6 +104,8 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
     for bench in &options.benches {
         let setting = Setting {
             mib: options.mib(*bench),
+            torrents: options.torrents(),
+            idle: options.idle(),
             place: place.path().to_owned(),
             program: program.clone(),
         };
@@ -115,6 +127,7 @@ impl Options {
             clients: Client::ALL.to_vec(),
             runs: None,
             mib: None,
+            torrents: None,
         };
         let mut args = args.iter();
         while let Some(arg) = args.next() {
@@ -136,7 +149,20 @@ impl Options {
                     ensure!(mib > 0, "--mib wants at least 1");
                     options.mib = Some(mib);
                 }
-                // Two questions about one thing.
+                "--torrents" => {
+                    let torrents = value()?.parse().context("--torrents wants a number")?;
+                    let range = 2..=TORRENTS_MAX;
+                    ensure!(
+                        range.contains(&torrents),
+                        "--torrents wants 2 to {TORRENTS_MAX}"
+                    );
+                    options.torrents = Some(torrents);
+                }
+                // Two questions about one thing each.
+                "many" => {
+                    let shapes = [Shape::Small, Shape::Large].map(Bench::Many);
+                    options.benches.extend(shapes);
+                }
                 "seed" => options.benches.extend([Bench::Seed, Bench::Spread]),
                 name => match Bench::named(name) {
                     Some(bench) => options.benches.push(bench),
@@ -160,6 +186,15 @@ impl Options {
         self.mib.unwrap_or(mib)
     }
 
+    fn torrents(&self) -> u32 {
+        let torrents = if self.quick { QUICK_TORRENTS } else { TORRENTS };
+        self.torrents.unwrap_or(torrents)
+    }
+
+    fn idle(&self) -> Duration {
+        if self.quick { QUICK_IDLE } else { IDLE }
+    }
+
     /// libtorrent is the other side of everyone.
     fn needs(&self) -> Vec<Tool> {
         let mut needs = vec![Tool::Iproute, Tool::Libtorrent];
@@ -173,8 +208,8 @@ impl Options {
         let command = format!("cargo xtask peers-bench {}", args.join(" "));
         let machine = record::machine(command.trim())?;
         let body = format!(
-            "{machine}; {} MiB. {} Medians (least to greatest).\n\n{}\n{}\n{}",
-            setting.mib,
+            "{machine}; {}. {} Medians (least to greatest).\n\n{}\n{}\n{}",
+            bench.amount(setting),
             bench.says(),
             results.table(),
             results.ratios(),

@@ -58,6 +58,11 @@ pub(super) fn peak_bytes(pid: u32) -> Option<u64> {
     status_bytes(pid, "VmHWM:")
 }
 
+/// What a process has in memory, bytes.
+pub(super) fn resident_bytes(pid: u32) -> Result<u64> {
+    status_bytes(pid, "VmRSS:").context("the process has ended")
+}
+
 fn status_bytes(pid: u32, key: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(key))?;

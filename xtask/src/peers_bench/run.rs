@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use super::client::Client;
 use super::ready;
+use super::setting::Setting;
 use crate::interop::clients::{Job, PORT, Running};
 use crate::interop::fixture::Fixture;
 use crate::interop::metainfo::with_trackers;
@@ -16,9 +17,9 @@ use crate::interop::stage::{Stage, link_tree};
 
 /// One run of one entry.
 #[derive(Debug)]
-pub(super) struct Run {
+pub(super) struct Run<'s> {
     /// Where logs go.
-    pub(super) stage: Stage,
+    pub(super) stage: &'s Stage,
     pub(super) fixture: Fixture,
     /// A directory of its own, in memory.
     pub(super) dir: PathBuf,
@@ -26,7 +27,17 @@ pub(super) struct Run {
     pub(super) program: PathBuf,
 }
 
-impl Run {
+impl<'s> Run<'s> {
+    /// A run with a directory of its own.
+    pub(super) fn new(stage: &'s Stage, setting: &Setting, dir: PathBuf) -> Result<Self> {
+        Ok(Self {
+            stage,
+            fixture: setting.fixture()?,
+            dir,
+            program: setting.program.clone(),
+        })
+    }
+
     /// How long a transfer may take: what the slowest client needs, three times.
     pub(super) fn limit(&self) -> Duration {
         limit(self.fixture.total_len)
@@ -65,7 +76,7 @@ impl Run {
             peers: &[],
             upload_limit: None,
         };
-        let mut seed = client.seed(&self.stage, &job)?;
+        let mut seed = client.seed(self.stage, &job)?;
         let pieces = self.fixture.total_len.div_ceil(self.fixture.piece_len);
         let addr = (host(2), PORT).into();
         let hash = self.fixture.info_hash;

@@ -52,7 +52,7 @@ pub(super) fn entries(clients: &[Client]) -> Vec<Entry> {
 }
 
 /// One run.
-pub(super) fn run(run: &Run, entry: Entry) -> Result<Vec<f64>> {
+pub(super) fn run(run: &Run<'_>, entry: Entry) -> Result<Vec<f64>> {
     let (seed, transfer) = match entry {
         Entry::Client(client) => {
             let seed = run.seed(client)?;
@@ -65,7 +65,7 @@ pub(super) fn run(run: &Run, entry: Entry) -> Result<Vec<f64>> {
                 upload_limit: None,
             };
             let watch = Watch::begin(run.fixture.total_len, seed.process.id())?;
-            let mut leecher = Client::Libtorrent.leech(&run.stage, &job)?;
+            let mut leecher = Client::Libtorrent.leech(run.stage, &job)?;
             let transfer = watch.until_complete(&mut leecher, run.limit(), || true)?;
             same_tree(&run.fixture.content, &dir, Strictness::Extras)?;
             (seed, transfer)
@@ -75,7 +75,7 @@ pub(super) fn run(run: &Run, entry: Entry) -> Result<Vec<f64>> {
             let watch = Watch::begin(run.fixture.total_len, seed.process.id())?;
             let mut command = floor::command(&run.program, "take");
             command.arg(format!("{}:{PORT}", host(2)));
-            let mut taker = Running::until_exit(&run.stage, "taker", command)?;
+            let mut taker = Running::until_exit(run.stage, "taker", command)?;
             let transfer = watch.until_complete(&mut taker, run.limit(), || true)?;
             (seed, transfer)
         }
@@ -89,12 +89,12 @@ pub(super) fn run(run: &Run, entry: Entry) -> Result<Vec<f64>> {
     ])
 }
 
-fn start_floor(run: &Run) -> Result<Running> {
+fn start_floor(run: &Run<'_>) -> Result<Running> {
     let mut command = floor::command(&run.program, "seed");
     command
         .arg(format!("{}:{PORT}", host(2)))
         .arg(&run.fixture.content);
-    let mut floor = Running::until_exit(&run.stage, "floor", command)?;
+    let mut floor = Running::until_exit(run.stage, "floor", command)?;
     wait_until(run.limit(), "the floor to listen", || {
         floor.process.ensure_runs()?;
         Ok(floor.process.output()?.ends_with('\n'))

@@ -70,7 +70,7 @@ pub(super) fn entries(clients: &[Client]) -> Vec<Entry> {
 }
 
 /// One run.
-pub(super) fn run(run: &Run, entry: Entry) -> Result<Vec<f64>> {
+pub(super) fn run(run: &Run<'_>, entry: Entry) -> Result<Vec<f64>> {
     let Entry::Client(client) = entry else {
         bail!("{} has no place here", entry.name());
     };

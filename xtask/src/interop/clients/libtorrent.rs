@@ -79,3 +79,10 @@ pub(crate) fn check_command(job: &Job<'_>) -> Command {
         .arg(job.dir);
     command
 }
+
+/// Many torrents in one session, by xtask/interop/many.py, which says the rest.
+pub(crate) fn many_command(verb: &str) -> Command {
+    let mut command = Command::new(python());
+    command.arg(script("many.py")).arg(verb);
+    command
+}

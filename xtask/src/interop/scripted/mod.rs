@@ -13,4 +13,4 @@ pub(super) use content::Content;
 pub(super) use log::{Log, Seen};
 pub(super) use peer::{Script, ScriptedPeer, Sin};
 pub(super) use tracker::HangingTrackers;
-pub(crate) use tracker::tracker_of_peers;
+pub(crate) use tracker::{CountingTracker, tracker_of_peers};

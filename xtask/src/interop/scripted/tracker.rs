@@ -2,7 +2,9 @@
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 use anyhow::Result;
 use superseed_proto::bencode::Encoder;
@@ -13,6 +15,33 @@ const PORT: u16 = 6969;
 
 /// Starts a tracker that gives everyone these IPv4 peers. Gives its URL.
 pub(crate) fn tracker_of_peers(ip: IpAddr, peers: &[SocketAddr]) -> Result<String> {
+    Ok(CountingTracker::start(ip, peers)?.url)
+}
+
+/// A tracker that gives everyone the same peers and knows when it was asked.
+#[derive(Debug)]
+pub(crate) struct CountingTracker {
+    pub(crate) url: String,
+    announces: Arc<Mutex<Vec<Instant>>>,
+}
+
+impl CountingTracker {
+    /// Starts one; it ends with the process.
+    pub(crate) fn start(ip: IpAddr, peers: &[SocketAddr]) -> Result<Self> {
+        let announces = Arc::<Mutex<Vec<Instant>>>::default();
+        let url = serve(ip, peers, Arc::clone(&announces))?;
+        Ok(Self { url, announces })
+    }
+
+    /// When it was asked, in order.
+    pub(crate) fn announces(&self) -> Vec<Instant> {
+        // An announce is noted whole or not at all.
+        let announces = self.announces.lock();
+        announces.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn serve(ip: IpAddr, peers: &[SocketAddr], announces: Arc<Mutex<Vec<Instant>>>) -> Result<String> {
     let addr = SocketAddr::new(ip, PORT);
     let listener = TcpListener::bind(addr)?;
     let mut compact = Vec::new();
@@ -28,6 +57,9 @@ pub(crate) fn tracker_of_peers(ip: IpAddr, peers: &[SocketAddr]) -> Result<Strin
     });
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
+            let now = Instant::now();
+            let noted = announces.lock();
+            noted.unwrap_or_else(PoisonError::into_inner).push(now);
             let answer = answer.clone();
             // A client that hangs up has its reasons.
             thread::spawn(move || answer_one(stream, &answer));

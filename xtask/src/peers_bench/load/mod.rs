@@ -5,6 +5,7 @@
 //! use of the machine is not counted.
 
 mod conn;
+mod knock;
 mod leechers;
 mod seeds;
 
@@ -42,6 +43,10 @@ pub(super) fn run(args: &[&str]) -> Result<()> {
             let (info, info_hash) = read_torrent(torrent)?;
             let rate = rate.first().map(|rate| rate.parse()).transpose()?;
             seeds::run(&info, info_hash, Path::new(content), count.parse()?, rate)
+        }
+        ["knock", hashes, seed, pieces @ ..] => {
+            let pieces = pieces.first().map(|pieces| pieces.parse()).transpose()?;
+            knock::run(Path::new(hashes), seed.parse()?, pieces)
         }
         _ => bail!("no such generator: {}", args.join(" ")),
     }

@@ -1,0 +1,339 @@
+//! Thousands of idle torrents in one session, started from resume records: when
+//! the last of them answers, what each holds in memory, and what all cost while
+//! nothing happens.
+
+mod torrents;
+
+use std::fs;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail, ensure};
+
+use super::client::Client;
+use super::entry::Entry;
+use super::load;
+use super::procfs;
+use super::results::{Bar, Better, Column, Results, Wanted};
+use super::setting::Setting;
+use crate::interop::clients::{PORT, libtorrent, superseed};
+use crate::interop::namespace::host;
+use crate::interop::scripted::CountingTracker;
+use crate::interop::stage::{Process, Stage, wait_until};
+use torrents::Torrents;
+
+pub(crate) use torrents::Shape;
+
+const KIB: f64 = 1024.0;
+
+const UP_S: usize = 0;
+const KIB_EACH: usize = 1;
+const CPU_PERCENT: usize = 2;
+const ANNOUNCES: usize = 4;
+
+/// What a run gives, in this order.
+pub(super) const COLUMNS: &[Column] = &[
+    Column {
+        heading: "all answer after, s",
+        digits: 2,
+        better: Some(Better::Lower),
+    },
+    Column {
+        heading: "KiB each",
+        digits: 2,
+        better: Some(Better::Lower),
+    },
+    Column {
+        heading: "% of a core",
+        digits: 3,
+        better: Some(Better::Lower),
+    },
+    Column {
+        heading: "MiB with one torrent",
+        digits: 1,
+        better: None,
+    },
+    Column {
+        heading: "most announces in a second",
+        digits: 0,
+        better: Some(Better::Lower),
+    },
+    Column {
+        heading: "CPU ms of an announce",
+        digits: 3,
+        better: Some(Better::Lower),
+    },
+];
+
+/// The bars of the issue.
+const KIB_EACH_MAX: f64 = 8.0;
+const CPU_PERCENT_MAX: f64 = 0.1;
+const ANNOUNCES_PER_S_MAX: u32 = 50;
+
+/// How long it is left alone before idling counts: what it did for those who
+/// knocked is over.
+const SETTLE: Duration = Duration::from_secs(5);
+/// How long stopping may take.
+const STOP_MAX: Duration = Duration::from_secs(120);
+/// How often it is looked whether all have answered.
+const POLL: Duration = Duration::from_millis(2);
+
+/// Who takes turns: clients that a program can give so many torrents.
+pub(super) fn entries(clients: &[Client]) -> Vec<Entry> {
+    let can = |one: &&Client| matches!(one, Client::Superseed | Client::Libtorrent);
+    clients
+        .iter()
+        .filter(can)
+        .copied()
+        .map(Entry::Client)
+        .collect()
+}
+
+/// How long a run may take.
+pub(super) fn limit(shape: Shape, count: u32, idle: Duration) -> Duration {
+    // The first one hashes everything.
+    let hashing = shape.total_len() * u64::from(count) / (256 << 20);
+    Duration::from_secs(300 + hashing + u64::from(count) / 20) + idle
+}
+
+/// One run.
+#[derive(Debug)]
+pub(super) struct Many<'s> {
+    pub(super) stage: &'s Stage,
+    pub(super) shape: Shape,
+    pub(super) setting: &'s Setting,
+}
+
+impl Many<'_> {
+    pub(super) fn run(&self, entry: Entry) -> Result<Vec<f64>> {
+        let Entry::Client(client) = entry else {
+            bail!("{} has no place here", entry.name());
+        };
+        let one_resident = {
+            let one = Torrents::make(&self.setting.place, self.shape, 1)?;
+            self.record(client, &one)?;
+            let (process, _) = self.up(client, &one, None)?;
+            thread::sleep(SETTLE);
+            procfs::resident_bytes(process.id())?
+        };
+        let all = Torrents::make(&self.setting.place, self.shape, self.setting.torrents)?;
+        self.record(client, &all)?;
+        let (mut process, up_s) = self.up(client, &all, None)?;
+        thread::sleep(SETTLE);
+        let (start, before) = (Instant::now(), procfs::usage(process.id())?.cpu_s);
+        thread::sleep(self.setting.idle);
+        let cpu_s = procfs::usage(process.id())?.cpu_s - before;
+        let seconds = start.elapsed().as_secs_f64();
+        let resident = procfs::resident_bytes(process.id())?;
+        // What answers must also have what it is asked for.
+        process.ensure_runs()?;
+        self.knock(&all, true)?;
+        process.ensure_runs()?;
+        drop(process);
+        let idle = Idle {
+            start_s: up_s + SETTLE.as_secs_f64(),
+            start_cpu_s: before,
+            cores: cpu_s / seconds,
+        };
+        let announces = self.announces(client, &all, &idle)?;
+        let more = resident as f64 - one_resident as f64;
+        Ok(vec![
+            up_s,
+            more / KIB / f64::from(self.setting.torrents - 1),
+            100.0 * cpu_s / seconds,
+            one_resident as f64 / KIB / KIB,
+            f64::from(announces.most_in_a_second),
+            announces.cpu_ms_each,
+        ])
+    }
+
+    /// Starts once more, with a tracker, and waits until it has heard of all.
+    fn announces(&self, client: Client, torrents: &Torrents, idle: &Idle) -> Result<Announces> {
+        let tracker = CountingTracker::start(host(9), &[])?;
+        let start = Instant::now();
+        let (mut process, _) = self.up(client, torrents, Some(&tracker.url))?;
+        let count = self.setting.torrents as usize;
+        let limit = limit(self.shape, self.setting.torrents, STOP_MAX);
+        wait_until(limit, "as many announces as torrents", || {
+            process.ensure_runs()?;
+            Ok(tracker.announces().len() >= count)
+        })?;
+        thread::sleep(SETTLE);
+        let cpu_s = procfs::usage(process.id())?.cpu_s;
+        let without = idle.cpu_s(start.elapsed().as_secs_f64());
+        let times = tracker.announces();
+        Ok(Announces {
+            most_in_a_second: most_in_a_second(&times)?,
+            cpu_ms_each: 1e3 * (cpu_s - without) / times.len() as f64,
+        })
+    }
+
+    /// Lets a client write the records that it will start from.
+    fn record(&self, client: Client, torrents: &Torrents) -> Result<()> {
+        match client {
+            Client::Superseed if !torrents.has_records() => {
+                let mut process = self.start(client, torrents, None)?;
+                self.knock(torrents, true)?;
+                process.interrupt()?;
+                let limit = limit(self.shape, self.setting.torrents, STOP_MAX);
+                process.wait_ended(limit)?;
+                torrents.note_records()
+            }
+            Client::Libtorrent if !torrents.resume().exists() => {
+                let dirs = [torrents.torrents(), torrents.data(), torrents.resume()];
+                let mut command = libtorrent::many_command("prepare");
+                crate::process::run(command.args(dirs))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Starts a client and waits until every torrent answers. Gives the seconds
+    /// that took.
+    fn up(
+        &self,
+        client: Client,
+        torrents: &Torrents,
+        tracker: Option<&str>,
+    ) -> Result<(Process, f64)> {
+        let mut start = Instant::now();
+        let mut process = self.start(client, torrents, tracker)?;
+        if client == Client::Libtorrent {
+            // Python's start is not libtorrent's.
+            wait_until(STOP_MAX, "libtorrent to be loaded", || {
+                process.ensure_runs()?;
+                Ok(process.output()?.contains("started"))
+            })?;
+            start = Instant::now();
+        }
+        self.knock(torrents, false)?;
+        let seconds = start.elapsed().as_secs_f64();
+        process.ensure_runs()?;
+        Ok((process, seconds))
+    }
+
+    fn start(&self, client: Client, torrents: &Torrents, tracker: Option<&str>) -> Result<Process> {
+        let listen = format!("{}:{PORT}", host(2));
+        // What an earlier one said is not this one's word.
+        let _ = fs::remove_file(self.stage.path("client.out"));
+        let mut command = match client {
+            Client::Superseed => {
+                let mut command = superseed::program(self.stage);
+                command.args(["seed", "--quiet", "--listen", &listen]);
+                command.args(["--max-concurrent-downloads", &u16::MAX.to_string()]);
+                command.arg("--input-file").arg(torrents.list());
+                command.arg("--dir").arg(torrents.data());
+                command.args(tracker.iter().flat_map(|url| ["--tracker", url]));
+                command
+            }
+            Client::Libtorrent => {
+                let mut command = libtorrent::many_command("serve");
+                command.arg(torrents.resume()).arg(listen);
+                command.args(tracker);
+                command
+            }
+            _ => bail!("{} cannot be given so many torrents", client.name()),
+        };
+        self.stage.spawn("client", &mut command)
+    }
+
+    /// Returns when all torrents have answered, or said that they are complete.
+    fn knock(&self, torrents: &Torrents, complete: bool) -> Result<()> {
+        let mut command: Command = load::command(&self.setting.program, "knock");
+        command.arg(torrents.hashes());
+        command.arg(format!("{}:{PORT}", host(2)));
+        if complete {
+            command.arg(torrents.shape.pieces().to_string());
+        }
+        let mut knock = self.stage.spawn("knock", &mut command)?;
+        let (start, limit) = (
+            Instant::now(),
+            limit(self.shape, self.setting.torrents, STOP_MAX),
+        );
+        while !procfs::usage(knock.id())?.ended {
+            ensure!(start.elapsed() < limit, "not all torrents answer");
+            thread::sleep(POLL);
+        }
+        knock.wait_success(STOP_MAX)
+    }
+}
+
+/// What it takes without trackers.
+struct Idle {
+    /// When the start was over, and what it had taken.
+    start_s: f64,
+    start_cpu_s: f64,
+    /// What it uses from then on.
+    cores: f64,
+}
+
+impl Idle {
+    /// What it has used after so many seconds.
+    fn cpu_s(&self, seconds: f64) -> f64 {
+        self.start_cpu_s + self.cores * (seconds - self.start_s).max(0.0)
+    }
+}
+
+/// What became of announces.
+struct Announces {
+    most_in_a_second: u32,
+    /// Beside what it takes without.
+    cpu_ms_each: f64,
+}
+
+/// The most that fall into any one second, of times in order.
+fn most_in_a_second(times: &[Instant]) -> Result<u32> {
+    let mut first = 0;
+    let mut most = 0;
+    for (at, time) in times.iter().enumerate() {
+        while time.duration_since(times[first]) >= Duration::from_secs(1) {
+            first += 1;
+        }
+        most = most.max(at + 1 - first);
+    }
+    Ok(u32::try_from(most)?)
+}
+
+/// What was promised.
+pub(super) fn bars(results: &Results) -> Vec<Bar> {
+    let ours = |column| results.median(Entry::OURS, column);
+    let theirs = results.median(Entry::Client(Client::Libtorrent), UP_S);
+    vec![
+        Bar {
+            what: "all answer / libtorrent's".to_owned(),
+            measured: ours(UP_S) / theirs,
+            wanted: Wanted::Most(1.0),
+        },
+        Bar {
+            what: "KiB of an idle torrent".to_owned(),
+            measured: ours(KIB_EACH),
+            wanted: Wanted::Most(KIB_EACH_MAX),
+        },
+        Bar {
+            what: "% of a core while all are idle, without trackers".to_owned(),
+            measured: ours(CPU_PERCENT),
+            wanted: Wanted::Most(CPU_PERCENT_MAX),
+        },
+        Bar {
+            what: "most announces in a second to one host".to_owned(),
+            measured: ours(ANNOUNCES),
+            wanted: Wanted::Most(f64::from(ANNOUNCES_PER_S_MAX)),
+        },
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fullest_second_may_begin_anywhere() -> Result<()> {
+        let start = Instant::now();
+        let at = |millis: &u64| start + Duration::from_millis(*millis);
+        let times: Vec<Instant> = [0, 900, 950, 1000, 1850, 3000].iter().map(at).collect();
+        assert_eq!(most_in_a_second(&times)?, 4);
+        assert_eq!(most_in_a_second(&[])?, 0);
+        Ok(())
+    }
+}
