@@ -59,7 +59,7 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
         let of_kept = 100.0 * change;
         println!("{case:15} {per_block:8.0} instructions a block ({of_kept:+.1} % of the kept)");
         counted.push((case, per_block));
-        if !(change.abs() <= TOLERANCE) {
+        if change.is_nan() || change.abs() > TOLERANCE {
             moved.push(case);
         }
     }
@@ -91,11 +91,11 @@ fn build() -> Result<PathBuf> {
         String::from_utf8_lossy(&output.stderr)
     );
     let text = String::from_utf8(output.stdout)?;
-    let programs = text.lines().filter_map(|line| {
+    let mut programs = text.lines().filter_map(|line| {
         let (_, rest) = line.split_once(r#""executable":""#)?;
         rest.split('"').next()
     });
-    let program = programs.last().context("cargo names no program")?;
+    let program = programs.next_back().context("cargo names no program")?;
     Ok(program.into())
 }
 
