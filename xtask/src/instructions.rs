@@ -22,9 +22,10 @@ use crate::process;
 const USAGE: &str = "cargo xtask instructions [--install] [--keep]";
 
 /// The cases, and the two numbers of blocks.
-const CASES: [(&str, u64, u64); 4] = [
+const CASES: [(&str, u64, u64); 5] = [
     ("download-1", 4_000, 12_000),
     ("download-1000", 8_000, 20_000),
+    ("end-1000", 1, 2_048),
     ("upload-1", 4_000, 12_000),
     ("upload-1000", 100_000, 140_000),
 ];

@@ -44,24 +44,39 @@ pub(crate) struct Case {
     peers: usize,
     /// Blocks that come with one read, or are asked for at once.
     batch: usize,
+    /// In the torrent.
+    pieces: u32,
 }
 
 impl Case {
     /// All of them.
-    pub(crate) const ALL: [Self; 4] = [
-        Self::new("download-1", Way::Down, 1, 8),
-        Self::new("download-1000", Way::Down, 1_000, 1),
-        Self::new("upload-1", Way::Up, 1, 8),
-        Self::new("upload-1000", Way::Up, 1_000, 1),
+    pub(crate) const ALL: [Self; 5] = [
+        Self::new("download-1", Way::Down, 1, 8, PIECES),
+        Self::new("download-1000", Way::Down, 1_000, 1, PIECES),
+        // So few blocks for so many that most of it is the end of a download.
+        Self::new("end-1000", Way::Down, 1_000, 1, 128),
+        Self::new("upload-1", Way::Up, 1, 8, PIECES),
+        Self::new("upload-1000", Way::Up, 1_000, 1, PIECES),
     ];
 
-    const fn new(name: &'static str, way: Way, peers: usize, batch: usize) -> Self {
+    const fn new(name: &'static str, way: Way, peers: usize, batch: usize, pieces: u32) -> Self {
         Self {
             name,
             way,
             peers,
             batch,
+            pieces,
         }
+    }
+
+    /// Whether a run is the whole download, from its first request on.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.pieces < PIECES
+    }
+
+    /// The blocks of the torrent.
+    pub(crate) fn blocks(&self) -> u64 {
+        u64::from(self.pieces) * u64::from(PIECE_LEN / BLOCK_LEN)
     }
 
     /// The case of a name.
@@ -96,6 +111,8 @@ pub(crate) struct Scene {
     answers: VecDeque<(JobKey, DiskResult)>,
     /// Blocks that went to the disk before their hash, for lack of memory.
     pub(crate) spilt: u64,
+    /// Pieces that were verified.
+    whole: u32,
     piece: Bytes,
     hasher: PieceHasher,
     wire: Vec<u8>,
@@ -108,9 +125,9 @@ impl Scene {
         let piece = Bytes::from(vec![7; PIECE_LEN as usize]);
         let mut hasher = PieceHasher::new();
         hasher.update(&piece);
-        let hashes = std::iter::repeat_n(hasher.sha1(), PIECES as usize);
+        let hashes = std::iter::repeat_n(hasher.sha1(), case.pieces as usize);
         let torrent = TorrentBuilder::new("bench", PIECE_LEN)
-            .single_file(u64::from(PIECE_LEN) * u64::from(PIECES))
+            .single_file(u64::from(PIECE_LEN) * u64::from(case.pieces))
             .piece_hashes(hashes)
             .build();
         let metainfo = Metainfo::parse(&torrent).expect("the builder makes valid torrents");
@@ -130,6 +147,7 @@ impl Scene {
             by_conn: slotmap::SecondaryMap::new(),
             answers: VecDeque::new(),
             spilt: 0,
+            whole: 0,
             piece,
             hasher,
             wire: Vec::new(),
@@ -198,7 +216,7 @@ impl Scene {
     pub(crate) fn run(&mut self, blocks: u64) {
         let mut left = blocks as i64;
         let mut idle = 0;
-        while left > 0 {
+        while left > 0 && !(self.case.is_whole() && self.is_complete()) {
             self.turn = (self.turn + 1) % self.remotes.len();
             let moved = match self.case.way {
                 Way::Down => self.bring(self.turn),
@@ -210,6 +228,10 @@ impl Scene {
             let bytes = moved.max(1) as u64 * u64::from(BLOCK_LEN);
             self.pass(Duration::from_nanos(bytes * 1_000_000_000 / RATE));
         }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.whole == self.case.pieces
     }
 
     /// A peer sends what it was asked for; gives the number of blocks.
@@ -248,7 +270,7 @@ impl Scene {
         let mut wire = std::mem::take(&mut self.wire);
         wire.clear();
         for _ in 0..wanted {
-            let block = remote.next % (u64::from(PIECES) * u64::from(PIECE_LEN / BLOCK_LEN));
+            let block = remote.next % self.case.blocks();
             let per_piece = u64::from(PIECE_LEN / BLOCK_LEN);
             Message::Request {
                 piece: (block / per_piece) as u32,
@@ -299,6 +321,10 @@ impl Scene {
                             writers.push(at);
                         }
                     }
+                    // Who has all and wants nothing is of no use to a seed.
+                    Action::Close { conn } if self.is_complete() => {
+                        self.remotes[self.by_conn[conn]].asked.clear();
+                    }
                     Action::Close { .. } => panic!("the engine closed a connection"),
                     _ => {}
                 }
@@ -331,12 +357,12 @@ impl Scene {
         match op {
             DiskOp::Open => {
                 let trusted = match self.case.way {
-                    Way::Down => Bitfield::new(PIECES),
-                    Way::Up => Bitfield::full(PIECES),
+                    Way::Down => Bitfield::new(self.case.pieces),
+                    Way::Up => Bitfield::full(self.case.pieces),
                 };
                 DiskResult::Opened(Ok(Box::new(OpenReport {
                     trusted,
-                    unchecked: Bitfield::new(PIECES),
+                    unchecked: Bitfield::new(self.case.pieces),
                     record: None,
                 })))
             }
@@ -378,10 +404,11 @@ impl Scene {
     }
 
     /// What a hash of the piece's bytes says.
-    fn verdict(&self, piece: PieceIndex, expected: Option<ExpectedHash>) -> PieceVerdict {
+    fn verdict(&mut self, piece: PieceIndex, expected: Option<ExpectedHash>) -> PieceVerdict {
         let Some(expected) = expected else {
             return PieceVerdict::Unfinished;
         };
+        self.whole += 1;
         let proof = self.hasher.clone().finish(piece, &expected);
         PieceVerdict::Verified(proof.expect("the bytes are right"))
     }

@@ -1,11 +1,13 @@
 //! Timers that are due.
 
+use smallvec::SmallVec;
+
 use super::Engine;
 use super::timers::Timer;
 use crate::action::{Action, Outbox};
 use crate::candidates::CloseKind;
 use crate::fault::PeerFault;
-use crate::ids::ConnKey;
+use crate::ids::{ConnKey, TorrentKey};
 use crate::input::ConnectError;
 use crate::peer::Phase;
 use crate::time::Time;
@@ -14,9 +16,13 @@ use crate::torrent::Torrent;
 impl Engine {
     /// Fires everything that is due.
     pub(super) fn tick(&mut self, now: Time, out: &mut Outbox) {
+        let mut unfinished: SmallVec<[TorrentKey; 2]> = SmallVec::new();
         while let Some(timer) = self.shared.timers.pop_due(now) {
             match timer {
-                Timer::Conn(conn) => self.conn_due(conn, now, out),
+                Timer::Conn(conn) => {
+                    let torrent = self.conn_due(conn, now, out);
+                    unfinished.extend(torrent.filter(|key| !unfinished.contains(key)));
+                }
                 Timer::Choke(key) => self.with_torrent(key, now, out, |torrent, cx| {
                     torrent.choke_round(cx);
                 }),
@@ -36,28 +42,33 @@ impl Engine {
                 Timer::Shutdown => out.push(Action::ShutdownDone),
             }
         }
+        // A thousand peers that are late at once free their blocks for others
+        // once, not a thousand times.
+        for key in unfinished {
+            self.with_torrent(key, now, out, |_, _| ());
+        }
     }
 
-    fn conn_due(&mut self, key: ConnKey, now: Time, out: &mut Outbox) {
-        let Some(conn) = self.conns.get(key) else {
-            return;
-        };
+    /// What follows from it is left to do, for the torrent that is given.
+    fn conn_due(&mut self, key: ConnKey, now: Time, out: &mut Outbox) -> Option<TorrentKey> {
+        let conn = self.conns.get(key)?;
         let (connecting, traffic) = (conn.is_half_open(), matches!(conn.phase, Phase::Traffic(_)));
-        let Some(torrent) = conn.torrent else {
-            return self.refuse_stranger(key, out);
+        let Some(torrent_key) = conn.torrent else {
+            self.refuse_stranger(key, out);
+            return None;
         };
         let remote = conn.remote;
-        self.with_torrent(torrent, now, out, |torrent, cx| {
-            if traffic {
-                torrent.look_at(cx, key);
-            } else if connecting {
-                torrent
-                    .candidates
-                    .failed(remote, now, ConnectError::TimedOut);
-                torrent.disconnect(cx, key, CloseKind::Lost, None);
-            } else {
-                torrent.disconnect_for(cx, key, PeerFault::HandshakeTimeout);
-            }
-        });
+        let (torrent, mut cx) = self.torrent_cx(torrent_key, now, out)?;
+        if traffic {
+            torrent.look_at(&mut cx, key);
+        } else if connecting {
+            torrent
+                .candidates
+                .failed(remote, now, ConnectError::TimedOut);
+            torrent.disconnect(&mut cx, key, CloseKind::Lost, None);
+        } else {
+            torrent.disconnect_for(&mut cx, key, PeerFault::HandshakeTimeout);
+        }
+        Some(torrent_key)
     }
 }

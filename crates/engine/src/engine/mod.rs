@@ -164,20 +164,30 @@ impl Engine {
         out: &mut Outbox,
         act: impl FnOnce(&mut Torrent, &mut Cx<'_>),
     ) {
-        let Some(torrent) = self.torrents.get_mut(key) else {
+        let Some((torrent, mut cx)) = self.torrent_cx(key, now, out) else {
             return;
-        };
-        let mut cx = Cx {
-            now,
-            conns: &mut self.conns,
-            shared: &mut self.shared,
-            out,
         };
         act(torrent, &mut cx);
         torrent.finish(&mut cx);
         if torrent.is_gone() {
             self.remove(key, out);
         }
+    }
+
+    /// A torrent, and what may be touched while something happens to it.
+    fn torrent_cx<'a>(
+        &'a mut self,
+        key: TorrentKey,
+        now: Time,
+        out: &'a mut Outbox,
+    ) -> Option<(&'a mut Torrent, Cx<'a>)> {
+        let cx = Cx {
+            now,
+            conns: &mut self.conns,
+            shared: &mut self.shared,
+            out,
+        };
+        Some((self.torrents.get_mut(key)?, cx))
     }
 
     fn remove(&mut self, key: TorrentKey, out: &mut Outbox) {

@@ -21,6 +21,9 @@ use crate::time::Time;
 /// A block changes hands if it would otherwise take as many times as long: an
 /// estimate is not exact, and what moves too easily moves back.
 const GAIN_MIN: f64 = 1.5;
+/// How many debtors are looked at, those that need longest: all of them for
+/// each of a thousand peers would be a million looks for every block.
+const DEBTORS_MAX: usize = 64;
 
 /// A peer that owes blocks, and how long it needs for them.
 struct Debtor {
@@ -118,6 +121,13 @@ impl Torrent {
                     self.owing.remove(conn);
                 }
             }
+        }
+        if debtors.len() > DEBTORS_MAX {
+            debtors.select_nth_unstable_by(DEBTORS_MAX, |a, b| {
+                let longest_first = b.needs_s().total_cmp(&a.needs_s());
+                longest_first.then_with(|| a.conn.cmp(&b.conn))
+            });
+            debtors.truncate(DEBTORS_MAX);
         }
     }
 

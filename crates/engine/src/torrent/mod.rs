@@ -35,6 +35,7 @@ use std::sync::Arc;
 
 use rand_core::Rng;
 use slotmap::SecondaryMap;
+use smallvec::SmallVec;
 use superseed_proto::bitfield::Bitfield;
 use superseed_proto::hash::InfoHashes;
 use superseed_proto::layout::{Block, FileIndex, Layout};
@@ -144,6 +145,8 @@ pub(crate) struct Torrent {
     complete_told: bool,
     /// Some blocks became free for others than who lost them.
     refill_due: bool,
+    /// Peers that have room for requests and were not asked since.
+    refill_peers: SmallVec<[ConnKey; 4]>,
     /// The choker should look again at the end of this input.
     rechoke_due: bool,
     /// A place for a connection became free.
@@ -213,6 +216,7 @@ impl Torrent {
             complete_since: None,
             complete_told: false,
             refill_due: false,
+            refill_peers: SmallVec::new(),
             rechoke_due: false,
             connect_due: false,
             show_due: false,
@@ -263,6 +267,10 @@ impl Torrent {
 
     pub(crate) fn take_refill_due(&mut self) -> bool {
         std::mem::take(&mut self.refill_due)
+    }
+
+    pub(crate) fn has_refill_peers(&self) -> bool {
+        !self.refill_peers.is_empty()
     }
 
     pub(crate) fn take_connect_due(&mut self) -> bool {

@@ -229,11 +229,20 @@ impl Torrent {
         2 * rate(&key) >= best
     }
 
+    /// Gives those the chance to ask who have room since they last asked.
+    pub(crate) fn fill_some(&mut self, cx: &mut Cx<'_>) {
+        for key in std::mem::take(&mut self.refill_peers) {
+            self.fill_next(cx, key);
+        }
+        self.debtors.forget();
+    }
+
     /// Gives every peer the chance to ask: some blocks became free.
     pub(crate) fn fill_all(&mut self, cx: &mut Cx<'_>) {
         for at in 0..self.peers.len() {
             self.fill_next(cx, self.peers[at]);
         }
+        self.refill_peers.clear();
         self.debtors.forget();
     }
 
@@ -312,7 +321,7 @@ impl Torrent {
             len,
         });
         cx.want_write(key);
-        self.refill_due = true;
+        self.refill_peers.push(key);
     }
 
     /// Looks again whether we want something of a peer, and tells it.
