@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::bench::{Bench, Runner};
 use super::client::{Client, superseed_command};
 use super::entry::Entry;
 use super::floor;
@@ -26,8 +27,23 @@ const POLL: Duration = Duration::from_millis(1);
 
 const MIB_PER_S: usize = 0;
 
+/// The bench.
+pub(super) const BENCH: Bench = Bench {
+    name: "check",
+    mib: 2048,
+    runs: 5,
+    says: "A file in memory against its torrent. Processes from start to end, but for libtorrent, \
+         whose own check is timed; the floor reads and hashes one piece after the other on all \
+         cores.",
+    left_out: "they have no check of their own that ends",
+    columns: COLUMNS,
+    entries,
+    run: Runner::Transfer(run),
+    bars,
+};
+
 /// What a run gives, in this order.
-pub(super) const COLUMNS: &[Column] = &[
+const COLUMNS: &[Column] = &[
     Column {
         heading: "MiB/s",
         digits: 0,
@@ -50,7 +66,7 @@ const OVER_LIBTORRENT_MIN: f64 = 1.5;
 const OVER_FLOOR_MIN: f64 = 0.95;
 
 /// Who takes turns.
-pub(super) fn entries(clients: &[Client]) -> Vec<Entry> {
+fn entries(clients: &[Client]) -> Vec<Entry> {
     let mut entries = Vec::new();
     for client in clients {
         match client {
@@ -64,7 +80,7 @@ pub(super) fn entries(clients: &[Client]) -> Vec<Entry> {
 }
 
 /// One run.
-pub(super) fn run(run: &Run<'_>, entry: Entry) -> Result<Vec<f64>> {
+fn run(run: &Run<'_>, entry: Entry) -> Result<Vec<f64>> {
     let dir = run.full("data")?;
     let torrent = &run.fixture.torrent;
     let job = Job {
@@ -134,7 +150,7 @@ fn said(output: &str) -> Result<(f64, f64)> {
 }
 
 /// What was promised.
-pub(super) fn bars(results: &Results) -> Vec<Bar> {
+fn bars(results: &Results) -> Vec<Bar> {
     let rate = |entry| results.median(entry, MIB_PER_S);
     let (libtorrent, floor) = (rate(Entry::Client(Client::Libtorrent)), rate(Entry::Floor));
     let bar = |what: &str, measured, least| Bar {

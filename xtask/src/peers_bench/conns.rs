@@ -3,6 +3,7 @@
 
 use anyhow::{Context, Result, bail};
 
+use super::bench::{Bench, Runner};
 use super::client::{Client, superseed_command};
 use super::entry::Entry;
 use super::load;
@@ -24,8 +25,24 @@ const MIB_PER_S: usize = 0;
 const CPU: usize = 1;
 const ACTIVE: usize = 2;
 
+/// The bench.
+pub(super) const BENCH: Bench = Bench {
+    name: "conns",
+    // Long enough for some whole seconds in the middle.
+    mib: 3072,
+    runs: 5,
+    says: "From a thousand seeds of 200 KiB/s in one process, over loopback, to files in memory, \
+         and from a single one without a limit. Active in a second is who sent a block in it; \
+         seconds count that lie between 10 % and 90 % of the bytes.",
+    left_out: "its bars are about one client alone",
+    columns: COLUMNS,
+    entries,
+    run: Runner::Transfer(run),
+    bars,
+};
+
 /// What a run gives, in this order.
-pub(super) const COLUMNS: &[Column] = &[
+const COLUMNS: &[Column] = &[
     Column {
         heading: "MiB/s, 10–90 %",
         digits: 0,
@@ -68,7 +85,7 @@ const BLOCKS_PER_GIB: f64 = 65_536.0;
 const US_PER_S: f64 = 1e6;
 
 /// Who takes turns.
-pub(super) fn entries(clients: &[Client]) -> Vec<Entry> {
+fn entries(clients: &[Client]) -> Vec<Entry> {
     match clients.contains(&Client::Superseed) {
         true => vec![Entry::OURS, Entry::OnePeer],
         false => Vec::new(),
@@ -76,7 +93,7 @@ pub(super) fn entries(clients: &[Client]) -> Vec<Entry> {
 }
 
 /// One run.
-pub(super) fn run(run: &Run<'_>, entry: Entry) -> Result<Vec<f64>> {
+fn run(run: &Run<'_>, entry: Entry) -> Result<Vec<f64>> {
     let count = match entry {
         Entry::OURS => PEERS,
         Entry::OnePeer => 1,
@@ -156,7 +173,7 @@ impl Active {
 }
 
 /// What was promised.
-pub(super) fn bars(results: &Results) -> Vec<Bar> {
+fn bars(results: &Results) -> Vec<Bar> {
     let ours = |column| results.median(Entry::OURS, column);
     vec![
         Bar {

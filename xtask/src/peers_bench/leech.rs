@@ -9,6 +9,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
+use super::bench::{Bench, Runner};
 use super::client::Client;
 use super::entry::Entry;
 use super::floor;
@@ -27,8 +28,25 @@ const PEAK: usize = 3;
 const SEEDER_CPU: usize = 4;
 const SEEDER_CORE: usize = 5;
 
+/// The bench.
+pub(super) const BENCH: Bench = Bench {
+    name: "leech",
+    mib: 2048,
+    runs: 5,
+    says: "From one libtorrent seeder, over loopback, to files in memory; the pair is superseed \
+         from superseed. Throughput is of the bytes between 10 % and 90 % as they went over the \
+         wire; CPU is user and system time of the whole process, until all is on the disk; the \
+         floors receive, hash whole pieces and write, on one thread or with hashing and writing \
+         on a second one.",
+    left_out: "there is nobody who is not",
+    columns: COLUMNS,
+    entries,
+    run: Runner::Transfer(run),
+    bars,
+};
+
 /// What a run gives, in this order.
-pub(super) const COLUMNS: &[Column] = &[
+const COLUMNS: &[Column] = &[
     Column {
         heading: "MiB/s, 10–90 %",
         digits: 0,
@@ -70,7 +88,7 @@ const PAIR_SHARE_MIN: f64 = 0.8;
 const CORES: f64 = 2.0;
 
 /// Who takes turns.
-pub(super) fn entries(clients: &[Client]) -> Vec<Entry> {
+fn entries(clients: &[Client]) -> Vec<Entry> {
     let mut entries: Vec<Entry> = clients.iter().copied().map(Entry::Client).collect();
     if clients.contains(&Client::Superseed) {
         entries.push(Entry::Pair);
@@ -80,7 +98,7 @@ pub(super) fn entries(clients: &[Client]) -> Vec<Entry> {
 }
 
 /// One run.
-pub(super) fn run(run: &Run<'_>, entry: Entry) -> Result<Vec<f64>> {
+fn run(run: &Run<'_>, entry: Entry) -> Result<Vec<f64>> {
     let seeder = match entry {
         Entry::Pair => Client::Superseed,
         _ => Client::Libtorrent,
@@ -136,7 +154,7 @@ fn start(
 }
 
 /// What was promised.
-pub(super) fn bars(results: &Results) -> Vec<Bar> {
+fn bars(results: &Results) -> Vec<Bar> {
     let ours = |column| results.median(Entry::OURS, column);
     let cpu_over = |floor| ours(CPU) / results.median(floor, CPU);
     let (cheapest, cheapest_cpu) = results.best_other(CPU);

@@ -25,15 +25,16 @@ mod setting;
 mod spread;
 mod transfer;
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use tempfile::TempDir;
 
-use bench::Bench;
+use bench::{ALL, Bench};
 use client::Client;
 use entry::Entry;
-use many::Shape;
 use results::Bar;
 use setting::Setting;
 
@@ -43,8 +44,6 @@ use crate::interop::stage;
 const USAGE: &str = "cargo xtask peers-bench [leech|seed|spread|check|many|conns] [--install] [--quick] \
                      [--clients NAME,NAME] [--runs N] [--mib N] [--torrents N]";
 
-/// How many runs each client has.
-const RUNS: u32 = 5;
 /// With `--quick`: how many runs and MiB.
 const QUICK: (u32, u64) = (1, 64);
 
@@ -58,9 +57,10 @@ const TORRENTS_MAX: u32 = 65_535;
 
 /// Where memory is a file system.
 const MEMORY: &str = "/dev/shm";
+/// What directories of the bench are called there, before the process id.
+const PREFIX: &str = "superseed-peers-";
 
 /// What was asked for.
-#[derive(Debug)]
 struct Options {
     benches: Vec<Bench>,
     install: bool,
@@ -96,26 +96,42 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
     }
     stage::build_superseed()?;
     let program = stage::build_xtask()?;
-    let place = tempfile::Builder::new()
-        .prefix("superseed-peers-")
-        .tempdir_in(MEMORY)
-        .with_context(|| format!("cannot use {MEMORY}"))?;
+    let place = place()?;
     let mut failures = Vec::new();
     for bench in &options.benches {
         let setting = Setting {
-            mib: options.mib(*bench),
+            mib: options.mib(bench),
             torrents: options.torrents(),
             idle: options.idle(),
             place: place.path().to_owned(),
             program: program.clone(),
         };
-        failures.extend(options.measure(*bench, &setting, args)?);
+        failures.extend(options.measure(bench, &setting, args)?);
     }
     for failure in &failures {
         println!("{failure}");
     }
     ensure!(failures.is_empty(), "{} runs failed", failures.len());
     Ok(())
+}
+
+/// A directory in memory that goes at the end; those of benches that were
+/// killed go now.
+fn place() -> Result<TempDir> {
+    for entry in fs::read_dir(MEMORY).with_context(|| format!("cannot use {MEMORY}"))? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let rest = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+        let pid = rest.and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
+        if pid.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists()) {
+            fs::remove_dir_all(entry.path())
+                .with_context(|| format!("cannot remove {}", entry.path().display()))?;
+        }
+    }
+    let prefix = format!("{PREFIX}{}-", std::process::id());
+    let mut builder = tempfile::Builder::new();
+    let place = builder.prefix(&prefix).tempdir_in(MEMORY);
+    place.with_context(|| format!("cannot use {MEMORY}"))
 }
 
 impl Options {
@@ -159,11 +175,8 @@ impl Options {
                     options.torrents = Some(torrents);
                 }
                 // Two questions about one thing each.
-                "many" => {
-                    let shapes = [Shape::Small, Shape::Large].map(Bench::Many);
-                    options.benches.extend(shapes);
-                }
-                "seed" => options.benches.extend([Bench::Seed, Bench::Spread]),
+                "many" => options.benches.extend([many::SMALL, many::LARGE]),
+                "seed" => options.benches.extend([seed::BENCH, spread::BENCH]),
                 name => match Bench::named(name) {
                     Some(bench) => options.benches.push(bench),
                     None => bail!("unknown argument {arg}; usage: {USAGE}"),
@@ -171,18 +184,18 @@ impl Options {
             }
         }
         if options.benches.is_empty() {
-            options.benches = Bench::ALL.to_vec();
+            options.benches = ALL.to_vec();
         }
         Ok(options)
     }
 
-    fn runs(&self) -> u32 {
-        let runs = if self.quick { QUICK.0 } else { RUNS };
+    fn runs(&self, bench: &Bench) -> u32 {
+        let runs = if self.quick { QUICK.0 } else { bench.runs };
         self.runs.unwrap_or(runs)
     }
 
-    fn mib(&self, bench: Bench) -> u64 {
-        let mib = if self.quick { QUICK.1 } else { bench.mib() };
+    fn mib(&self, bench: &Bench) -> u64 {
+        let mib = if self.quick { QUICK.1 } else { bench.mib };
         self.mib.unwrap_or(mib)
     }
 
@@ -203,21 +216,23 @@ impl Options {
     }
 
     /// Runs a bench, prints what it gave and keeps it. Gives what failed.
-    fn measure(&self, bench: Bench, setting: &Setting, args: &[&str]) -> Result<Vec<String>> {
-        let (results, failures) = bench.measure(&self.clients, self.runs(), setting)?;
+    fn measure(&self, bench: &Bench, setting: &Setting, args: &[&str]) -> Result<Vec<String>> {
+        let load = record::load_average()?;
+        let (results, failures) = bench.measure(&self.clients, self.runs(bench), setting)?;
         let command = format!("cargo xtask peers-bench {}", args.join(" "));
         let machine = record::machine(command.trim())?;
         let body = format!(
-            "{machine}; {}. {} Medians (least to greatest).\n\n{}\n{}\n{}",
+            "{machine}; {}; load average {load} before. {} Medians (least to greatest). {}\n\n{}\n{}\n{}",
             bench.amount(setting),
-            bench.says(),
+            bench.says,
+            bench.left_out(&self.clients).unwrap_or_default(),
             results.table(),
             results.ratios(),
-            Bar::table(&bench.bars(&results)),
+            Bar::table(&(bench.bars)(&results)),
         );
-        println!("\n## {bench}\n\n{body}");
+        println!("\n## {}\n\n{body}", bench.name);
         if !self.quick && failures.is_empty() {
-            record::write(&bench.to_string(), &body)?;
+            record::write(bench.name, &body)?;
             println!("written to {}", record::path().display());
         }
         Ok(failures)
@@ -230,17 +245,19 @@ mod tests {
 
     #[test]
     fn all_benches_run_at_full_size_unless_told_otherwise() -> Result<()> {
+        let names = |options: &Options| -> Vec<&str> {
+            options.benches.iter().map(|bench| bench.name).collect()
+        };
         let all = Options::parse(&[])?;
-        assert_eq!(all.benches, Bench::ALL);
-        assert_eq!((all.runs(), all.mib(Bench::Seed)), (RUNS, 1024));
+        assert_eq!(names(&all), ALL.map(|bench| bench.name));
+        assert_eq!((all.runs(&seed::BENCH), all.mib(&seed::BENCH)), (5, 1024));
         let quick = Options::parse(&["leech", "--quick", "--clients", "superseed,aria2"])?;
-        assert_eq!(quick.benches, [Bench::Leech]);
-        assert_eq!((quick.runs(), quick.mib(Bench::Leech)), QUICK);
+        assert_eq!(names(&quick), ["leech"]);
+        assert_eq!((quick.runs(&leech::BENCH), quick.mib(&leech::BENCH)), QUICK);
         assert_eq!(quick.clients, [Client::Superseed, Client::Aria2]);
         let own = Options::parse(&["--quick", "--runs", "3", "--mib", "256"])?;
-        assert_eq!((own.runs(), own.mib(Bench::Leech)), (3, 256));
-        let seed = Options::parse(&["seed"])?;
-        assert_eq!(seed.benches, [Bench::Seed, Bench::Spread]);
+        assert_eq!((own.runs(&leech::BENCH), own.mib(&leech::BENCH)), (3, 256));
+        assert_eq!(names(&Options::parse(&["seed"])?), ["seed", "spread"]);
         assert!(Options::parse(&["--runs", "0"]).is_err());
         assert!(Options::parse(&["lich"]).is_err());
         Ok(())

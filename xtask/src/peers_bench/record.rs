@@ -61,6 +61,13 @@ pub(super) fn machine(command: &str) -> Result<String> {
     ))
 }
 
+/// How busy the machine has been in the last minute.
+pub(super) fn load_average() -> Result<String> {
+    let text = fs::read_to_string("/proc/loadavg")?;
+    let load = text.split(' ').next();
+    Ok(load.context("/proc/loadavg is empty")?.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

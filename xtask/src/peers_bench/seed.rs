@@ -4,6 +4,7 @@
 
 use anyhow::Result;
 
+use super::bench::{Bench, Runner};
 use super::client::Client;
 use super::entry::Entry;
 use super::floor;
@@ -17,8 +18,23 @@ use crate::interop::stage::wait_until;
 
 const CPU: usize = 1;
 
+/// The bench.
+pub(super) const BENCH: Bench = Bench {
+    name: "seed",
+    mib: 1024,
+    runs: 5,
+    says: "To one libtorrent leecher, over loopback, from files in memory. CPU is user and system \
+         time of the seeder from the leecher's start to its end; the floor is sendfile to a \
+         reader that looks at nothing.",
+    left_out: "there is nobody who is not",
+    columns: COLUMNS,
+    entries,
+    run: Runner::Transfer(run),
+    bars,
+};
+
 /// What a run gives, in this order.
-pub(super) const COLUMNS: &[Column] = &[
+const COLUMNS: &[Column] = &[
     Column {
         heading: "MiB/s, 10–90 %",
         digits: 0,
@@ -45,14 +61,14 @@ pub(super) const COLUMNS: &[Column] = &[
 const CPU_OVER_BEST_MAX: f64 = 0.65;
 
 /// Who takes turns.
-pub(super) fn entries(clients: &[Client]) -> Vec<Entry> {
+fn entries(clients: &[Client]) -> Vec<Entry> {
     let mut entries: Vec<Entry> = clients.iter().copied().map(Entry::Client).collect();
     entries.push(Entry::Floor);
     entries
 }
 
 /// One run.
-pub(super) fn run(run: &Run<'_>, entry: Entry) -> Result<Vec<f64>> {
+fn run(run: &Run<'_>, entry: Entry) -> Result<Vec<f64>> {
     let (seed, transfer) = match entry {
         Entry::Client(client) => {
             let seed = run.seed(client)?;
@@ -103,7 +119,7 @@ fn start_floor(run: &Run<'_>) -> Result<Running> {
 }
 
 /// What was promised.
-pub(super) fn bars(results: &Results) -> Vec<Bar> {
+fn bars(results: &Results) -> Vec<Bar> {
     let (cheapest, cheapest_cpu) = results.best_other(CPU);
     vec![Bar {
         what: format!("seed CPU / the cheapest other's ({cheapest})"),

@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use rustix::fs::{Advice, fadvise};
 
+use super::bench::{Bench, Runner};
 use super::client::Client;
 use super::entry::Entry;
 use super::load;
@@ -26,8 +27,25 @@ pub(super) const LEECHERS: u16 = 100;
 const ASKED: usize = 1;
 const FROM_DISK: usize = 2;
 
+/// The bench.
+pub(super) const BENCH: Bench = Bench {
+    name: "spread",
+    // To each of a hundred.
+    mib: 256,
+    runs: 5,
+    says: "To a hundred leechers that are at most 16 MiB apart, each a little behind the next; \
+         from a file on the disk that is not in the page cache. Bytes of read calls are what \
+         the process asked the kernel for (rchar), bytes from the disk what the page cache did \
+         not have.",
+    left_out: "they serve a few at a time unless told otherwise",
+    columns: COLUMNS,
+    entries,
+    run: Runner::Transfer(run),
+    bars,
+};
+
 /// What a run gives, in this order.
-pub(super) const COLUMNS: &[Column] = &[
+const COLUMNS: &[Column] = &[
     Column {
         heading: "MiB/s to all",
         digits: 0,
@@ -64,13 +82,13 @@ pub(super) const COLUMNS: &[Column] = &[
 const READ_OVER_TORRENT_MAX: f64 = 1.2;
 
 /// Who takes turns: others would not serve so many at a time unless told to.
-pub(super) fn entries(clients: &[Client]) -> Vec<Entry> {
+fn entries(clients: &[Client]) -> Vec<Entry> {
     let ours = clients.iter().filter(|one| **one == Client::Superseed);
     ours.copied().map(Entry::Client).collect()
 }
 
 /// One run.
-pub(super) fn run(run: &Run<'_>, entry: Entry) -> Result<Vec<f64>> {
+fn run(run: &Run<'_>, entry: Entry) -> Result<Vec<f64>> {
     let Entry::Client(client) = entry else {
         bail!("{} has no place here", entry.name());
     };
@@ -127,7 +145,7 @@ fn forget(path: &Path) -> Result<()> {
 }
 
 /// What was promised.
-pub(super) fn bars(results: &Results) -> Vec<Bar> {
+fn bars(results: &Results) -> Vec<Bar> {
     let bar = |what: &str, column| Bar {
         what: what.to_owned(),
         measured: results.median(Entry::OURS, column),

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 
+use super::bench::{Bench, Runner};
 use super::client::Client;
 use super::entry::Entry;
 use super::load;
@@ -32,8 +33,41 @@ const KIB_EACH: usize = 1;
 const CPU_PERCENT: usize = 2;
 const ANNOUNCES: usize = 4;
 
+/// The bench of small torrents.
+pub(super) const SMALL: Bench = Bench {
+    name: "many-small",
+    run: Runner::Many(Shape::Small),
+    ..BENCH
+};
+
+/// The bench of large ones.
+pub(super) const LARGE: Bench = Bench {
+    name: "many-large",
+    run: Runner::Many(Shape::Large),
+    ..BENCH
+};
+
+const BENCH: Bench = Bench {
+    name: "many",
+    // Nothing is moved.
+    mib: 0,
+    // The watch is long enough to be its own median.
+    runs: 1,
+    says: "Complete torrents in one session, started from resume records, without trackers. All \
+         answer when the last of them has answered a handshake; the start of Python is not in \
+         libtorrent's time. KiB each is what the process holds more than with one torrent, and \
+         its CPU that of a while in which nobody comes, both after each torrent was knocked at \
+         once. Announces are those of a further start with one tracker for all, and their cost \
+         what that took more.",
+    left_out: "they are not given thousands of torrents here",
+    columns: COLUMNS,
+    entries,
+    run: Runner::Many(Shape::Small),
+    bars,
+};
+
 /// What a run gives, in this order.
-pub(super) const COLUMNS: &[Column] = &[
+const COLUMNS: &[Column] = &[
     Column {
         heading: "all answer after, s",
         digits: 2,
@@ -80,7 +114,7 @@ const STOP_MAX: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(2);
 
 /// Who takes turns: clients that a program can give so many torrents.
-pub(super) fn entries(clients: &[Client]) -> Vec<Entry> {
+fn entries(clients: &[Client]) -> Vec<Entry> {
     let can = |one: &&Client| matches!(one, Client::Superseed | Client::Libtorrent);
     clients
         .iter()
@@ -296,7 +330,7 @@ fn most_in_a_second(times: &[Instant]) -> Result<u32> {
 }
 
 /// What was promised.
-pub(super) fn bars(results: &Results) -> Vec<Bar> {
+fn bars(results: &Results) -> Vec<Bar> {
     let ours = |column| results.median(Entry::OURS, column);
     let theirs = results.median(Entry::Client(Client::Libtorrent), UP_S);
     vec![
