@@ -67,6 +67,10 @@ struct Options {
     /// A look, not a measurement: nothing is kept.
     quick: bool,
     clients: Vec<Client>,
+    /// Whether they were named, and not only taken as there are.
+    named: bool,
+    /// What there is to say about clients that are not there.
+    absent: &'static str,
     runs: Option<u32>,
     mib: Option<u64>,
     torrents: Option<u32>,
@@ -86,7 +90,8 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
         }
         _ => {}
     }
-    let options = Options::parse(args)?;
+    let mut options = Options::parse(args)?;
+    options.leave_out_what_takes_long();
     let needs = options.needs();
     if options.install {
         install::install(&needs)?;
@@ -141,6 +146,8 @@ impl Options {
             install: false,
             quick: false,
             clients: Client::ALL.to_vec(),
+            named: false,
+            absent: "",
             runs: None,
             mib: None,
             torrents: None,
@@ -154,6 +161,7 @@ impl Options {
                 "--clients" => {
                     let names = value()?.split(',');
                     options.clients = names.map(Client::named).collect::<Result<_>>()?;
+                    options.named = true;
                 }
                 "--runs" => {
                     let runs = value()?.parse().context("--runs wants a number")?;
@@ -189,6 +197,14 @@ impl Options {
         Ok(options)
     }
 
+    /// rqbit takes many minutes to build: only who names it gets it built.
+    fn leave_out_what_takes_long(&mut self) {
+        if !self.named && install::missing(&[Tool::Rqbit]).is_some() {
+            self.clients.retain(|client| *client != Client::Rqbit);
+            self.absent = "rqbit is not there: --install builds it if --clients names it.";
+        }
+    }
+
     fn runs(&self, bench: &Bench) -> u32 {
         let runs = if self.quick { QUICK.0 } else { bench.runs };
         self.runs.unwrap_or(runs)
@@ -221,11 +237,16 @@ impl Options {
         let (results, failures) = bench.measure(&self.clients, self.runs(bench), setting)?;
         let command = format!("cargo xtask peers-bench {}", args.join(" "));
         let machine = record::machine(command.trim())?;
-        let body = format!(
-            "{machine}; {}; load average {load} before. {} Medians (least to greatest). {}\n\n{}\n{}\n{}",
+        let left_out = bench.left_out(&self.clients).unwrap_or_default();
+        let intro = format!(
+            "{machine}; {}; load average {load} before. {} Medians (least to greatest). {left_out} {}",
             bench.amount(setting),
             bench.says,
-            bench.left_out(&self.clients).unwrap_or_default(),
+            self.absent,
+        );
+        let body = format!(
+            "{}\n\n{}\n{}\n{}",
+            intro.trim(),
             results.table(),
             results.ratios(),
             Bar::table(&(bench.bars)(&results)),
