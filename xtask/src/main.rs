@@ -14,6 +14,7 @@
 
 mod ci;
 mod conformance;
+mod contender;
 mod instructions;
 mod interop;
 mod peers_bench;

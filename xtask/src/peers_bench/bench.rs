@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::client::Client;
+use super::contender::Contender;
 use super::entry::Entry;
 use super::many::{self, Many, Shape};
 use super::results::{Bar, Column, Results};
@@ -44,7 +44,7 @@ pub(super) struct Bench {
     /// What a run gives.
     pub(super) columns: &'static [Column],
     /// Who takes turns, of the clients that are asked for.
-    pub(super) entries: fn(&[Client]) -> Vec<Entry>,
+    pub(super) entries: fn(&[Contender]) -> Vec<Entry>,
     pub(super) run: Runner,
     /// What was promised, and what became of it.
     pub(super) bars: fn(&Results) -> Vec<Bar>,
@@ -65,9 +65,9 @@ impl Bench {
     }
 
     /// Clients that it cannot measure, with the reason: none is left out silently.
-    pub(super) fn left_out(&self, clients: &[Client]) -> Option<String> {
+    pub(super) fn left_out(&self, clients: &[Contender]) -> Option<String> {
         let entries = (self.entries)(clients);
-        let is_out = |one: &&Client| !entries.contains(&Entry::Client(**one));
+        let is_out = |one: &&Contender| !entries.contains(&Entry::Client(**one));
         let out = clients.iter().filter(is_out).map(|one| one.name());
         let out: Vec<&str> = out.collect();
         let why = self.left_out;
@@ -90,7 +90,7 @@ impl Bench {
     /// Gives the figures and what failed.
     pub(super) fn measure(
         &self,
-        clients: &[Client],
+        clients: &[Contender],
         runs: u32,
         setting: &Setting,
     ) -> Result<(Results, Vec<String>)> {
@@ -196,9 +196,9 @@ mod tests {
     #[test]
     fn who_cannot_be_measured_is_named() {
         for bench in ALL {
-            let known = (bench.entries)(&Client::ALL);
-            let said = bench.left_out(&Client::ALL).unwrap_or_default();
-            for client in Client::ALL {
+            let known = (bench.entries)(&Contender::ALL);
+            let said = bench.left_out(&Contender::ALL).unwrap_or_default();
+            for client in Contender::ALL {
                 let is_known = known.contains(&Entry::Client(client));
                 assert_ne!(said.contains(client.name()), is_known, "{}", bench.name);
             }
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn every_bar_can_be_judged_before_anything_ran() {
         for bench in ALL {
-            let entries = (bench.entries)(&Client::ALL);
+            let entries = (bench.entries)(&Contender::ALL);
             let results = Results::new(bench.columns, &entries);
             for bar in (bench.bars)(&results) {
                 assert!(!bar.is_met(), "{}", bar.what);

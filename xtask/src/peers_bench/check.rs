@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::bench::{Bench, Runner};
-use super::client::{Client, superseed_command};
+use super::contender::{Contender, superseed_command};
 use super::entry::Entry;
 use super::floor;
 use super::procfs;
@@ -66,13 +66,13 @@ const OVER_LIBTORRENT_MIN: f64 = 1.5;
 const OVER_FLOOR_MIN: f64 = 0.95;
 
 /// Who takes turns.
-fn entries(clients: &[Client]) -> Vec<Entry> {
+fn entries(clients: &[Contender]) -> Vec<Entry> {
     let mut entries = Vec::new();
     for client in clients {
         match client {
-            Client::Superseed => entries.extend([Entry::OURS, Entry::Recheck]),
-            Client::Libtorrent | Client::Aria2 => entries.push(Entry::Client(*client)),
-            Client::Rqbit | Client::Transmission | Client::Rtorrent => {}
+            Contender::Superseed => entries.extend([Entry::OURS, Entry::Recheck]),
+            Contender::Libtorrent | Contender::Aria2 => entries.push(Entry::Client(*client)),
+            Contender::Rqbit | Contender::Transmission | Contender::Rtorrent => {}
         }
     }
     entries.push(Entry::Floor);
@@ -91,7 +91,7 @@ fn run(run: &Run<'_>, entry: Entry) -> Result<Vec<f64>> {
         upload_limit: None,
     };
     let mut command = match entry {
-        Entry::Client(Client::Superseed) => {
+        Entry::Client(Contender::Superseed) => {
             let mut command = superseed::program(run.stage);
             command.arg("verify").arg(torrent);
             command.arg(dir.join(run.fixture.content.file_name().context("no name")?));
@@ -102,8 +102,8 @@ fn run(run: &Run<'_>, entry: Entry) -> Result<Vec<f64>> {
             command.arg("--recheck");
             command
         }
-        Entry::Client(Client::Libtorrent) => libtorrent::check_command(&job),
-        Entry::Client(Client::Aria2) => {
+        Entry::Client(Contender::Libtorrent) => libtorrent::check_command(&job),
+        Entry::Client(Contender::Aria2) => {
             let mut command = Command::new("aria2c");
             command.args(["--no-conf", "--enable-dht=false", "--check-integrity=true"]);
             command.args(["--hash-check-only=true", "--quiet=true"]);
@@ -132,7 +132,7 @@ fn run(run: &Run<'_>, entry: Entry) -> Result<Vec<f64>> {
     let whole = (start.elapsed().as_secs_f64(), usage.cpu_s);
     process.wait_success(run.limit())?;
     let (seconds, cpu_s) = match entry {
-        Entry::Client(Client::Libtorrent) => said(&process.output()?)?,
+        Entry::Client(Contender::Libtorrent) => said(&process.output()?)?,
         _ => whole,
     };
     let len = run.fixture.total_len as f64;
@@ -152,7 +152,10 @@ fn said(output: &str) -> Result<(f64, f64)> {
 /// What was promised.
 fn bars(results: &Results) -> Vec<Bar> {
     let rate = |entry| results.median(entry, MIB_PER_S);
-    let (libtorrent, floor) = (rate(Entry::Client(Client::Libtorrent)), rate(Entry::Floor));
+    let (libtorrent, floor) = (
+        rate(Entry::Client(Contender::Libtorrent)),
+        rate(Entry::Floor),
+    );
     let bar = |what: &str, measured, least| Bar {
         what: what.to_owned(),
         measured,

@@ -4,7 +4,7 @@
 use anyhow::{Context, Result, bail};
 
 use super::bench::{Bench, Runner};
-use super::client::{Client, superseed_command};
+use super::contender::{Contender, superseed_command};
 use super::entry::Entry;
 use super::load;
 use super::results::{Bar, Better, Column, Results, Wanted};
@@ -85,8 +85,8 @@ const BLOCKS_PER_GIB: f64 = 65_536.0;
 const US_PER_S: f64 = 1e6;
 
 /// Who takes turns.
-fn entries(clients: &[Client]) -> Vec<Entry> {
-    match clients.contains(&Client::Superseed) {
+fn entries(clients: &[Contender]) -> Vec<Entry> {
+    match clients.contains(&Contender::Superseed) {
         true => vec![Entry::OURS, Entry::OnePeer],
         false => Vec::new(),
     }

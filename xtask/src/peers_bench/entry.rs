@@ -2,12 +2,12 @@
 
 use anyhow::{Context, Result};
 
-use super::client::Client;
+use super::contender::Contender;
 
 /// One row of a bench.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Entry {
-    Client(Client),
+    Client(Contender),
     /// superseed at both ends.
     Pair,
     /// superseed with one peer, where it has many else.
@@ -30,7 +30,7 @@ impl Entry {
     ];
 
     /// superseed itself.
-    pub(super) const OURS: Self = Self::Client(Client::Superseed);
+    pub(super) const OURS: Self = Self::Client(Contender::Superseed);
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -44,7 +44,7 @@ impl Entry {
     }
 
     pub(super) fn named(name: &str) -> Result<Self> {
-        let clients = Client::ALL.into_iter().map(Self::Client);
+        let clients = Contender::ALL.into_iter().map(Self::Client);
         let mut all = clients.chain(Self::OTHERS);
         all.find(|one| one.name() == name)
             .with_context(|| format!("nothing in the bench is called {name}"))
@@ -52,7 +52,7 @@ impl Entry {
 
     /// Whether it is a client of somebody else.
     pub(super) fn is_other_client(self) -> bool {
-        matches!(self, Self::Client(client) if client != Client::Superseed)
+        matches!(self, Self::Client(client) if client != Contender::Superseed)
     }
 }
 
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn every_entry_is_found_by_its_name() -> Result<()> {
-        let clients = Client::ALL.into_iter().map(Entry::Client);
+        let clients = Contender::ALL.into_iter().map(Entry::Client);
         for entry in clients.chain(Entry::OTHERS) {
             assert_eq!(Entry::named(entry.name())?, entry);
         }

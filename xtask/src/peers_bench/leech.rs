@@ -10,7 +10,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 
 use super::bench::{Bench, Runner};
-use super::client::Client;
+use super::contender::Contender;
 use super::entry::Entry;
 use super::floor;
 use super::results::{Bar, Better, Column, Results, Wanted};
@@ -88,9 +88,9 @@ const PAIR_SHARE_MIN: f64 = 0.8;
 const CORES: f64 = 2.0;
 
 /// Who takes turns.
-fn entries(clients: &[Client]) -> Vec<Entry> {
+fn entries(clients: &[Contender]) -> Vec<Entry> {
     let mut entries: Vec<Entry> = clients.iter().copied().map(Entry::Client).collect();
-    if clients.contains(&Client::Superseed) {
+    if clients.contains(&Contender::Superseed) {
         entries.push(Entry::Pair);
     }
     entries.extend([Entry::Floor, Entry::FloorTwo]);
@@ -100,8 +100,8 @@ fn entries(clients: &[Client]) -> Vec<Entry> {
 /// One run.
 fn run(run: &Run<'_>, entry: Entry) -> Result<Vec<f64>> {
     let seeder = match entry {
-        Entry::Pair => Client::Superseed,
-        _ => Client::Libtorrent,
+        Entry::Pair => Contender::Superseed,
+        _ => Contender::Libtorrent,
     };
     let seed = run.seed(seeder)?;
     let addr = (host(2), PORT).into();
@@ -146,7 +146,7 @@ fn start(
     };
     match entry {
         Entry::Client(client) => client.leech(run.stage, &job),
-        Entry::Pair => Client::Superseed.leech(run.stage, &job),
+        Entry::Pair => Contender::Superseed.leech(run.stage, &job),
         Entry::Floor => floor("1"),
         Entry::FloorTwo => floor("2"),
         Entry::OnePeer | Entry::Recheck => bail!("{} has no place here", entry.name()),

@@ -8,8 +8,8 @@
 
 mod bench;
 mod check;
-mod client;
 mod conns;
+mod contender;
 mod entry;
 mod floor;
 mod leech;
@@ -33,7 +33,7 @@ use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
 use bench::{ALL, Bench};
-use client::Client;
+use contender::Contender;
 use entry::Entry;
 use results::Bar;
 use setting::Setting;
@@ -66,7 +66,7 @@ struct Options {
     install: bool,
     /// A look, not a measurement: nothing is kept.
     quick: bool,
-    clients: Vec<Client>,
+    clients: Vec<Contender>,
     /// Whether they were named, and not only taken as there are.
     named: bool,
     /// What there is to say about clients that are not there.
@@ -145,7 +145,7 @@ impl Options {
             benches: Vec::new(),
             install: false,
             quick: false,
-            clients: Client::ALL.to_vec(),
+            clients: Contender::ALL.to_vec(),
             named: false,
             absent: "",
             runs: None,
@@ -160,7 +160,9 @@ impl Options {
                 "--quick" => options.quick = true,
                 "--clients" => {
                     let names = value()?.split(',');
-                    options.clients = names.map(Client::named).collect::<Result<_>>()?;
+                    options.clients = names
+                        .map(|name| Contender::named(name, &Contender::ALL))
+                        .collect::<Result<_>>()?;
                     options.named = true;
                 }
                 "--runs" => {
@@ -200,7 +202,7 @@ impl Options {
     /// rqbit takes many minutes to build: only who names it gets it built.
     fn leave_out_what_takes_long(&mut self) {
         if !self.named && install::missing(&[Tool::Rqbit]).is_some() {
-            self.clients.retain(|client| *client != Client::Rqbit);
+            self.clients.retain(|client| *client != Contender::Rqbit);
             self.absent = "rqbit is not there: --install builds it if --clients names it.";
         }
     }
@@ -275,7 +277,7 @@ mod tests {
         let quick = Options::parse(&["leech", "--quick", "--clients", "superseed,aria2"])?;
         assert_eq!(names(&quick), ["leech"]);
         assert_eq!((quick.runs(&leech::BENCH), quick.mib(&leech::BENCH)), QUICK);
-        assert_eq!(quick.clients, [Client::Superseed, Client::Aria2]);
+        assert_eq!(quick.clients, [Contender::Superseed, Contender::Aria2]);
         let own = Options::parse(&["--quick", "--runs", "3", "--mib", "256"])?;
         assert_eq!((own.runs(&leech::BENCH), own.mib(&leech::BENCH)), (3, 256));
         assert_eq!(names(&Options::parse(&["seed"])?), ["seed", "spread"]);

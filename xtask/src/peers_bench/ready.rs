@@ -24,24 +24,30 @@ pub(super) fn wait(
     seed: &mut Running,
     addr: SocketAddr,
     info_hash: [u8; 20],
-    piece_count: usize,
+    piece_count: u64,
 ) -> Result<()> {
     wait_until(READY_MAX, "the seed to serve", || {
         seed.process.ensure_runs()?;
-        Ok(has_all(addr, info_hash, piece_count).unwrap_or_default())
+        Ok(is_ready(addr, info_hash, piece_count).unwrap_or_default())
     })
 }
 
-fn has_all(addr: SocketAddr, info_hash: [u8; 20], piece_count: usize) -> io::Result<bool> {
+fn is_ready(addr: SocketAddr, info_hash: [u8; 20], piece_count: u64) -> io::Result<bool> {
     let mut stream = TcpStream::connect_timeout(&addr, ANSWER_MAX)?;
     stream.set_read_timeout(Some(ANSWER_MAX))?;
     wire::greet(&mut stream, info_hash, PEER_ID)?;
+    has_all(&mut stream, piece_count)
+}
+
+/// Whether the other side, which has answered a handshake, says that it has so
+/// many pieces.
+pub(super) fn has_all(stream: &mut TcpStream, piece_count: u64) -> io::Result<bool> {
     loop {
         // Without the Fast extension a seed can say it by its bitfield only.
-        let (id, payload) = wire::receive(&mut stream)?;
+        let (id, payload) = wire::receive(stream)?;
         if id == BITFIELD {
             let have: u32 = payload.iter().map(|byte| byte.count_ones()).sum();
-            return Ok(usize::try_from(have) == Ok(piece_count));
+            return Ok(u64::from(have) == piece_count);
         }
     }
 }

@@ -106,13 +106,17 @@ impl Results {
         table
     }
 
-    /// What is compared, of each entry as multiples of superseed's.
+    /// What is compared: superseed's as multiples of each other entry's. Nothing
+    /// if there is none.
     pub(super) fn ratios(&self) -> String {
         let compared: Vec<usize> = (0..self.columns.len())
             .filter(|at| self.columns[*at].better.is_some())
             .collect();
         let heading = |at: &usize| self.columns[*at].heading;
         let headings: Vec<&str> = compared.iter().map(heading).collect();
+        if self.rows.iter().all(|(one, _)| *one == Entry::OURS) {
+            return String::new();
+        }
         let mut table = format!("| superseed's to | {} |\n", headings.join(" | "));
         let _ = writeln!(table, "|---|{}", "---|".repeat(compared.len()));
         for (entry, _) in self.rows.iter().filter(|(one, _)| *one != Entry::OURS) {
@@ -185,7 +189,7 @@ const BUSY: f64 = 0.97;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::peers_bench::client::Client;
+    use crate::peers_bench::contender::Contender;
 
     const COLUMNS: &[Column] = &[
         Column {
@@ -202,7 +206,7 @@ mod tests {
 
     fn results() -> Results {
         let [ours, aria2, rqbit] =
-            [Client::Superseed, Client::Aria2, Client::Rqbit].map(Entry::Client);
+            [Contender::Superseed, Contender::Aria2, Contender::Rqbit].map(Entry::Client);
         let mut results = Results::new(COLUMNS, &[ours, aria2, rqbit, Entry::Floor]);
         for (entry, figures) in [
             (ours, [2.0, 90.0]),

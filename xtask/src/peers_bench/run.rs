@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::client::Client;
+use super::contender::Contender;
 use super::ready;
 use super::setting::Setting;
 use crate::interop::clients::{Job, PORT, Running};
@@ -61,12 +61,12 @@ impl<'s> Run<'s> {
 
     /// A seed at `host(2)`, at work. It hears of nobody, though it has a
     /// tracker: rtorrent takes no torrent without.
-    pub(super) fn seed(&self, client: Client) -> Result<Running> {
+    pub(super) fn seed(&self, client: Contender) -> Result<Running> {
         self.seed_from(client, &self.full("seed")?)
     }
 
     /// The same with the content in a directory of the caller's.
-    pub(super) fn seed_from(&self, client: Client, dir: &Path) -> Result<Running> {
+    pub(super) fn seed_from(&self, client: Contender, dir: &Path) -> Result<Running> {
         let nobody = tracker_of_peers(host(8), &[])?;
         let torrent = with_trackers(&self.fixture, &[nobody], &self.stage.path("seed.torrent"))?;
         let job = Job {
@@ -80,7 +80,7 @@ impl<'s> Run<'s> {
         let pieces = self.fixture.total_len.div_ceil(self.fixture.piece_len);
         let addr = (host(2), PORT).into();
         let hash = self.fixture.info_hash;
-        ready::wait(&mut seed, addr, hash, usize::try_from(pieces)?)?;
+        ready::wait(&mut seed, addr, hash, pieces)?;
         Ok(seed)
     }
 }

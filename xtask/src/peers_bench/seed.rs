@@ -5,7 +5,7 @@
 use anyhow::Result;
 
 use super::bench::{Bench, Runner};
-use super::client::Client;
+use super::contender::Contender;
 use super::entry::Entry;
 use super::floor;
 use super::results::{Bar, Better, Column, Results, Wanted};
@@ -61,7 +61,7 @@ const COLUMNS: &[Column] = &[
 const CPU_OVER_BEST_MAX: f64 = 0.65;
 
 /// Who takes turns.
-fn entries(clients: &[Client]) -> Vec<Entry> {
+fn entries(clients: &[Contender]) -> Vec<Entry> {
     let mut entries: Vec<Entry> = clients.iter().copied().map(Entry::Client).collect();
     entries.push(Entry::Floor);
     entries
@@ -81,7 +81,7 @@ fn run(run: &Run<'_>, entry: Entry) -> Result<Vec<f64>> {
                 upload_limit: None,
             };
             let watch = Watch::begin(run.fixture.total_len, seed.process.id())?;
-            let mut leecher = Client::Libtorrent.leech(run.stage, &job)?;
+            let mut leecher = Contender::Libtorrent.leech(run.stage, &job)?;
             let transfer = watch.until_complete(&mut leecher, run.limit(), || true)?;
             same_tree(&run.fixture.content, &dir, Strictness::Extras)?;
             (seed, transfer)

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use rustix::fs::{Advice, fadvise};
 
 use super::bench::{Bench, Runner};
-use super::client::Client;
+use super::contender::Contender;
 use super::entry::Entry;
 use super::load;
 use super::procfs;
@@ -82,8 +82,8 @@ const COLUMNS: &[Column] = &[
 const READ_OVER_TORRENT_MAX: f64 = 1.2;
 
 /// Who takes turns: others would not serve so many at a time unless told to.
-fn entries(clients: &[Client]) -> Vec<Entry> {
-    let ours = clients.iter().filter(|one| **one == Client::Superseed);
+fn entries(clients: &[Contender]) -> Vec<Entry> {
+    let ours = clients.iter().filter(|one| **one == Contender::Superseed);
     ours.copied().map(Entry::Client).collect()
 }
 

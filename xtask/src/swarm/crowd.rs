@@ -62,7 +62,7 @@ pub(super) fn run(stage: &Stage, contender: Contender, leechers: u8) -> Result<(
             peers: &[],
             upload_limit: None,
         };
-        let command = machine.command(&contender.download(stage, &job));
+        let command = machine.command(&contender.download(stage, &job)?);
         running.push(Leecher::start(stage, contender, &name, command, dir)?);
     }
     wait_until(LIMIT, "the last leecher", || {

@@ -44,7 +44,7 @@ impl Leecher {
             output: File::open(stage.path(&format!("{name}.out")))?,
             process,
             dir,
-            word: contender.says_complete(),
+            word: contender.says_complete()?,
             line: Vec::new(),
             complete_at: None,
         })

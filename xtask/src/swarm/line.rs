@@ -63,7 +63,7 @@ pub(super) fn run(stage: &Stage, contender: Contender) -> Result<(f64, String)> 
         peers: &[],
         upload_limit: None,
     };
-    let command = contender.download(stage, &job);
+    let command = contender.download(stage, &job)?;
     let (start, start_s) = (Instant::now(), since_epoch_s());
     let mut leecher = Leecher::start(stage, contender, "leecher", command, dir.clone())?;
     wait_until(LIMIT, "the leecher", || {

@@ -47,7 +47,8 @@ struct Options {
 /// Runs the bench, and fails if a run fails or superseed misses its bar.
 pub(crate) fn run(args: &[&str]) -> Result<()> {
     if let ["--inside", bench, contender] = args {
-        let figures = Bench::named(bench)?.inside(Contender::named(contender)?)?;
+        let figures =
+            Bench::named(bench)?.inside(Contender::named(contender, &Contender::OF_SWARMS)?)?;
         println!("{figures}");
         return Ok(());
     }
@@ -81,7 +82,7 @@ impl Options {
         let mut options = Self {
             bench: Bench::Crowd { leechers: LEECHERS },
             install: false,
-            contenders: Contender::ALL.to_vec(),
+            contenders: Contender::OF_SWARMS.to_vec(),
             runs: 3,
         };
         let mut args = args.iter();
@@ -92,7 +93,9 @@ impl Options {
                 "--install" => options.install = true,
                 "--clients" => {
                     let names = value()?.split(',');
-                    options.contenders = names.map(Contender::named).collect::<Result<_>>()?;
+                    options.contenders = names
+                        .map(|name| Contender::named(name, &Contender::OF_SWARMS))
+                        .collect::<Result<_>>()?;
                 }
                 "--runs" => options.runs = value()?.parse().context("--runs wants a number")?,
                 "--leechers" => {

@@ -11,7 +11,8 @@ use anyhow::{Context, Result, ensure};
 use socket2::{Domain, Socket, Type};
 
 use super::{ip, peer_id};
-use crate::interop::scripted::wire::{self, BITFIELD};
+use crate::interop::scripted::wire;
+use crate::peers_bench::ready;
 
 /// How many knock at a time.
 const THREADS: u16 = 8;
@@ -28,7 +29,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(5);
 
 /// Returns when the seeder has answered a handshake for each info-hash of a
 /// file, a line each; with `pieces`, when it has said that it has so many.
-pub(super) fn run(hashes: &Path, seed: SocketAddr, pieces: Option<u32>) -> Result<()> {
+pub(super) fn run(hashes: &Path, seed: SocketAddr, pieces: Option<u64>) -> Result<()> {
     let text = fs::read_to_string(hashes)?;
     let hashes: Vec<[u8; 20]> = text.lines().map(parse).collect::<Result<_>>()?;
     ensure!(!hashes.is_empty(), "there is nobody to knock at");
@@ -59,7 +60,7 @@ fn parse(hex: &str) -> Result<[u8; 20]> {
     Ok(hash)
 }
 
-fn answers(hash: [u8; 20], seed: SocketAddr, pieces: Option<u32>, tries: usize) -> Result<bool> {
+fn answers(hash: [u8; 20], seed: SocketAddr, pieces: Option<u64>, tries: usize) -> Result<bool> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     let host = u16::try_from((usize::from(hash[0]) + tries) % HOSTS)?;
     socket.bind(&SocketAddr::new(ip(host), 0).into())?;
@@ -67,14 +68,8 @@ fn answers(hash: [u8; 20], seed: SocketAddr, pieces: Option<u32>, tries: usize) 
     socket.set_read_timeout(Some(ANSWER_MAX))?;
     let mut stream = TcpStream::from(socket);
     wire::greet(&mut stream, hash, peer_id(host))?;
-    let Some(pieces) = pieces else {
-        return Ok(true);
-    };
-    loop {
-        let (id, payload) = wire::receive(&mut stream)?;
-        if id == BITFIELD {
-            let have: u32 = payload.iter().map(|byte| byte.count_ones()).sum();
-            return Ok(have == pieces);
-        }
-    }
+    Ok(match pieces {
+        Some(pieces) => ready::has_all(&mut stream, pieces)?,
+        None => true,
+    })
 }

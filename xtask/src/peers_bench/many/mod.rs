@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail, ensure};
 
 use super::bench::{Bench, Runner};
-use super::client::Client;
+use super::contender::Contender;
 use super::entry::Entry;
 use super::load;
 use super::procfs;
@@ -114,8 +114,8 @@ const STOP_MAX: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(2);
 
 /// Who takes turns: clients that a program can give so many torrents.
-fn entries(clients: &[Client]) -> Vec<Entry> {
-    let can = |one: &&Client| matches!(one, Client::Superseed | Client::Libtorrent);
+fn entries(clients: &[Contender]) -> Vec<Entry> {
+    let can = |one: &&Contender| matches!(one, Contender::Superseed | Contender::Libtorrent);
     clients
         .iter()
         .filter(can)
@@ -183,7 +183,7 @@ impl Many<'_> {
     }
 
     /// Starts once more, with a tracker, and waits until it has heard of all.
-    fn announces(&self, client: Client, torrents: &Torrents, idle: &Idle) -> Result<Announces> {
+    fn announces(&self, client: Contender, torrents: &Torrents, idle: &Idle) -> Result<Announces> {
         let tracker = CountingTracker::start(host(9), &[])?;
         let start = Instant::now();
         let (mut process, _) = self.up(client, torrents, Some(&tracker.url))?;
@@ -204,9 +204,9 @@ impl Many<'_> {
     }
 
     /// Lets a client write the records that it will start from.
-    fn record(&self, client: Client, torrents: &Torrents) -> Result<()> {
+    fn record(&self, client: Contender, torrents: &Torrents) -> Result<()> {
         match client {
-            Client::Superseed if !torrents.has_records() => {
+            Contender::Superseed if !torrents.has_records() => {
                 let mut process = self.start(client, torrents, None)?;
                 self.knock(torrents, true)?;
                 process.interrupt()?;
@@ -214,7 +214,7 @@ impl Many<'_> {
                 process.wait_ended(limit)?;
                 torrents.note_records()
             }
-            Client::Libtorrent if !torrents.resume().exists() => {
+            Contender::Libtorrent if !torrents.resume().exists() => {
                 let dirs = [torrents.torrents(), torrents.data(), torrents.resume()];
                 let mut command = libtorrent::many_command("prepare");
                 crate::process::run(command.args(dirs))
@@ -227,13 +227,13 @@ impl Many<'_> {
     /// that took.
     fn up(
         &self,
-        client: Client,
+        client: Contender,
         torrents: &Torrents,
         tracker: Option<&str>,
     ) -> Result<(Process, f64)> {
         let mut start = Instant::now();
         let mut process = self.start(client, torrents, tracker)?;
-        if client == Client::Libtorrent {
+        if client == Contender::Libtorrent {
             // Python's start is not libtorrent's.
             wait_until(STOP_MAX, "libtorrent to be loaded", || {
                 process.ensure_runs()?;
@@ -247,12 +247,17 @@ impl Many<'_> {
         Ok((process, seconds))
     }
 
-    fn start(&self, client: Client, torrents: &Torrents, tracker: Option<&str>) -> Result<Process> {
+    fn start(
+        &self,
+        client: Contender,
+        torrents: &Torrents,
+        tracker: Option<&str>,
+    ) -> Result<Process> {
         let listen = format!("{}:{PORT}", host(2));
         // What an earlier one said is not this one's word.
         let _ = fs::remove_file(self.stage.path("client.out"));
         let mut command = match client {
-            Client::Superseed => {
+            Contender::Superseed => {
                 let mut command = superseed::program(self.stage);
                 command.args(["seed", "--quiet", "--listen", &listen]);
                 command.args(["--max-concurrent-downloads", &u16::MAX.to_string()]);
@@ -261,7 +266,7 @@ impl Many<'_> {
                 command.args(tracker.iter().flat_map(|url| ["--tracker", url]));
                 command
             }
-            Client::Libtorrent => {
+            Contender::Libtorrent => {
                 let mut command = libtorrent::many_command("serve");
                 command.arg(torrents.resume()).arg(listen);
                 command.args(tracker);
@@ -332,7 +337,7 @@ fn most_in_a_second(times: &[Instant]) -> Result<u32> {
 /// What was promised.
 fn bars(results: &Results) -> Vec<Bar> {
     let ours = |column| results.median(Entry::OURS, column);
-    let theirs = results.median(Entry::Client(Client::Libtorrent), UP_S);
+    let theirs = results.median(Entry::Client(Contender::Libtorrent), UP_S);
     vec![
         Bar {
             what: "all answer / libtorrent's".to_owned(),

@@ -3,68 +3,15 @@
 
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
+pub(super) use crate::contender::Contender;
 use crate::interop::clients::{
     Job, Running, aria2, libtorrent, rqbit, rtorrent, superseed, transmission,
 };
-use crate::interop::install::Tool;
 use crate::interop::stage::Stage;
 
-/// A BitTorrent client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Client {
-    Superseed,
-    /// Without uTP and encryption, as its peers speak TCP.
-    Libtorrent,
-    Aria2,
-    Rqbit,
-    Transmission,
-    Rtorrent,
-}
-
-impl Client {
-    /// In the order in which they run.
-    pub(super) const ALL: [Self; 6] = [
-        Self::Superseed,
-        Self::Libtorrent,
-        Self::Aria2,
-        Self::Rqbit,
-        Self::Transmission,
-        Self::Rtorrent,
-    ];
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Superseed => "superseed",
-            Self::Libtorrent => "libtorrent",
-            Self::Aria2 => "aria2",
-            Self::Rqbit => "rqbit",
-            Self::Transmission => "transmission",
-            Self::Rtorrent => "rtorrent",
-        }
-    }
-
-    pub(super) fn named(name: &str) -> Result<Self> {
-        let found = Self::ALL.into_iter().find(|one| one.name() == name);
-        found.with_context(|| {
-            let all = Self::ALL.map(Self::name).join(", ");
-            format!("no client of the bench is called {name}; there are {all}")
-        })
-    }
-
-    /// What must be installed for it.
-    pub(super) fn tool(self) -> Option<Tool> {
-        match self {
-            Self::Superseed => None,
-            Self::Libtorrent => Some(Tool::Libtorrent),
-            Self::Aria2 => Some(Tool::Aria2),
-            Self::Rqbit => Some(Tool::Rqbit),
-            Self::Transmission => Some(Tool::Transmission),
-            Self::Rtorrent => Some(Tool::Rtorrent),
-        }
-    }
-
+impl Contender {
     /// Starts a download.
     pub(super) fn leech(self, stage: &Stage, job: &Job<'_>) -> Result<Running> {
         match self {
