@@ -177,6 +177,8 @@ impl Engine {
     /// Begins the end. Torrents leave side by side; the last one ends it.
     fn shutdown(&mut self, now: Time, out: &mut Outbox) {
         self.shared.stopping = true;
+        // Who has not announced yet has nobody to take leave of.
+        self.shared.pace.drop_reservations(now);
         self.shared
             .timers
             .set(Timer::Shutdown, now + SHUTDOWN_TIMEOUT);

@@ -26,7 +26,7 @@ use crate::peer::Conn;
 use crate::rate::{Ewma, TokenBucket};
 use crate::requests::queue_time;
 use crate::time::Time;
-use crate::trackers::SlotId;
+use crate::trackers::{Pace, SlotId, Urls};
 use crate::trackers::udp::UdpTrackers;
 
 /// The memory of the rate that requests are measured out by: short, so that a
@@ -68,6 +68,8 @@ pub(crate) struct Shared {
     pub(crate) announces: SlotMap<AnnounceKey, AnnounceOf>,
     pub(crate) resolves: SlotMap<ResolveKey, String>,
     pub(crate) udp: UdpTrackers,
+    pub(crate) pace: Pace,
+    pub(crate) urls: Urls,
     pub(crate) connect: ConnectBudget,
     /// Payload of all torrents.
     pub(crate) down: Ewma,
@@ -109,6 +111,8 @@ impl Shared {
             announces: SlotMap::with_key(),
             resolves: SlotMap::with_key(),
             udp: UdpTrackers::new(),
+            pace: Pace::default(),
+            urls: Urls::default(),
             connect: ConnectBudget::new(settings.half_open_max),
             down: Ewma::new(RATE_TAU, Time::START),
             asked_bytes: 0,

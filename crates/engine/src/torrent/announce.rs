@@ -38,7 +38,8 @@ impl Torrent {
             wants_peers: self.wants_connections(cx),
         };
         let mut orders = Vec::new();
-        self.trackers.poll(cx.now, &context, &mut orders);
+        let pace = &mut cx.shared.pace;
+        self.trackers.poll(cx.now, &context, pace, &mut orders);
         for order in orders {
             self.send_announce(cx, order);
         }

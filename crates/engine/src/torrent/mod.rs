@@ -169,7 +169,8 @@ impl Torrent {
             .chain(options.trackers.iter().map(|url| vec![url.clone()]))
             .collect();
         let private = metainfo.info.private;
-        let trackers = TrackerSet::new(&tiers, private, shared.announce_key, &mut shared.rng);
+        let mut trackers = TrackerSet::new(&tiers, private, shared.announce_key, &mut shared.rng);
+        trackers.share_urls(&mut shared.urls);
         let kind = if options.sequential {
             PickerKind::InOrder
         } else {

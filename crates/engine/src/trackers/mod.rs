@@ -5,20 +5,24 @@
 //! (BEP 15, 41). Both are values without socket, clock or randomness of their
 //! own; an HTTP announce is carried out by the host.
 
+mod pace;
 mod rows;
 mod set;
 mod slot;
 #[cfg(test)]
 mod tests;
 pub mod udp;
+mod urls;
 mod walk;
 
 use std::time::Duration;
 
 use crate::ids::ListenerId;
 
+pub use pace::{ANNOUNCES_PER_S_MAX, Lane, Pace};
 pub use rows::TrackerWait;
 pub use set::TrackerSet;
+pub use urls::Urls;
 
 /// One attempt to announce to one tracker from one listening address.
 ///

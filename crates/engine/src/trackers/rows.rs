@@ -70,7 +70,7 @@ impl TrackerSet {
             Standing::Untried | Standing::Good => None,
         };
         Some(TrackerWait {
-            url: tracker.url.clone(),
+            url: tracker.url.to_string(),
             announcing: !idle,
             until,
             error,
@@ -89,7 +89,7 @@ fn row(tracker: &Tracker, now: Time) -> TrackerStats {
         .min();
     let largest = |count: fn(&Slot) -> Option<u64>| slots.iter().filter_map(count).max();
     TrackerStats {
-        url: tracker.url.clone(),
+        url: tracker.url.to_string(),
         tier: tracker.tier,
         status: status(tracker),
         next_announce: next.map(|due| due.since(now)),

@@ -4,12 +4,13 @@
 
 use core::net::SocketAddr;
 use std::hash::BuildHasher;
+use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use rand_core::Rng;
 
 use super::slot::{Slot, Standing};
-use super::{Accepted, AnnounceAnswer, AnnounceEvent, FailureKind, SlotId, Transport};
+use super::{Accepted, AnnounceAnswer, AnnounceEvent, FailureKind, SlotId, Transport, Urls};
 use crate::ids::ListenerId;
 use crate::limits::TRACKERS_PER_TORRENT_MAX;
 use crate::time::Time;
@@ -44,7 +45,7 @@ pub struct TrackerSet {
 /// One tracker.
 #[derive(Debug)]
 pub(super) struct Tracker {
-    pub(super) url: String,
+    pub(super) url: Arc<str>,
     pub(super) tier: usize,
     /// `None`: nobody speaks its scheme.
     pub(super) transport: Option<Transport>,
@@ -102,6 +103,23 @@ impl TrackerSet {
         set
     }
 
+    /// Holds each URL where all other torrents do that name it.
+    pub fn share_urls(&mut self, urls: &mut Urls) {
+        for tracker in &mut self.trackers {
+            tracker.url = urls.shared(&tracker.url);
+        }
+    }
+
+    /// The URLs by tier, those of no use included.
+    pub fn tiers(&self) -> Vec<Vec<String>> {
+        let mut tiers: Vec<Vec<String>> = Vec::new();
+        for tracker in &self.trackers {
+            tiers.resize(tiers.len().max(tracker.tier + 1), Vec::new());
+            tiers[tracker.tier].push(tracker.url.to_string());
+        }
+        tiers
+    }
+
     /// The torrent begins, or goes on after [`stop`](Self::stop).
     pub fn start(&mut self, now: Time) {
         self.phase = Phase::Running;
@@ -136,7 +154,7 @@ impl TrackerSet {
     pub fn url(&self, slot: SlotId) -> Option<&str> {
         self.trackers
             .get(slot.tracker as usize)
-            .map(|tracker| tracker.url.as_str())
+            .map(|tracker| &*tracker.url)
     }
 
     /// A tracker answered. `None` means that the answer is to an attempt that
@@ -232,6 +250,7 @@ impl TrackerSet {
             for slot in &mut tracker.slots {
                 let heard = slot.flight.is_some() && !slot.is_silent(now, super::walk::SILENCE);
                 slot.owes_stop = slot.started || heard;
+                slot.reserved = None;
                 if slot
                     .flight
                     .is_some_and(|flight| flight.event != AnnounceEvent::Completed)
@@ -288,7 +307,7 @@ impl TrackerSet {
     fn add_tier(&mut self, urls: &[String]) -> bool {
         let mut tier = Vec::new();
         for url in urls {
-            let known = self.trackers.iter().any(|tracker| tracker.url == *url);
+            let known = self.trackers.iter().any(|tracker| *tracker.url == **url);
             if known || self.trackers.len() >= TRACKERS_PER_TORRENT_MAX {
                 continue;
             }
@@ -299,7 +318,7 @@ impl TrackerSet {
                 tier.push(self.trackers.len() as u32);
             }
             self.trackers.push(Tracker {
-                url: url.clone(),
+                url: url.as_str().into(),
                 tier: self.tiers.len(),
                 transport,
                 slots: self.listeners.iter().map(|_| Slot::new()).collect(),

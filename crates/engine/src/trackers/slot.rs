@@ -66,6 +66,8 @@ pub(super) struct Slot {
     pub(super) attempt: u32,
     /// When the next announce is due.
     pub(super) due: Time,
+    /// When it may leave, once it is due: the tracker's host is not flooded.
+    pub(super) reserved: Option<Time>,
     /// Whether that announce will be made, or the slot only stands by.
     pub(super) planned: bool,
     /// The tracker knows us since the torrent was started.
@@ -93,6 +95,7 @@ impl Slot {
             flight: None,
             attempt: 0,
             due: Time::START,
+            reserved: None,
             planned: false,
             started: false,
             owes_stop: false,
@@ -135,6 +138,7 @@ impl Slot {
             early,
         });
         self.last_attempt = Some(now);
+        self.reserved = None;
     }
 
     /// The announce was answered.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::set::{Group, Phase, Tracker, TrackerSet};
 use super::slot::{Slot, Standing};
-use super::{AnnounceContext, AnnounceEvent, AnnounceOrder, SlotId, Transport};
+use super::{AnnounceContext, AnnounceEvent, AnnounceOrder, Lane, Pace, SlotId, Transport};
 use crate::time::Time;
 
 /// How long a tracker of a public tier may be silent before the next is asked.
@@ -24,6 +24,8 @@ const HTTP_TIMEOUT: Duration = Duration::from_secs(30);
 const UDP_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a farewell may take.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
+/// A reserved moment that passed so long ago was passed over, not met late.
+const LATENESS_MAX: Duration = Duration::from_secs(1);
 /// Peers asked for at a time.
 const NUMWANT: u32 = 200;
 /// Connected peers below which more are looked for early, if nobody ever
@@ -36,7 +38,15 @@ impl TrackerSet {
     /// Pushes the announces that are due. To be called when
     /// [`next_deadline`](Self::next_deadline) has come and whenever the
     /// context changed, such as after the loss of a peer.
-    pub fn poll(&mut self, now: Time, ctx: &AnnounceContext, out: &mut Vec<AnnounceOrder>) {
+    ///
+    /// An announce that is due leaves when `pace` lets it.
+    pub fn poll(
+        &mut self,
+        now: Time,
+        ctx: &AnnounceContext,
+        pace: &mut Pace,
+        out: &mut Vec<AnnounceOrder>,
+    ) {
         let needy = is_needy(ctx);
         if now < self.deadline && needy == self.needy {
             return;
@@ -46,6 +56,12 @@ impl TrackerSet {
             now,
             needy,
             silence: SILENCE,
+            lane: if ctx.complete && self.phase == Phase::Running {
+                Lane::Patient
+            } else {
+                Lane::Urgent
+            },
+            pace,
             deadline: Time::NEVER,
             due: Vec::new(),
         };
@@ -110,7 +126,7 @@ impl TrackerSet {
                 listener,
                 attempt: slot.attempt,
             },
-            url: tracker.url.clone(),
+            url: tracker.url.to_string(),
             transport,
             listener,
             event,
@@ -141,16 +157,18 @@ fn is_needy(ctx: &AnnounceContext) -> bool {
 }
 
 /// One look at all groups.
-struct Walk {
+struct Walk<'a> {
     now: Time,
     needy: bool,
     silence: Duration,
+    lane: Lane,
+    pace: &'a mut Pace,
     deadline: Time,
     /// Tracker, listener's position, and what to tell.
     due: Vec<(u32, usize, AnnounceEvent)>,
 }
 
-impl Walk {
+impl Walk<'_> {
     /// A tier of a public torrent, seen from one listener.
     fn tier(&mut self, trackers: &mut [Tracker], group: &Group, listener: usize) {
         let (now, silence) = (self.now, self.silence);
@@ -227,7 +245,12 @@ impl Walk {
             self.deadline = self.deadline.min(at);
             return false;
         }
-        let event = match (slot.started, completed) {
+        // It counts as on its way: the next tracker is not asked instead.
+        let started = slot.started;
+        if !self.may_leave(tracker, listener) {
+            return true;
+        }
+        let event = match (started, completed) {
             (false, _) => AnnounceEvent::Started,
             (true, true) => AnnounceEvent::Completed,
             (true, false) => AnnounceEvent::Regular,
@@ -237,14 +260,31 @@ impl Walk {
         true
     }
 
+    /// Whether an announce that is due may leave now; if not, plans when.
+    fn may_leave(&mut self, tracker: &mut Tracker, listener: usize) -> bool {
+        let slot = &mut tracker.slots[listener];
+        let kept = slot.reserved.filter(|at| *at + LATENESS_MAX >= self.now);
+        let at = kept.unwrap_or_else(|| self.pace.reserve(&tracker.url, self.lane, self.now));
+        slot.reserved = Some(at);
+        if at > self.now {
+            self.deadline = self.deadline.min(at);
+        }
+        at <= self.now
+    }
+
     /// The farewells of all trackers, side by side.
     fn farewell(&mut self, trackers: &mut [Tracker]) {
         for (index, tracker) in trackers.iter_mut().enumerate() {
             let mut telling = tracker.slots.iter().any(|slot| slot.flight.is_some());
-            for (listener, slot) in tracker.slots.iter().enumerate() {
+            for listener in 0..tracker.slots.len() {
+                let slot = &tracker.slots[listener];
                 if slot.flight.is_some() || !slot.owes_stop {
                     continue;
                 }
+                if !self.may_leave(tracker, listener) {
+                    continue;
+                }
+                let slot = &tracker.slots[listener];
                 let complete = tracker.owes_completed && slot.started && !telling;
                 let event = if complete {
                     AnnounceEvent::Completed

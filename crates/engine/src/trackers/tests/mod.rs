@@ -31,6 +31,7 @@ struct Stage {
     set: TrackerSet,
     now: Time,
     ctx: AnnounceContext,
+    pace: Pace,
 }
 
 impl Stage {
@@ -51,6 +52,7 @@ impl Stage {
             set,
             now: Time::START,
             ctx,
+            pace: Pace::default(),
         }
     }
 
@@ -69,7 +71,7 @@ impl Stage {
     /// The announces that are due now.
     fn orders(&mut self) -> Vec<AnnounceOrder> {
         let mut out = Vec::new();
-        self.set.poll(self.now, &self.ctx, &mut out);
+        self.set.poll(self.now, &self.ctx, &mut self.pace, &mut out);
         out
     }
 

@@ -10,7 +10,7 @@ mod connection;
 mod exchange;
 mod hosts;
 mod progress;
-mod target;
+pub(super) mod target;
 
 use core::net::{IpAddr, SocketAddr};
 use std::time::Duration;

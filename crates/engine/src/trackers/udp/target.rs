@@ -1,11 +1,11 @@
-//! Host and port of a UDP tracker's URL.
+//! Host and port of a tracker's URL.
 
 /// The port where a URL names none, as other clients assume (BEP 15 has none).
 const PORT_DEFAULT: u16 = 80;
 
 /// Host (without brackets) and port of `udp://host:port/path?query`; `None` if
 /// there is no such thing.
-pub(super) fn parse(url: &str) -> Option<(String, u16)> {
+pub(in crate::trackers) fn parse(url: &str) -> Option<(String, u16)> {
     let (_, rest) = url.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;
     let authority = authority
