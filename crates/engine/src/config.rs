@@ -35,6 +35,10 @@ pub struct Settings {
     pub requests: RequestKind,
     /// Whether the end of a download asks twice and cancels.
     pub endgame: bool,
+    /// How long a complete torrent has no peer and nothing to do before it is
+    /// dormant: its hashes, names and pieces are then held on the disk alone,
+    /// where the storage can keep them. `None` is never.
+    pub dormant_after: Option<Duration>,
 }
 
 impl Default for Settings {
@@ -54,6 +58,7 @@ impl Default for Settings {
             picker: PickerKind::RarestFirst,
             requests: RequestKind::Adaptive,
             endgame: true,
+            dormant_after: None,
         }
     }
 }

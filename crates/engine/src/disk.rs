@@ -4,12 +4,16 @@
 //! host only does it. Jobs of one piece are never in flight together, so the
 //! hash state of a piece travels with its jobs.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use superseed_proto::bitfield::Bitfield;
-use superseed_proto::hash::{ExpectedHash, PieceHasher, PieceProof, Sha1Hash};
-use superseed_proto::layout::PieceIndex;
+use superseed_proto::hash::{ExpectedHash, InfoHashes, PieceHasher, PieceProof, Sha1Hash};
+use superseed_proto::layout::{Layout, PieceIndex};
+use superseed_proto::metainfo::Metainfo;
 
 use crate::block::BlockBuf;
+use crate::config::TorrentOptions;
 use crate::ids::{JobKey, TorrentKey};
 
 /// One thing to do for one torrent's storage.
@@ -95,8 +99,79 @@ pub enum DiskOp {
         /// One entry per file.
         wanted: Vec<bool>,
     },
+    /// Keep what is needed to wake the torrent, and save its record; answered
+    /// by [`DiskResult::Kept`].
+    Keep(Box<Keepsake>),
+    /// Close the files and release the lock of a torrent that was kept, and
+    /// hold nothing of it in memory but where it is kept. Never fails.
+    Sleep,
+    /// Read what was kept and open the torrent again; answered by
+    /// [`DiskResult::Woken`].
+    Wake {
+        /// One entry per file, fewer if the rest is wanted.
+        wanted: Vec<bool>,
+    },
+    /// Change what the record of a dormant torrent says, but for its pieces.
+    Amend(Box<Amendment>),
     /// Finish: close files and release the lock. The last job of a torrent.
     Close,
+}
+
+/// What is kept of a torrent on the disk, so that it can be dormant.
+#[derive(Debug)]
+pub struct Keepsake {
+    /// What it is.
+    pub metainfo: Arc<Metainfo>,
+    /// For the record.
+    pub snapshot: ResumeSnapshot,
+    /// The same.
+    pub terms: Terms,
+}
+
+/// What may change of the record while its torrent is dormant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Amendment {
+    /// Totals of all runs.
+    pub totals: RecordTotals,
+    /// What the user chose.
+    pub terms: Terms,
+}
+
+/// What the user chose for a torrent, as far as it outlives a run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Terms {
+    /// Tracker URLs by tier: those of the metainfo and those that were added.
+    pub trackers: Vec<Vec<String>>,
+    /// How the torrent is treated. Peers, trackers, and what concerns only how
+    /// it is added are left out.
+    pub options: TorrentOptions,
+}
+
+/// What a record tells of a complete torrent: enough to seed it, as long as
+/// nobody asks for a byte of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    /// Its names.
+    pub info_hashes: InfoHashes,
+    /// What it suggests for its file or directory.
+    pub name: String,
+    /// Whether peers may come from its trackers only (BEP 27).
+    pub private: bool,
+    /// How it is cut into pieces.
+    pub layout: Layout,
+    /// Totals of all runs.
+    pub totals: RecordTotals,
+    /// What the user chose.
+    pub terms: Terms,
+}
+
+/// What a dormant torrent is when it wakes.
+#[derive(Debug)]
+pub struct Awakening {
+    /// What it is.
+    pub metainfo: Arc<Metainfo>,
+    /// What its storage found.
+    pub report: OpenReport,
 }
 
 /// What came of a disk job.
@@ -137,6 +212,14 @@ pub enum DiskResult {
     Saved(Result<(), DiskError>),
     /// Of [`DiskOp::SetWanted`].
     WantedSet(Result<(), DiskError>),
+    /// Of [`DiskOp::Keep`]: whether the storage can wake the torrent now.
+    Kept(Result<bool, DiskError>),
+    /// Of [`DiskOp::Sleep`].
+    Asleep,
+    /// Of [`DiskOp::Wake`].
+    Woken(Result<Box<Awakening>, DiskError>),
+    /// Of [`DiskOp::Amend`].
+    Amended(Result<(), DiskError>),
     /// Of [`DiskOp::Close`].
     Closed,
 }

@@ -10,7 +10,7 @@ use superseed_proto::layout::{FileIndex, PieceIndex};
 use superseed_proto::metainfo::Metainfo;
 
 use crate::config::{Priority, RateLimits, Settings, TorrentOptions};
-use crate::disk::DiskResult;
+use crate::disk::{DiskResult, Summary};
 use crate::ids::{AnnounceKey, ConnKey, JobKey, ListenerId, ResolveKey, Ticket, TorrentKey};
 
 /// One thing that happened. The only way into the engine.
@@ -144,10 +144,36 @@ pub enum Command {
     /// reader waits for it. It is asked for before all without a deadline, as
     /// long as it is wanted at all.
     SetDeadline(TorrentKey, PieceIndex, Option<Duration>),
+    /// Wake a torrent if it is dormant, and let it not be so again at once:
+    /// somebody is about to use its pieces or files.
+    Wake(TorrentKey),
     /// Change the session's settings.
     Configure(Box<Settings>),
     /// End: announce `stopped`, sync, save; answered by `ShutdownDone`.
     Shutdown,
+}
+
+impl Command {
+    /// The torrent that it is about.
+    pub fn torrent(&self) -> Option<TorrentKey> {
+        match self {
+            Self::ProvideMetadata(key, _)
+            | Self::Remove(key)
+            | Self::Pause(key)
+            | Self::Resume(key)
+            | Self::Recheck(key)
+            | Self::Reannounce(key)
+            | Self::AddPeer(key, _)
+            | Self::AddTracker(key, _)
+            | Self::SetLimits(key, _)
+            | Self::SetPriorities(key, _)
+            | Self::SetSequential(key, _)
+            | Self::SetSuperSeed(key, _)
+            | Self::SetDeadline(key, ..)
+            | Self::Wake(key) => Some(*key),
+            Self::Add(_) | Self::Configure(_) | Self::Shutdown => None,
+        }
+    }
 }
 
 /// A torrent to be added.
@@ -166,6 +192,9 @@ pub struct AddTorrent {
 pub enum TorrentSource {
     /// Everything. Shared, since it never changes.
     Metainfo(Arc<Metainfo>),
+    /// What was kept of it in an earlier run: it is complete, and dormant from
+    /// the start. The options with which it is added are not looked at.
+    Kept(Box<Summary>),
     /// Its names: it awaits its metadata, see [`Command::ProvideMetadata`].
     InfoHashes(InfoHashes),
 }
@@ -175,6 +204,7 @@ impl TorrentSource {
     pub fn info_hashes(&self) -> InfoHashes {
         match self {
             Self::Metainfo(metainfo) => metainfo.info_hashes,
+            Self::Kept(summary) => summary.info_hashes,
             Self::InfoHashes(info_hashes) => *info_hashes,
         }
     }

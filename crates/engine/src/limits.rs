@@ -72,6 +72,14 @@ pub const SELF_ADDRS_PER_TORRENT_MAX: usize = 64;
 pub const TRACKERS_PER_TORRENT_MAX: usize = 100;
 /// UDP trackers whose connection ids or resolved names are kept.
 pub const UDP_TRACKERS_MAX: usize = 1_000;
+/// Dormant torrents that are being woken at a time: each may read a torrent file
+/// of megabytes. Whoever shook hands with another one waits, as long as a
+/// handshake may take.
+pub const WAKING_MAX: usize = 8;
+/// Torrents that can be dormant, are awake and have no peer. Who shakes hands
+/// with one torrent after the other and leaves would else have all of them in
+/// memory; beyond it the one that was idle for the longest sleeps first.
+pub const IDLE_AWAKE_MAX: usize = 64;
 /// Requests that a peer may reject in a row before it is left in peace until it
 /// unchokes us again or the next keep-alive is due: asking on would only make
 /// REJECTs as fast as the line carries them.

@@ -75,8 +75,8 @@ fn make(dir: &Path, count: u32, shape: &Shape<'_>) -> Outcome<()> {
     let storage = FileStorage::default();
     for number in 0..count {
         let name = format!("idle-{number:05}");
-        let mut torrent = TorrentBuilder::new(&name, PIECE_LEN)
-            .piece_hashes((0..shape.pieces).map(|_| hole));
+        let mut torrent =
+            TorrentBuilder::new(&name, PIECE_LEN).piece_hashes((0..shape.pieces).map(|_| hole));
         if let Some(tracker) = shape.tracker {
             torrent = torrent.tier([tracker]);
         }
@@ -86,7 +86,11 @@ fn make(dir: &Path, count: u32, shape: &Shape<'_>) -> Outcome<()> {
         } else {
             let each = len / u64::from(shape.files);
             for file in 0..shape.files {
-                let rest = if file + 1 == shape.files { len % u64::from(shape.files) } else { 0 };
+                let rest = if file + 1 == shape.files {
+                    len % u64::from(shape.files)
+                } else {
+                    0
+                };
                 torrent = torrent.file([format!("part-{file:03}.bin")], each + rest);
             }
         }
@@ -102,7 +106,10 @@ fn make(dir: &Path, count: u32, shape: &Shape<'_>) -> Outcome<()> {
         let (open, _) = storage.open(&spec)?;
         open.save_record(&ResumeSnapshot {
             pieces: Bitfield::full(spec.layout.piece_count()),
-            totals: RecordTotals { completed_told: true, ..RecordTotals::default() },
+            totals: RecordTotals {
+                completed_told: true,
+                ..RecordTotals::default()
+            },
         })?;
         open.close();
     }
@@ -122,7 +129,9 @@ async fn seed(dir: PathBuf, listen: SocketAddr, time: Duration) -> Outcome<()> {
     let began = Instant::now();
     let mut count = 0u64;
     for entry in fs::read_dir(torrents_dir(&dir))? {
-        session.add(fs::read(entry?.path())?, AddOptions::default()).await?;
+        session
+            .add(fs::read(entry?.path())?, AddOptions::default())
+            .await?;
         count += 1;
     }
     let up_s = began.elapsed().as_secs_f64();

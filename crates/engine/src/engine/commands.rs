@@ -16,12 +16,18 @@ use crate::input::{AddTorrent, Command, TorrentSource};
 use crate::stats::PeerSource;
 use crate::time::Time;
 use crate::torrent::Torrent;
+use crate::torrent::dormant::Dormant;
+use crate::torrent::lasting::Lasting;
 
 /// The most a session may take to end.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Engine {
     pub(super) fn command(&mut self, command: Command, now: Time, out: &mut Outbox) {
+        let dormant = command.torrent().filter(|key| self.is_dormant(*key));
+        if let Some(key) = dormant {
+            return self.with_dormant(key, now, out, |dormant, cx| dormant.command(cx, command));
+        }
         match command {
             Command::Add(add) => self.add(*add, now, out),
             Command::ProvideMetadata(key, metainfo) => self.activate(key, metainfo, now, out),
@@ -30,7 +36,7 @@ impl Engine {
             Command::Resume(key) => self.with_torrent(key, now, out, Torrent::resume),
             Command::Recheck(key) => self.with_torrent(key, now, out, Torrent::recheck),
             Command::Reannounce(key) => self.with_torrent(key, now, out, |torrent, cx| {
-                torrent.trackers.reannounce(now);
+                torrent.lasting.trackers.reannounce(now);
                 torrent.announce(cx);
             }),
             Command::AddPeer(key, addr) => self.with_torrent(key, now, out, |torrent, cx| {
@@ -38,11 +44,14 @@ impl Engine {
                 torrent.connect_more(cx);
             }),
             Command::AddTracker(key, url) => self.with_torrent(key, now, out, |torrent, cx| {
-                torrent.trackers.add_tracker(&url);
+                torrent.lasting.trackers.add_tracker(&url);
+                torrent.lasting.trackers.share_urls(&mut cx.shared.urls);
+                torrent.terms_changed();
                 torrent.announce(cx);
             }),
             Command::SetLimits(key, limits) => self.with_torrent(key, now, out, |torrent, cx| {
-                torrent.options.limits = limits;
+                torrent.lasting.options.limits = limits;
+                torrent.terms_changed();
                 torrent.upload.set_rate(limits.upload_bytes_per_s, now);
                 torrent.download.set_rate(limits.download_bytes_per_s, now);
                 cx.timer(Timer::UploadQuota, now);
@@ -60,7 +69,8 @@ impl Engine {
             }
             Command::SetSuperSeed(key, super_seed) => {
                 self.with_torrent(key, now, out, |torrent, _| {
-                    torrent.options.super_seed = super_seed;
+                    torrent.lasting.options.super_seed = super_seed;
+                    torrent.terms_changed();
                 });
             }
             Command::SetDeadline(key, piece, within) => {
@@ -68,6 +78,7 @@ impl Engine {
                     torrent.set_deadline(cx, piece, within);
                 });
             }
+            Command::Wake(key) => self.with_torrent(key, now, out, Torrent::stir),
             Command::Configure(settings) => self.configure(*settings, now, out),
             Command::Shutdown => self.shutdown(now, out),
         }
@@ -91,6 +102,9 @@ impl Engine {
                 TorrentSource::Metainfo(metainfo) => {
                     metainfo.info_hashes.v2_only().map(AddRefusal::V2Only)
                 }
+                TorrentSource::Kept(summary) => {
+                    summary.info_hashes.v2_only().map(AddRefusal::V2Only)
+                }
                 // The hash of a hybrid looks the same until its metadata is here.
                 TorrentSource::InfoHashes(_) => None,
             },
@@ -113,6 +127,10 @@ impl Engine {
         });
         match source {
             TorrentSource::Metainfo(metainfo) => self.activate(key, metainfo, now, out),
+            TorrentSource::Kept(summary) => {
+                let lasting = Lasting::of_summary(key, *summary, &mut self.shared);
+                self.add_dormant(key, lasting, now, out);
+            }
             TorrentSource::InfoHashes(_) => {
                 let kind = EventKind::State(TorrentState::AwaitingMetadata);
                 out.push(Action::Event(Event { torrent: key, kind }));
@@ -138,7 +156,8 @@ impl Engine {
         }
         let options = awaiting.options.clone();
         let torrent = Torrent::new(key, metainfo, options, &mut self.shared, now);
-        self.torrents.activate(key, torrent);
+        self.torrents
+            .change(key, |_| Slot::Active(Box::new(torrent)));
         // A hybrid that was known by one of its names has the other one too now.
         self.by_swarm
             .extend(swarms.into_iter().map(|swarm| (swarm, key)));
@@ -150,7 +169,7 @@ impl Engine {
         if self.torrents.awaiting(key).is_some() {
             return self.remove(key, out);
         }
-        self.with_torrent(key, now, out, Torrent::leave);
+        self.with_either(key, now, out, Torrent::leave, Dormant::leave);
     }
 
     fn configure(&mut self, settings: Settings, now: Time, out: &mut Outbox) {

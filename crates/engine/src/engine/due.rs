@@ -12,6 +12,7 @@ use crate::input::ConnectError;
 use crate::peer::Phase;
 use crate::time::Time;
 use crate::torrent::Torrent;
+use crate::torrent::dormant::Dormant;
 
 impl Engine {
     /// Fires everything that is due.
@@ -26,15 +27,23 @@ impl Engine {
                 Timer::Choke(key) => self.with_torrent(key, now, out, |torrent, cx| {
                     torrent.choke_round(cx);
                 }),
-                Timer::Trackers(key) => self.with_torrent(key, now, out, Torrent::announce),
-                Timer::Connect(key) => self.with_torrent(key, now, out, Torrent::connect_more),
+                Timer::Trackers(key) => {
+                    self.with_either(key, now, out, Torrent::announce, Dormant::announce);
+                }
+                Timer::Connect(key) => {
+                    self.with_either(key, now, out, Torrent::connect_more, Dormant::plan_connect);
+                }
                 Timer::Sync(key) => self.with_torrent(key, now, out, Torrent::sync_now),
                 Timer::DiskRetry(key) => self.with_torrent(key, now, out, Torrent::disk_retry),
                 Timer::Inquiry(key) => self.with_torrent(key, now, out, Torrent::inquiry_due),
                 Timer::Haves(key) => self.with_torrent(key, now, out, Torrent::send_haves),
-                Timer::Goal(key) => self.with_torrent(key, now, out, Torrent::goal_check),
+                Timer::Goal(key) => {
+                    self.with_either(key, now, out, Torrent::goal_check, Dormant::goal_check);
+                }
+                Timer::Idle(key) => self.with_torrent(key, now, out, Torrent::idle_due),
                 Timer::Farewell(key) => {
-                    self.with_torrent(key, now, out, |torrent, _| torrent.farewell_over());
+                    let (awake, dormant) = (Torrent::farewell_over, Dormant::farewell_over);
+                    self.with_either(key, now, out, |t, _| awake(t), |d, _| dormant(d));
                 }
                 Timer::UdpTrackers => self.drive_udp(now, out),
                 Timer::UploadQuota => self.wake_uploads(now, out),
@@ -57,12 +66,17 @@ impl Engine {
             self.refuse_stranger(key, out);
             return None;
         };
+        if self.torrents.dormant(torrent_key).is_some() {
+            self.with_dormant(torrent_key, now, out, |dormant, cx| dormant.close(cx, key));
+            return None;
+        }
         let remote = conn.remote;
         let (torrent, mut cx) = self.torrent_cx(torrent_key, now, out)?;
         if traffic {
             torrent.look_at(&mut cx, key);
         } else if connecting {
             torrent
+                .lasting
                 .candidates
                 .failed(remote, now, ConnectError::TimedOut);
             torrent.disconnect(&mut cx, key, CloseKind::Lost, None);

@@ -23,5 +23,6 @@ impl Torrent {
             // Who lost a peer may want others.
             self.announce(cx);
         }
+        self.watch_idleness(cx);
     }
 }

@@ -11,7 +11,10 @@ impl Engine {
     pub fn holdings(&self) -> Holdings {
         let peers = self.conns.values().map(of_conn);
         let torrents = self.torrents.keys().into_iter();
-        let torrents = torrents.filter_map(|key| Some(self.torrents.get(key)?.holdings()));
+        let torrents = torrents.filter_map(|key| match self.torrents.dormant(key) {
+            Some(dormant) => Some(dormant.holdings()),
+            None => Some(self.torrents.get(key)?.holdings()),
+        });
         Holdings {
             connections: self.conns.len(),
             block_bytes: self.shared.pool.bytes_out(),

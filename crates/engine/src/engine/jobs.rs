@@ -40,5 +40,9 @@ pub(crate) enum JobKind {
     Sync(Vec<PieceIndex>),
     Save,
     SetWanted,
+    Keep,
+    Sleep,
+    Wake,
+    Amend,
     Close,
 }

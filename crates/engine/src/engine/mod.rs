@@ -1,6 +1,7 @@
 //! The engine: one value that owns everything and decides everything.
 
 mod commands;
+pub(crate) mod dormancy;
 mod due;
 mod finish;
 mod holdings;
@@ -20,16 +21,20 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 use superseed_proto::hash::SwarmKey;
 
-use self::jobs::{JobKind, Outstanding};
-use self::shared::{Conns, Cx, Shared};
+use self::jobs::{Job, JobKind, Outstanding};
+use self::shared::{AnnounceOf, Conns, Cx, Shared};
 use self::torrents::Torrents;
 use crate::action::{Action, Outbox};
+use crate::candidates::Voter;
 use crate::config::Settings;
 use crate::disk::DiskResult;
 use crate::ids::{JobKey, TorrentKey};
 use crate::input::Input;
 use crate::time::Time;
 use crate::torrent::Torrent;
+use crate::torrent::announce::{Answered, read_http};
+use crate::torrent::dormant::Dormant;
+use crate::trackers::FailureKind;
 
 /// Why the engine wants to be woken at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -53,6 +58,8 @@ pub enum Reason {
     Have,
     /// A seeding goal is reached.
     SeedGoal,
+    /// A torrent had nothing to do for long enough to be dormant.
+    Idle,
     /// A removed torrent has waited long enough for its trackers.
     Farewell,
     /// A UDP tracker is asked again.
@@ -91,6 +98,13 @@ impl Engine {
 
     /// Takes one input and pushes what follows from it.
     pub fn handle(&mut self, input: Input<'_>, now: Time, out: &mut Outbox) {
+        self.dispatch(input, now, out);
+        if self.shared.dormancy.is_due() {
+            self.wake_due(now, out);
+        }
+    }
+
+    fn dispatch(&mut self, input: Input<'_>, now: Time, out: &mut Outbox) {
         match input {
             Input::Tick => self.tick(now, out),
             Input::Command(command) => self.command(command, now, out),
@@ -121,9 +135,10 @@ impl Engine {
                 let Some(of) = self.shared.announces.remove(announce) else {
                     return;
                 };
-                self.with_torrent(of.torrent, now, out, |torrent, cx| {
-                    torrent.http_answered(cx, of.slot, result);
-                });
+                match read_http(result) {
+                    Ok(answered) => self.answered(of, answered, now, out),
+                    Err((kind, message)) => self.announce_failed(of, kind, message, now, out),
+                }
             }
             Input::Resolved { resolve, addrs } => self.resolved(resolve, &addrs, now, out),
             Input::DiskDone { job, result } => self.disk_done(job, result, now, out),
@@ -171,6 +186,8 @@ impl Engine {
         torrent.finish(&mut cx);
         if torrent.is_gone() {
             self.remove(key, out);
+        } else if torrent.take_sleep_due() {
+            self.fall_asleep(key, now, out);
         }
     }
 
@@ -205,10 +222,62 @@ impl Engine {
         self.end_if_done(out);
     }
 
+    /// A tracker answered.
+    fn answered(&mut self, of: AnnounceOf, answered: Answered, now: Time, out: &mut Outbox) {
+        if let Some(ours) = answered.ours {
+            let voter = Voter::Trackers(of.torrent);
+            self.shared.external_vote(voter, ours);
+        }
+        if self.torrents.dormant(of.torrent).is_some() {
+            return self.with_dormant(of.torrent, now, out, |dormant, cx| {
+                dormant.answered(cx, of.slot, answered);
+            });
+        }
+        self.with_torrent(of.torrent, now, out, |torrent, cx| {
+            torrent.answered(cx, of.slot, answered);
+        });
+    }
+
+    /// A tracker did not answer, or refused.
+    fn announce_failed(
+        &mut self,
+        of: AnnounceOf,
+        kind: FailureKind,
+        message: String,
+        now: Time,
+        out: &mut Outbox,
+    ) {
+        if self.torrents.dormant(of.torrent).is_some() {
+            return self.with_dormant(of.torrent, now, out, |dormant, cx| {
+                dormant.announce_failed(cx, of.slot, kind, message);
+            });
+        }
+        self.with_torrent(of.torrent, now, out, |torrent, cx| {
+            torrent.announce_failed(cx, of.slot, kind, message);
+        });
+    }
+
     fn disk_done(&mut self, job: JobKey, result: DiskResult, now: Time, out: &mut Outbox) {
         let Some(Outstanding { job, since }) = self.shared.jobs.remove(job) else {
             return;
         };
+        let key = job.torrent;
+        match (&job.kind, result) {
+            (JobKind::Wake, DiskResult::Woken(result)) => self.woken(key, result, now, out),
+            (JobKind::Sleep, DiskResult::Asleep) => {}
+            (JobKind::Amend, DiskResult::Amended(_)) => {
+                self.with_dormant(key, now, out, Dormant::amended);
+            }
+            (JobKind::Close, DiskResult::Closed) => {
+                let (awake, dormant) = (Torrent::closed, Dormant::closed);
+                self.with_either(key, now, out, |t, _| awake(t), |d, _| dormant(d));
+            }
+            (_, result) => self.job_done(job, since, result, now, out),
+        }
+    }
+
+    /// A job of a torrent that is awake ended.
+    fn job_done(&mut self, job: Job, since: Time, result: DiskResult, now: Time, out: &mut Outbox) {
         self.with_torrent(job.torrent, now, out, |torrent, cx| {
             torrent.disk_answered(cx, &job, since);
             match (job.kind, result) {
@@ -247,7 +316,7 @@ impl Engine {
                         torrent.disk_failed(cx, error);
                     }
                 }
-                (JobKind::Close, DiskResult::Closed) => torrent.closed(),
+                (JobKind::Keep, DiskResult::Kept(result)) => torrent.kept(cx, result),
                 (kind, result) => unreachable!("the host answered {kind:?} with {result:?}"),
             }
         });

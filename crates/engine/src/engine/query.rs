@@ -1,8 +1,10 @@
 //! What can be asked about the engine at any moment.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use superseed_proto::layout::PieceIndex;
+use superseed_proto::metainfo::Metainfo;
 
 use super::Engine;
 use crate::config::Settings;
@@ -27,6 +29,9 @@ impl Engine {
         if let Some(awaiting) = self.torrents.awaiting(torrent) {
             return Some(awaiting.stats(torrent));
         }
+        if let Some(dormant) = self.torrents.dormant(torrent) {
+            return Some(dormant.torrent_stats(now));
+        }
         Some(self.torrents.get(torrent)?.torrent_stats(&self.conns, now))
     }
 
@@ -37,17 +42,24 @@ impl Engine {
         if self.torrents.awaiting(torrent).is_some() {
             return Some(Explanation::of(Cause::AwaitingMetadata));
         }
+        if let Some(dormant) = self.torrents.dormant(torrent) {
+            return Some(dormant.explain());
+        }
         let torrent = self.torrents.get(torrent)?;
         Some(torrent.explain(&self.conns, &self.shared, now))
     }
 
-    /// The files of a torrent, in the order of its metainfo.
+    /// The files of a torrent, in the order of its metainfo; of one that is
+    /// dormant nobody knows them.
     pub fn file_stats(&self, torrent: TorrentKey) -> Option<Vec<FileStats>> {
         Some(self.torrents.get(torrent)?.file_stats())
     }
 
     /// The connected peers of a torrent.
     pub fn peer_stats(&self, torrent: TorrentKey, now: Time) -> Option<Vec<PeerStats>> {
+        if self.torrents.dormant(torrent).is_some() {
+            return Some(Vec::new());
+        }
         Some(self.torrents.get(torrent)?.peer_stats(&self.conns, now))
     }
 
@@ -67,7 +79,10 @@ impl Engine {
 
     /// The trackers of a torrent.
     pub fn tracker_stats(&self, torrent: TorrentKey, now: Time) -> Option<Vec<TrackerStats>> {
-        Some(self.torrents.get(torrent)?.trackers.stats(now))
+        if let Some(dormant) = self.torrents.dormant(torrent) {
+            return Some(dormant.lasting.trackers.stats(now));
+        }
+        Some(self.torrents.get(torrent)?.lasting.trackers.stats(now))
     }
 
     /// Which files of a torrent are wanted, for its storage.
@@ -77,10 +92,24 @@ impl Engine {
 
     /// Whether every piece that a run of the torrent's bytes touches is verified.
     pub fn has_bytes(&self, torrent: TorrentKey, bytes: Range<u64>) -> bool {
+        if let Some(dormant) = self.torrents.dormant(torrent) {
+            return dormant.has_all();
+        }
         self.torrents.get(torrent).is_some_and(|torrent| {
             let mut pieces = torrent.layout.pieces_of(bytes);
             pieces.all(|piece| torrent.have().has(PieceIndex(piece)))
         })
+    }
+
+    /// Whether a torrent is dormant: it has to be woken for what needs its
+    /// pieces or files ([`crate::input::Command::Wake`]).
+    pub fn is_dormant(&self, torrent: TorrentKey) -> bool {
+        self.torrents.dormant(torrent).is_some()
+    }
+
+    /// What a torrent is, while it is awake.
+    pub fn metainfo(&self, torrent: TorrentKey) -> Option<&Arc<Metainfo>> {
+        Some(self.torrents.get(torrent)?.metainfo())
     }
 
     /// Bytes held by received blocks that are not on disk yet.

@@ -149,6 +149,14 @@ impl Engine {
         let Some(conn) = self.conns.get_mut(key) else {
             return 0;
         };
+        let may_wait = self.shared.settings.dormant_after.is_some() && conn.incoming;
+        let most = match &conn.phase {
+            // Nobody to read it is awake; `WantRead` comes with them.
+            Phase::Waiting(_) => return 0,
+            // What follows may have to wait, and waits in the socket.
+            Phase::Handshaking(reader) if may_wait => HANDSHAKE_LEN - reader.received().len(),
+            _ => usize::MAX,
+        };
         let torrent = conn
             .torrent
             .and_then(|torrent| self.torrents.get_mut(torrent));
@@ -158,7 +166,7 @@ impl Engine {
         let of_torrent = torrent.map_or(u64::MAX, |bucket| bucket.available(now));
         let available = of_torrent.min(self.shared.download.available(now));
         if available == u64::MAX {
-            return usize::MAX;
+            return most;
         }
         let allowed = if matches!(conn.phase, Phase::Handshaking(_)) {
             HANDSHAKE_LEN as u64
@@ -176,7 +184,7 @@ impl Engine {
             }
             self.plan_download(key, now);
         }
-        allowed as usize
+        most.min(allowed as usize)
     }
 
     fn plan_download(&mut self, key: ConnKey, now: Time) {

@@ -10,6 +10,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use slotmap::SlotMap;
 use superseed_proto::peer_id::PeerId;
 
+use super::dormancy::Dormancy;
 use super::jobs::{Job, Outstanding};
 use super::read_cache::ReadCache;
 use super::starved::Starved;
@@ -26,8 +27,8 @@ use crate::peer::Conn;
 use crate::rate::{Ewma, TokenBucket};
 use crate::requests::queue_time;
 use crate::time::Time;
-use crate::trackers::{Pace, SlotId, Urls};
 use crate::trackers::udp::UdpTrackers;
+use crate::trackers::{Pace, SlotId, Urls};
 
 /// The memory of the rate that requests are measured out by: short, so that a
 /// burst of new peers does not have all memory before it is noticed.
@@ -75,6 +76,7 @@ pub(crate) struct Shared {
     pub(crate) down: Ewma,
     /// Bytes asked of peers and not received.
     pub(crate) asked_bytes: u64,
+    pub(crate) dormancy: Dormancy,
     /// Who goes first when there is memory for blocks again.
     pub(crate) starved: Starved,
     pub(crate) stopping: bool,
@@ -116,6 +118,7 @@ impl Shared {
             connect: ConnectBudget::new(settings.half_open_max),
             down: Ewma::new(RATE_TAU, Time::START),
             asked_bytes: 0,
+            dormancy: Dormancy::default(),
             starved: Starved::default(),
             stopping: false,
             settings,

@@ -18,6 +18,7 @@ use crate::peer::{Conn, Phase};
 use crate::stats::PeerSource;
 use crate::time::Time;
 use crate::torrent::Torrent;
+use crate::torrent::dormant::Dormant;
 
 impl Engine {
     pub(super) fn listening(
@@ -31,12 +32,8 @@ impl Engine {
         self.shared.listeners.push((listener, addr));
         self.shared.find_ours();
         for key in self.torrents.keys() {
-            self.with_torrent(
-                key,
-                now,
-                out,
-                super::super::torrent::Torrent::listeners_changed,
-            );
+            let (awake, dormant) = (Torrent::listeners_changed, Dormant::listeners_changed);
+            self.with_either(key, now, out, awake, dormant);
         }
     }
 
@@ -90,7 +87,7 @@ impl Engine {
         };
         self.with_torrent(torrent, now, out, |torrent, cx| {
             let remote = cx.conns[key].remote;
-            torrent.candidates.failed(remote, now, error);
+            torrent.lasting.candidates.failed(remote, now, error);
             torrent.forget(cx, key, CloseKind::Lost);
         });
     }
@@ -103,9 +100,13 @@ impl Engine {
         out: &mut Outbox,
     ) {
         match self.torrent_of(key) {
-            Some(torrent) => self.with_torrent(torrent, now, out, |torrent, cx| {
-                torrent.forget(cx, key, CloseKind::Lost);
-            }),
+            Some(torrent) => self.with_either(
+                torrent,
+                now,
+                out,
+                |torrent, cx| torrent.forget(cx, key, CloseKind::Lost),
+                |dormant, cx| dormant.forget(cx, key),
+            ),
             None => self.drop_stranger(key),
         }
     }
@@ -157,9 +158,14 @@ impl Engine {
         let Some(torrent) = self.torrent_of(key) else {
             return;
         };
-        self.with_torrent(torrent, now, out, |torrent, cx| {
-            torrent.read(cx, key, input, shared);
-        });
+        self.with_either(
+            torrent,
+            now,
+            out,
+            |torrent, cx| torrent.read(cx, key, input, shared),
+            // A host that reads more than it may has broken the stream.
+            |dormant, cx| dormant.close(cx, key),
+        );
     }
 
     /// Reads on in a handshake. True when it is whole and messages may follow.
@@ -186,16 +192,20 @@ impl Engine {
                         return false;
                     };
                     self.with_torrent(torrent, now, out, Torrent::make_room);
-                    if !self.welcome(key, torrent) {
+                    if !self.welcome(key, torrent, now, out) {
                         self.refuse_stranger(key, out);
                         return false;
                     }
-                    self.with_torrent(torrent, now, out, |torrent, cx| {
-                        torrent.send_handshake(cx, key, swarm);
-                    });
+                    self.with_either(
+                        torrent,
+                        now,
+                        out,
+                        |_, cx| cx.send_handshake(key, swarm),
+                        |_, cx| cx.send_handshake(key, swarm),
+                    );
                 }
                 Ok(Some(HandshakeEvent::Complete(handshake))) => {
-                    return self.handshaken(key, &handshake, now, out);
+                    return self.handshaken(key, &handshake, input, now, out);
                 }
                 Err(fault) => {
                     self.fault(key, PeerFault::Wire(fault), now, out);
@@ -206,7 +216,14 @@ impl Engine {
     }
 
     /// Makes an incoming connection one of a torrent's, if the torrent takes it.
-    fn welcome(&mut self, key: ConnKey, torrent: TorrentKey) -> bool {
+    fn welcome(&mut self, key: ConnKey, torrent: TorrentKey, now: Time, out: &mut Outbox) -> bool {
+        if self.torrents.dormant(torrent).is_some() {
+            let mut takes = false;
+            self.with_dormant(torrent, now, out, |dormant, cx| {
+                takes = dormant.welcome(cx, key);
+            });
+            return takes;
+        }
         let Some(place) = self.torrents.get_mut(torrent) else {
             return false;
         };
@@ -215,7 +232,7 @@ impl Engine {
         };
         let max = self.shared.settings.connections_per_torrent_max + INCOMING_SLACK;
         let takes = place.is_running()
-            && !place.candidates.is_banned(conn.remote.ip())
+            && !place.lasting.candidates.is_banned(conn.remote.ip())
             && place.peers.len() < max;
         if takes {
             conn.torrent = Some(torrent);
@@ -228,12 +245,19 @@ impl Engine {
         &mut self,
         key: ConnKey,
         handshake: &Handshake,
+        more: &[u8],
         now: Time,
         out: &mut Outbox,
     ) -> bool {
         let Some(torrent) = self.torrent_of(key) else {
             return false;
         };
+        if self.torrents.dormant(torrent).is_some() {
+            self.with_dormant(torrent, now, out, |dormant, cx| {
+                dormant.handshaken(cx, key, handshake, more);
+            });
+            return false;
+        }
         let mut whole = false;
         self.with_torrent(torrent, now, out, |torrent, cx| {
             match torrent.handshaken(cx, key, handshake) {
@@ -246,9 +270,13 @@ impl Engine {
 
     fn fault(&mut self, key: ConnKey, fault: PeerFault, now: Time, out: &mut Outbox) {
         match self.torrent_of(key) {
-            Some(torrent) => self.with_torrent(torrent, now, out, |torrent, cx| {
-                torrent.disconnect_for(cx, key, fault);
-            }),
+            Some(torrent) => self.with_either(
+                torrent,
+                now,
+                out,
+                |torrent, cx| torrent.disconnect_for(cx, key, fault),
+                |dormant, cx| dormant.close(cx, key),
+            ),
             None => self.refuse_stranger(key, out),
         }
     }

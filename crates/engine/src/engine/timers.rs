@@ -29,6 +29,8 @@ pub(crate) enum Timer {
     Haves(TorrentKey),
     /// A torrent's seeding goal.
     Goal(TorrentKey),
+    /// The end of a torrent's patience with having nothing to do.
+    Idle(TorrentKey),
     /// A removed torrent's last announces.
     Farewell(TorrentKey),
     /// UDP tracker retransmissions.
@@ -53,6 +55,7 @@ impl Timer {
             Self::Inquiry(_) => Reason::Inquiry,
             Self::Haves(_) => Reason::Have,
             Self::Goal(_) => Reason::SeedGoal,
+            Self::Idle(_) => Reason::Idle,
             Self::Farewell(_) => Reason::Farewell,
             Self::UdpTrackers => Reason::UdpTracker,
             Self::UploadQuota => Reason::UploadQuota,
@@ -122,6 +125,7 @@ impl Timers {
             Timer::Inquiry(torrent),
             Timer::Haves(torrent),
             Timer::Goal(torrent),
+            Timer::Idle(torrent),
         ] {
             self.clear(timer);
         }

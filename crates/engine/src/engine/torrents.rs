@@ -1,4 +1,5 @@
-//! All torrents: those whose metadata is known, and those that await it.
+//! All torrents: those that await their metadata, those that are awake, and
+//! those that are dormant.
 //!
 //! A torrent has its key and its swarms from the start. Its metadata may come
 //! later (BEP 9, or from the user); until then it has no pieces, no storage and
@@ -12,6 +13,7 @@ use crate::event::TorrentState;
 use crate::ids::TorrentKey;
 use crate::stats::TorrentStats;
 use crate::torrent::Torrent;
+use crate::torrent::dormant::Dormant;
 
 /// A torrent of which only the info-hashes are known.
 pub(crate) struct Awaiting {
@@ -20,63 +22,82 @@ pub(crate) struct Awaiting {
     pub(crate) options: TorrentOptions,
 }
 
-/// A torrent in one of its two forms.
+/// A torrent in one of its three forms.
 pub(crate) enum Slot {
     AwaitingMetadata(Box<Awaiting>),
     Active(Box<Torrent>),
+    Dormant(Box<Dormant>),
 }
 
 /// The torrents of an engine.
 #[derive(Default)]
 pub(crate) struct Torrents {
-    slots: SlotMap<TorrentKey, Slot>,
+    /// A place is empty only while its torrent goes over into another form.
+    slots: SlotMap<TorrentKey, Option<Slot>>,
 }
 
 impl Torrents {
     pub(crate) fn insert_with_key(&mut self, slot: impl FnOnce(TorrentKey) -> Slot) -> TorrentKey {
-        self.slots.insert_with_key(slot)
+        self.slots.insert_with_key(|key| Some(slot(key)))
     }
 
-    /// The torrent, if its metadata is known.
+    /// The torrent, if its metadata is known and it is awake.
     pub(crate) fn get(&self, key: TorrentKey) -> Option<&Torrent> {
-        match self.slots.get(key)? {
+        match self.slots.get(key)?.as_ref()? {
             Slot::Active(torrent) => Some(torrent),
-            Slot::AwaitingMetadata(_) => None,
+            Slot::AwaitingMetadata(_) | Slot::Dormant(_) => None,
         }
     }
 
-    /// The torrent, if its metadata is known.
+    /// The torrent, if its metadata is known and it is awake.
     pub(crate) fn get_mut(&mut self, key: TorrentKey) -> Option<&mut Torrent> {
-        match self.slots.get_mut(key)? {
+        match self.slots.get_mut(key)?.as_mut()? {
             Slot::Active(torrent) => Some(torrent),
-            Slot::AwaitingMetadata(_) => None,
+            Slot::AwaitingMetadata(_) | Slot::Dormant(_) => None,
+        }
+    }
+
+    /// The torrent, if it is dormant.
+    pub(crate) fn dormant(&self, key: TorrentKey) -> Option<&Dormant> {
+        match self.slots.get(key)?.as_ref()? {
+            Slot::Dormant(dormant) => Some(dormant),
+            Slot::AwaitingMetadata(_) | Slot::Active(_) => None,
+        }
+    }
+
+    /// The torrent, if it is dormant.
+    pub(crate) fn dormant_mut(&mut self, key: TorrentKey) -> Option<&mut Dormant> {
+        match self.slots.get_mut(key)?.as_mut()? {
+            Slot::Dormant(dormant) => Some(dormant),
+            Slot::AwaitingMetadata(_) | Slot::Active(_) => None,
         }
     }
 
     /// What is known of a torrent that awaits its metadata.
     pub(crate) fn awaiting(&self, key: TorrentKey) -> Option<&Awaiting> {
-        match self.slots.get(key)? {
+        match self.slots.get(key)?.as_ref()? {
             Slot::AwaitingMetadata(awaiting) => Some(awaiting),
-            Slot::Active(_) => None,
+            Slot::Active(_) | Slot::Dormant(_) => None,
         }
     }
 
-    /// The metadata of a torrent is known now.
-    pub(crate) fn activate(&mut self, key: TorrentKey, torrent: Torrent) {
-        if let Some(slot) = self.slots.get_mut(key) {
-            *slot = Slot::Active(Box::new(torrent));
+    /// A torrent goes over into another form.
+    pub(crate) fn change(&mut self, key: TorrentKey, change: impl FnOnce(Slot) -> Slot) {
+        if let Some(place) = self.slots.get_mut(key) {
+            *place = place.take().map(change);
         }
     }
 
     /// Forgets a torrent and returns what named it.
     pub(crate) fn remove(&mut self, key: TorrentKey) -> Option<InfoHashes> {
-        Some(match self.slots.remove(key)? {
+        Some(match self.slots.remove(key)?? {
             Slot::Active(torrent) => torrent.info_hashes(),
+            Slot::Dormant(dormant) => dormant.lasting.info_hashes,
             Slot::AwaitingMetadata(awaiting) => awaiting.info_hashes,
         })
     }
 
-    /// All torrents, in either form.
+    /// All torrents, in any form.
     pub(crate) fn keys(&self) -> Vec<TorrentKey> {
         self.slots.keys().collect()
     }

@@ -8,6 +8,7 @@ use super::timers::Timer;
 use crate::action::{Action, Outbox};
 use crate::ids::{AnnounceKey, ListenerId, ResolveKey};
 use crate::time::Time;
+use crate::torrent::announce::Answered;
 use crate::trackers::udp::{UdpAction, UdpAnswer, UdpFailure};
 
 /// An answer that belongs to some torrent.
@@ -55,10 +56,19 @@ impl Engine {
             let Some(of) = self.shared.announces.remove(announce) else {
                 continue;
             };
-            self.with_torrent(of.torrent, now, out, |torrent, cx| match result {
-                Ok(answer) => torrent.answered(cx, of.slot, answer.answer, &answer.peers),
-                Err(failure) => torrent.announce_failed(cx, of.slot, failure.kind, failure.message),
-            });
+            match result {
+                Ok(answer) => {
+                    let answered = Answered {
+                        answer: answer.answer,
+                        peers: answer.peers,
+                        ours: None,
+                    };
+                    self.answered(of, answered, now, out);
+                }
+                Err(failure) => {
+                    self.announce_failed(of, failure.kind, failure.message, now, out);
+                }
+            }
         }
     }
 

@@ -17,7 +17,9 @@ use superseed_proto::bitfield::Bitfield;
 use superseed_proto::hash::SwarmKey;
 use superseed_proto::layout::{Layout, PieceIndex};
 use superseed_proto::peer_id::PeerId;
-use superseed_proto::wire::{Decoder, DecoderLimits, HANDSHAKE_LEN, HandshakeReader, Message};
+use superseed_proto::wire::{
+    Decoder, DecoderLimits, HANDSHAKE_LEN, Handshake, HandshakeReader, Message,
+};
 
 pub(crate) use outgoing::Outgoing;
 pub(crate) use receiving::ReceivingBlock;
@@ -36,6 +38,7 @@ use crate::time::Time;
 /// ```text
 ///  outgoing: Connecting ──Connected──▶ Handshaking ──68 bytes──▶ Traffic
 ///  incoming:                           Handshaking ──68 bytes──▶ Traffic
+///                                           └──▶ Waiting ──awake──┘
 ///  any phase ──Close / Closed / fault──▶ gone
 /// ```
 pub(crate) struct Conn {
@@ -77,6 +80,9 @@ pub(crate) enum Phase {
     Connecting,
     /// The stream is up, the remote's handshake is not whole.
     Handshaking(Box<HandshakeReader>),
+    /// The remote's handshake is whole, and the torrent that it names is being
+    /// woken; until then nothing more is read.
+    Waiting(Box<Handshake>),
     /// Messages flow.
     Traffic(Box<Peer>),
 }

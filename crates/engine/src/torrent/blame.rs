@@ -152,7 +152,7 @@ impl Torrent {
     /// still in memory.
     pub(super) fn piece_was_wrong(&mut self, cx: &mut Cx<'_>, run: Run, unwritten: Vec<BlockBuf>) {
         let piece = run.piece;
-        self.totals.wasted += u64::from(self.layout.piece_len(piece));
+        self.lasting.totals.wasted += u64::from(self.layout.piece_len(piece));
         cx.event(self.key, EventKind::PieceFailed(piece));
         let mut hosts: Vec<_> = self.senders(piece).map(|(_, host)| host).collect();
         hosts.sort_unstable();
@@ -325,7 +325,7 @@ impl Torrent {
     fn drop_distrusted_of(&mut self, cx: &mut Cx<'_>, piece: PieceIndex) {
         let distrusted = self
             .senders(piece)
-            .filter(|(_, host)| self.candidates.is_banned(*host));
+            .filter(|(_, host)| self.lasting.candidates.is_banned(*host));
         let blocks: Vec<u32> = distrusted.map(|(block, _)| block).collect();
         for index in blocks {
             let block = Block { piece, index };
@@ -334,7 +334,7 @@ impl Torrent {
                 cx.shared.pool.give(buf);
             }
             if out {
-                self.totals.wasted += u64::from(self.layout.block_len(block));
+                self.lasting.totals.wasted += u64::from(self.layout.block_len(block));
                 self.picker.blocks_lost(piece, index..index + 1);
                 self.refill_due = true;
             }

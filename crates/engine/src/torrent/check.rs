@@ -40,6 +40,11 @@ impl Check {
         self.left == 0
     }
 
+    /// Whether no job of this or an earlier check is out.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.is_done() && self.jobs == 0
+    }
+
     /// Forgets what waits; answers of jobs that are out no longer count.
     pub(crate) fn clear(&mut self) {
         *self = Self {
@@ -51,9 +56,9 @@ impl Check {
 }
 
 impl Torrent {
-    /// Takes over what storage found.
-    pub(crate) fn take_found(&mut self, cx: &mut Cx<'_>, report: &OpenReport) {
-        let recheck = std::mem::take(&mut self.options.recheck);
+    /// Takes over what storage found; tells whether it can all be trusted.
+    pub(crate) fn take_found(&mut self, cx: &mut Cx<'_>, report: &OpenReport) -> bool {
+        let recheck = std::mem::take(&mut self.lasting.options.recheck);
         self.check.clear();
         for piece in self.layout.pieces() {
             let trusted = report.trusted.has(piece) && !recheck;
@@ -67,21 +72,20 @@ impl Torrent {
                 self.picker.set_missing(piece);
             }
         }
-        self.check.suspicious = report.record.is_none() && !self.options.allow_overwrite;
+        self.check.suspicious = report.record.is_none() && !self.lasting.options.allow_overwrite;
         self.durable.opened(self.picker.have());
         if report.record.is_none() && self.check.is_done() && !self.picker.is_complete() {
             // Claims the files before anything is in them: without a record, a
             // piece half written would be foreign data at the next start.
             self.sync_now(cx);
         }
-        if !report.unchecked.iter().any(|_| true) && !recheck {
-            cx.event(
-                self.key,
-                EventKind::Checked {
-                    pieces: self.picker.have().count(),
-                },
-            );
-        }
+        !report.unchecked.iter().any(|_| true) && !recheck
+    }
+
+    /// Nothing had to be hashed.
+    pub(crate) fn say_checked(&self, cx: &mut Cx<'_>) {
+        let pieces = self.picker.have().count();
+        cx.event(self.key, EventKind::Checked { pieces });
     }
 
     /// Hashes everything again. What was verified is served no more until then.
@@ -90,16 +94,18 @@ impl Torrent {
             return;
         }
         self.disconnect_all(cx);
-        self.count_seeding_time(cx);
+        self.lasting.count_seeding_time(cx.now);
         self.store.clear(&mut cx.shared.pool);
         cx.shared.cache.forget_torrent(self.key);
         let all = Bitfield::full(self.layout.piece_count());
         let report = OpenReport {
             trusted: Bitfield::new(all.len()),
             unchecked: all,
-            record: Some(self.earlier),
+            record: Some(self.lasting.earlier),
         };
-        self.take_found(cx, &report);
+        if self.take_found(cx, &report) {
+            self.say_checked(cx);
+        }
         self.say_state(cx);
         self.check_more(cx);
     }

@@ -40,7 +40,7 @@ impl Torrent {
             .iter()
             .filter_map(|&conn| self.view(cx, conn))
             .collect();
-        let own = self.options.limits.upload_bytes_per_s;
+        let own = self.lasting.options.limits.upload_bytes_per_s;
         let session = cx.shared.settings.limits.upload_bytes_per_s;
         let seeding = self.picker.is_complete();
         let context = ChokeContext {
@@ -105,7 +105,7 @@ impl Torrent {
         if other_choker {
             self.choker = crate::choker::new(cx.shared.settings.choker);
         }
-        self.set_sequential(cx, self.options.sequential);
+        self.set_sequential(cx, self.lasting.options.sequential);
         self.rechoke(cx);
         self.connect_more(cx);
     }

@@ -32,7 +32,29 @@ const ALLOWED_FAST_PEERS: usize = 4;
 /// For so long a newcomer may be at it: some clients never ask for theirs.
 const ALLOWED_FAST_TIME: std::time::Duration = std::time::Duration::from_secs(60);
 /// How soon a torrent looks again for a place when others hold them all.
-const PLACE_RETRY: std::time::Duration = std::time::Duration::from_secs(10);
+pub(super) const PLACE_RETRY: std::time::Duration = std::time::Duration::from_secs(10);
+
+impl Cx<'_> {
+    /// Queues our handshake.
+    pub(crate) fn send_handshake(&mut self, key: ConnKey, swarm: superseed_proto::SwarmKey) {
+        let peer_id = self.shared.peer_id;
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
+        let reserved = Reserved::default()
+            .with(Capability::Fast)
+            .with(Capability::ExtensionProtocol);
+        let handshake = Handshake {
+            reserved,
+            swarm,
+            peer_id,
+        };
+        conn.swarm = Some(swarm);
+        conn.outgoing
+            .push_message(|buf| buf.extend_from_slice(&handshake.encode()));
+        self.want_write(key);
+    }
+}
 
 impl Torrent {
     /// Whether it wants more connections than it has.
@@ -42,33 +64,32 @@ impl Torrent {
             && cx.conns.len() < cx.shared.settings.connections_max
     }
 
-    /// Notes an address. Peers of a private torrent come from its tracker, or
-    /// on their own, and from nowhere else (BEP 27). Says whether it is new.
+    /// Notes an address. Says whether it is new.
     pub(crate) fn learn(&mut self, cx: &Cx<'_>, addr: SocketAddr, source: PeerSource) -> bool {
-        (!self.is_private() || source == PeerSource::Tracker)
-            && self.candidates.add(addr, source, cx.now)
+        self.lasting.learn(addr, source, cx.now)
     }
 
     /// Tries candidates as far as limits allow.
     pub(crate) fn connect_more(&mut self, cx: &mut Cx<'_>) {
-        self.candidates.set_ours(&cx.shared.ours);
+        self.lasting.candidates.set_ours(&cx.shared.ours);
         self.replace_useless(cx);
         let peers = self.peers_up(cx);
         while self.wants_connections(cx)
             && cx.shared.connect.allow(cx.now)
             && self.slow_start.allow(peers, cx.now)
         {
-            let Some(remote) = self.candidates.next(cx.now) else {
+            let Some(remote) = self.lasting.candidates.next(cx.now) else {
                 break;
             };
             let from = cx.shared.listener_for(remote);
-            self.candidates.connecting(remote, cx.now);
+            self.lasting.candidates.connecting(remote, cx.now);
             cx.shared.connect.started(cx.now);
             self.slow_start.started(peers, cx.now);
             let mut conn = Conn::new(remote, Phase::Connecting, cx.now);
             conn.torrent = Some(self.key);
             conn.listener = from;
             conn.source = self
+                .lasting
                 .candidates
                 .source(remote)
                 .unwrap_or(PeerSource::Tracker);
@@ -86,7 +107,7 @@ impl Torrent {
 
     /// Sets the timer for the next attempt.
     fn plan_connects(&mut self, cx: &mut Cx<'_>) {
-        let candidate = self.candidates.next_deadline(cx.now);
+        let candidate = self.lasting.candidates.next_deadline(cx.now);
         let own_room = self.peers.len() < cx.shared.settings.connections_per_torrent_max;
         let at = if self.is_running() && self.has_better(cx) {
             self.turnover.next_look(cx.now)
@@ -112,7 +133,7 @@ impl Torrent {
     pub(crate) fn connected(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
         cx.shared.connect.ended();
         let swarm = self.info_hashes().primary_swarm_key();
-        self.send_handshake(cx, key, swarm);
+        cx.send_handshake(key, swarm);
         let Some(conn) = cx.conns.get_mut(key) else {
             return;
         };
@@ -122,31 +143,6 @@ impl Torrent {
         // Not `rearm`: the time-out of the attempt would cut the handshake short.
         let at = super::time_outs::next(conn);
         cx.timer(Timer::Conn(key), at);
-    }
-
-    /// Queues our handshake.
-    pub(crate) fn send_handshake(
-        &mut self,
-        cx: &mut Cx<'_>,
-        key: ConnKey,
-        swarm: superseed_proto::SwarmKey,
-    ) {
-        let peer_id = cx.shared.peer_id;
-        let Some(conn) = cx.conns.get_mut(key) else {
-            return;
-        };
-        let reserved = Reserved::default()
-            .with(Capability::Fast)
-            .with(Capability::ExtensionProtocol);
-        let handshake = Handshake {
-            reserved,
-            swarm,
-            peer_id,
-        };
-        conn.swarm = Some(swarm);
-        conn.outgoing
-            .push_message(|buf| buf.extend_from_slice(&handshake.encode()));
-        cx.want_write(key);
     }
 
     /// The remote's handshake is whole: messages flow from now on.
@@ -167,7 +163,7 @@ impl Torrent {
             return Err(PeerFault::WrongTorrent);
         }
         if handshake.peer_id == cx.shared.peer_id {
-            self.candidates.mark_self(remote);
+            self.lasting.candidates.mark_self(remote);
             return Err(PeerFault::Ourselves);
         }
         if let Some(twin) = self.twin(cx, key, handshake) {
@@ -191,10 +187,10 @@ impl Torrent {
         conn.phase = Phase::Traffic(Box::new(peer));
         conn.since = now;
         if incoming {
-            self.incoming_seen = true;
+            self.lasting.incoming_seen = true;
             self.connect_due |= self.peers.len() > cx.shared.settings.connections_per_torrent_max;
         }
-        self.candidates.connected(remote, now);
+        self.lasting.candidates.connected(remote, now);
         self.greet(cx, key);
         cx.shared.timers.set_no_later(
             Timer::Choke(self.key),
@@ -237,7 +233,7 @@ impl Torrent {
         if !self.may_allow(cx) || !self.newcomers.admit(host(ip.into())) {
             return;
         }
-        let swarm = self.metainfo.info_hashes.primary_swarm_key();
+        let swarm = self.lasting.info_hashes.primary_swarm_key();
         let pieces = superseed_proto::wire::allowed_fast_set(
             ip,
             &swarm,
@@ -324,9 +320,9 @@ impl Torrent {
         self.show_due = true;
         if conn.is_half_open() {
             cx.shared.connect.ended();
-            self.candidates.abandoned(conn.remote, cx.now);
+            self.lasting.candidates.abandoned(conn.remote, cx.now);
         } else if !conn.incoming || conn.peer().is_some() {
-            self.candidates.closed(conn.remote, cx.now, why);
+            self.lasting.candidates.closed(conn.remote, cx.now, why);
         }
         if let Some(peer) = conn.peer() {
             self.picker.peer_left(&peer.have, peer.joined_full);
@@ -373,11 +369,11 @@ impl Torrent {
 
     /// Never again: every connection of the host ends.
     pub(crate) fn ban(&mut self, cx: &mut Cx<'_>, ip: core::net::IpAddr) {
-        self.candidates.ban(ip);
+        self.lasting.candidates.ban(ip);
         let is_banned = |key: &ConnKey| {
             cx.conns
                 .get(*key)
-                .is_some_and(|conn| self.candidates.is_banned(conn.remote.ip()))
+                .is_some_and(|conn| self.lasting.candidates.is_banned(conn.remote.ip()))
         };
         let banned: Vec<ConnKey> = self.peers.iter().copied().filter(is_banned).collect();
         for key in banned {

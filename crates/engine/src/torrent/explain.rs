@@ -150,13 +150,13 @@ impl Torrent {
         let tracker = || self.tracker(now);
         let (parts, of) = NEARLY_ALL_PARTS;
         if peers.connected == 0 {
-            let next_try = self.candidates.next_deadline(now);
+            let next_try = self.lasting.candidates.next_deadline(now);
             let nobody = Cause::NoPeers {
-                candidates: self.candidates.connectable(),
+                candidates: self.lasting.candidates.connectable(),
                 connecting: peers.connecting,
                 next_try: (next_try != Time::NEVER).then(|| next_try.since(now)),
             };
-            let none_known = peers.connecting == 0 && self.candidates.connectable() == 0;
+            let none_known = peers.connecting == 0 && self.lasting.candidates.connectable() == 0;
             let at = causes.len();
             causes.push(nobody);
             if let Some(tracker) = tracker() {
@@ -218,7 +218,7 @@ impl Torrent {
     }
 
     fn tracker(&self, now: Time) -> Option<Cause> {
-        let wait = self.trackers.waits_for(now)?;
+        let wait = self.lasting.trackers.waits_for(now)?;
         Some(Cause::Tracker {
             url: wait.url,
             announcing: wait.announcing,

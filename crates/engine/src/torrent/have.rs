@@ -12,7 +12,6 @@ use crate::engine::timers::Timer;
 use crate::event::EventKind;
 use crate::ids::ConnKey;
 use crate::peer::Conn;
-use crate::time::Time;
 
 /// How long a HAVE waits for a message that it can go with.
 ///
@@ -139,15 +138,15 @@ impl Torrent {
 
     /// Whether the last wanted piece came; says so once.
     pub(crate) fn note_completion(&mut self, cx: &mut Cx<'_>) {
-        if !self.is_complete() || self.complete_since.is_some() || !self.is_running() {
+        if !self.is_complete() || self.lasting.complete_since.is_some() || !self.is_running() {
             return;
         }
-        self.complete_since = Some(cx.now);
+        self.lasting.complete_since = Some(cx.now);
         // Wanted files alone are no completed download (BEP 3): the rest may
         // be wanted later.
-        if !self.complete_told && self.picker.have().is_full() {
-            self.complete_told = true;
-            self.trackers.complete(cx.now);
+        if !self.lasting.complete_told && self.picker.have().is_full() {
+            self.lasting.complete_told = true;
+            self.lasting.trackers.complete(cx.now);
             self.announce(cx);
         }
         self.sync_now(cx);
@@ -160,29 +159,22 @@ impl Torrent {
 
     /// The check ended and nothing is missing: there was no download to speak of.
     pub(crate) fn note_found_complete(&mut self, cx: &mut Cx<'_>) {
-        if self.totals.downloaded == 0 && self.picker.have().is_full() {
-            self.complete_told = true;
+        if self.lasting.totals.downloaded == 0 && self.picker.have().is_full() {
+            self.lasting.complete_told = true;
             // Trackers that were told while the check ran list us as a leecher.
-            self.trackers.reannounce(cx.now);
+            self.lasting.trackers.reannounce(cx.now);
             self.announce(cx);
         }
         self.note_completion(cx);
     }
 
-    /// Adds the time spent complete to the totals, at the end of a stretch of it.
-    pub(crate) fn count_seeding_time(&mut self, cx: &Cx<'_>) {
-        if let Some(since) = self.complete_since.take() {
-            self.earlier.seeding_s += cx.now.since(since).as_secs();
-        }
-    }
-
     /// Sets the timer for a seeding time, and looks at the ratio.
     pub(crate) fn watch_goal(&mut self, cx: &mut Cx<'_>) {
-        let Some(since) = self.complete_since else {
+        let Some(since) = self.lasting.complete_since else {
             return;
         };
-        if let Some(time) = self.options.goal.time {
-            let done = Duration::from_secs(self.earlier.seeding_s);
+        if let Some(time) = self.lasting.options.goal.time {
+            let done = Duration::from_secs(self.lasting.earlier.seeding_s);
             cx.timer(Timer::Goal(self.key), since + time.saturating_sub(done));
         }
         self.goal_check(cx);
@@ -190,27 +182,12 @@ impl Torrent {
 
     /// Pauses the torrent when its seeding goal is reached.
     pub(crate) fn goal_check(&mut self, cx: &mut Cx<'_>) {
-        if self.complete_since.is_none() || !self.is_running() {
+        if self.lasting.complete_since.is_none() || !self.is_running() {
             return;
         }
-        let totals = self.record_totals(cx.now);
-        let goal = self.options.goal;
-        let ratio = totals.uploaded_bytes as f64 / self.layout.total_len() as f64;
-        let by_ratio = goal.ratio.is_some_and(|goal| ratio >= goal);
-        let by_time = goal
-            .time
-            .is_some_and(|goal| self.seeding_time(cx.now) >= goal);
-        if by_ratio || by_time {
+        if self.lasting.is_goal_reached(cx.now) {
             cx.event(self.key, EventKind::GoalReached);
             self.pause(cx);
         }
-    }
-
-    /// Time spent complete in all runs.
-    pub(crate) fn seeding_time(&self, now: Time) -> Duration {
-        let this = self
-            .complete_since
-            .map_or(Duration::ZERO, |since| now.since(since));
-        Duration::from_secs(self.earlier.seeding_s) + this
     }
 }

@@ -16,7 +16,7 @@ use crate::stats::PeerSource;
 /// How long a full disk is left alone before the next try.
 const DISK_RETRY: Duration = Duration::from_secs(30);
 /// How long the last announces of a torrent may take.
-const FAREWELL: Duration = Duration::from_secs(2);
+pub(super) const FAREWELL: Duration = Duration::from_secs(2);
 
 impl Torrent {
     /// Asks for the storage: the first thing in a torrent's life.
@@ -41,19 +41,21 @@ impl Torrent {
             Ok(report) => report,
             Err(error) => return self.fail(cx, error),
         };
-        if !self.opened_before {
+        if !self.lasting.opened_before {
             // Later records hold what was counted since, too.
-            self.opened_before = true;
-            self.earlier = report.record.unwrap_or_default();
+            self.lasting.opened_before = true;
+            self.lasting.earlier = report.record.unwrap_or_default();
         }
-        self.take_found(cx, &report);
-        if self.earlier.completed_told {
-            self.complete_told = true;
+        if self.take_found(cx, &report) {
+            self.say_checked(cx);
         }
-        for addr in self.options.peers.clone() {
+        if self.lasting.earlier.completed_told {
+            self.lasting.complete_told = true;
+        }
+        for addr in self.lasting.options.peers.clone() {
             self.learn(cx, addr, PeerSource::User);
         }
-        if self.options.paused {
+        if self.lasting.options.paused {
             self.life = Life::Paused;
             self.say_state(cx);
             self.check_more(cx);
@@ -65,15 +67,15 @@ impl Torrent {
     /// Begins, or goes on after a pause or an error.
     fn start(&mut self, cx: &mut Cx<'_>) {
         self.life = Life::Running;
-        self.trackers.set_listeners(&cx.shared.listeners);
-        self.candidates.set_self(&own_addrs(cx));
+        self.lasting.trackers.set_listeners(&cx.shared.listeners);
+        self.lasting.candidates.set_self(&own_addrs(cx));
         if self.picker.is_complete() && self.check.is_done() {
             // A download that ended in an earlier run: `completed` was said then.
-            self.complete_told |= self.picker.have().is_full();
-            self.complete_since.get_or_insert(cx.now);
+            self.lasting.complete_told |= self.picker.have().is_full();
+            self.lasting.complete_since.get_or_insert(cx.now);
         }
-        self.trackers.start(cx.now);
-        self.candidates.wake(cx.now);
+        self.lasting.trackers.start(cx.now);
+        self.lasting.candidates.wake(cx.now);
         self.check_more(cx);
         self.say_state(cx);
         // A goal that was reached before ends it at once, before trackers hear.
@@ -90,14 +92,15 @@ impl Torrent {
 
     /// Stops all traffic; the storage stays open.
     pub(crate) fn pause(&mut self, cx: &mut Cx<'_>) {
-        self.options.paused = true;
+        self.lasting.options.paused = true;
+        self.terms_changed();
         if self.life != Life::Running {
             return;
         }
-        self.count_seeding_time(cx);
+        self.lasting.count_seeding_time(cx.now);
         self.life = Life::Paused;
         self.disconnect_all(cx);
-        self.trackers.stop(cx.now);
+        self.lasting.trackers.stop(cx.now);
         self.announce(cx);
         // What waits in memory for the rest of its piece would wait long, and
         // the memory is everybody's.
@@ -109,7 +112,8 @@ impl Torrent {
 
     /// Goes on after a pause or an error.
     pub(crate) fn resume(&mut self, cx: &mut Cx<'_>) {
-        self.options.paused = false;
+        self.lasting.options.paused = false;
+        self.terms_changed();
         match self.life {
             Life::Paused => self.start(cx),
             Life::Failed(_) => self.open(cx),
@@ -123,13 +127,13 @@ impl Torrent {
             return;
         }
         let was_running = self.is_running();
-        self.count_seeding_time(cx);
+        self.lasting.count_seeding_time(cx.now);
         self.life = Life::Failed(error.clone());
         self.disconnect_all(cx);
         self.store.clear(&mut cx.shared.pool);
         self.check.clear();
         if was_running {
-            self.trackers.stop(cx.now);
+            self.lasting.trackers.stop(cx.now);
             self.announce(cx);
         }
         cx.event(self.key, EventKind::Failed(error));
@@ -173,7 +177,7 @@ impl Torrent {
             Life::Paused => (true, false),
             Life::Opening | Life::Failed(_) | Life::Leaving(_) => (false, false),
         };
-        self.count_seeding_time(cx);
+        self.lasting.count_seeding_time(cx.now);
         self.disconnect_all(cx);
         self.store.clear(&mut cx.shared.pool);
         self.check.clear();
@@ -181,7 +185,7 @@ impl Torrent {
         cx.shared.timers.clear_torrent(self.key);
         self.life = Life::Leaving(Leaving::default());
         if announces {
-            self.trackers.stop(cx.now);
+            self.lasting.trackers.stop(cx.now);
             self.announce(cx);
         }
         cx.timer(Timer::Farewell(self.key), cx.now + FAREWELL);
@@ -196,7 +200,7 @@ impl Torrent {
 
     /// Notes that no announce is out any more.
     pub(crate) fn announced_farewell(&mut self) {
-        let all_stopped = self.trackers.all_stopped();
+        let all_stopped = self.lasting.trackers.all_stopped();
         if let Life::Leaving(leaving) = &mut self.life {
             leaving.announces_done |= all_stopped;
         }
@@ -222,6 +226,7 @@ impl Torrent {
                 *entry = priority;
             }
         }
+        self.terms_changed();
         self.apply_priorities();
         let wanted = self.wanted_files();
         let opened = !matches!(
@@ -235,10 +240,10 @@ impl Torrent {
             };
             cx.disk(self.key, job, DiskOp::SetWanted { wanted });
         }
-        if !self.picker.is_complete() && self.complete_since.is_some() {
-            self.count_seeding_time(cx);
+        if !self.picker.is_complete() && self.lasting.complete_since.is_some() {
+            self.lasting.count_seeding_time(cx.now);
             // Peers that were of no use may be of some now.
-            self.candidates.wake(cx.now);
+            self.lasting.candidates.wake(cx.now);
             self.connect_due = true;
         }
         self.interest_changed(cx);
@@ -248,7 +253,8 @@ impl Torrent {
     }
 
     pub(crate) fn set_sequential(&mut self, cx: &Cx<'_>, sequential: bool) {
-        self.options.sequential = sequential;
+        self.lasting.options.sequential = sequential;
+        self.terms_changed();
         let kind = if sequential {
             PickerKind::InOrder
         } else {
@@ -273,13 +279,10 @@ impl Torrent {
     /// Tells the user when the state is another one than last told.
     pub(crate) fn say_state(&mut self, cx: &mut Cx<'_>) {
         let state = self.state();
-        if self.told != Some(state) {
-            self.told = Some(state);
-            cx.event(self.key, EventKind::State(state));
-        }
+        self.lasting.say_state(cx, state);
     }
 }
 
-fn own_addrs(cx: &Cx<'_>) -> Vec<core::net::SocketAddr> {
+pub(super) fn own_addrs(cx: &Cx<'_>) -> Vec<core::net::SocketAddr> {
     cx.shared.listeners.iter().map(|(_, addr)| *addr).collect()
 }

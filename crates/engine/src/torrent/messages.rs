@@ -357,7 +357,7 @@ impl Torrent {
         peer.downloaded += len;
         peer.downloaded_since_unchoke += len;
         peer.down.add(len, now);
-        self.totals.downloaded += len;
+        self.lasting.totals.downloaded += len;
         self.down.add(len, now);
         cx.shared.down.add(len, now);
         match &mut peer.receiving {
@@ -369,7 +369,7 @@ impl Torrent {
                     buf.extend(data);
                 }
             },
-            _ => self.totals.wasted += len,
+            _ => self.lasting.totals.wasted += len,
         }
     }
 
@@ -388,7 +388,7 @@ impl Torrent {
                 self.keep_block(cx, key, block, buf);
             }
             crate::picker::Receipt::Duplicate | crate::picker::Receipt::Unwanted => {
-                self.totals.wasted += buf.bytes().len() as u64;
+                self.lasting.totals.wasted += buf.bytes().len() as u64;
                 cx.shared.pool.give(buf);
             }
         }

@@ -4,20 +4,26 @@
 //! `requests` what to ask of whom, `deadlines` what somebody waits for, `endgame`
 //! the last of it, `messages` what peers say, `upload` what they get, `choke`
 //! who gets it, `check` data found on disk, `record` what is durable,
-//! `haves` what peers are yet to be told, `connect` whom to talk to, `turnover` whom no more, `newcomers` who had
+//! `haves` what peers are yet to be told, `connect` whom to talk to, `turnover`
+//! whom no more, `newcomers` who had
 //! what one gets once, `announce` the trackers, `super_seed` what is
 //! hidden of whom, `stats` what users see, `explain` why it is no faster.
+//! `idle` says when it has nothing to do; `dormant` is what it is then, and
+//! `lasting` what it keeps of itself.
 
-mod announce;
+pub(crate) mod announce;
 mod blame;
 mod check;
 mod choke;
 mod connect;
 mod deadlines;
+pub(crate) mod dormant;
 mod endgame;
 mod explain;
 mod have;
 mod haves;
+mod idle;
+pub(crate) mod lasting;
 mod life;
 mod messages;
 mod newcomers;
@@ -33,7 +39,6 @@ pub(crate) mod writing;
 
 use std::sync::Arc;
 
-use rand_core::Rng;
 use slotmap::SecondaryMap;
 use smallvec::SmallVec;
 use superseed_proto::bitfield::Bitfield;
@@ -45,22 +50,22 @@ use self::blame::Suspects;
 use self::check::Check;
 use self::endgame::Debtors;
 use self::haves::Haves;
+use self::idle::Idleness;
+use self::lasting::Lasting;
 use self::newcomers::Newcomers;
 use self::record::Durable;
 use self::store::PieceStore;
+use crate::candidates::Turnover;
 use crate::candidates::connect::SlowStart;
-use crate::candidates::{Candidates, Turnover};
 use crate::choker::Choker;
 use crate::config::{PickerKind, Priority, TorrentOptions};
-use crate::disk::{DiskError, RecordTotals};
+use crate::disk::DiskError;
 use crate::engine::shared::Shared;
-use crate::event::TorrentState;
 use crate::ids::{ConnKey, TorrentKey};
 use crate::picker::Picker;
 use crate::rate::{Ewma, TokenBucket};
 use crate::super_seed::SuperSeed;
 use crate::time::Time;
-use crate::trackers::TrackerSet;
 
 /// Whether a torrent may move bytes at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,10 +103,8 @@ pub(crate) struct Torrent {
     pub(crate) key: TorrentKey,
     pub(crate) metainfo: Arc<Metainfo>,
     pub(crate) layout: Layout,
-    pub(crate) options: TorrentOptions,
+    pub(crate) lasting: Lasting,
     pub(crate) life: Life,
-    /// The state last told to the user.
-    told: Option<TorrentState>,
     /// The disk takes no more: downloads wait, uploads go on.
     disk_waits: Option<DiskError>,
     /// The last write that the disk was slow with.
@@ -117,10 +120,8 @@ pub(crate) struct Torrent {
     /// Peers that may owe blocks: all that do, and some that did.
     owing: SecondaryMap<ConnKey, ()>,
     debtors: Debtors,
-    pub(crate) candidates: Candidates,
     slow_start: SlowStart,
     turnover: Turnover,
-    pub(crate) trackers: TrackerSet,
     choker: Box<dyn Choker>,
     /// The pieces before this one were seen at some peer since we seed.
     pieces_seen: u32,
@@ -134,15 +135,6 @@ pub(crate) struct Torrent {
     pub(crate) download: TokenBucket,
     down: Ewma,
     up: Ewma,
-    totals: Totals,
-    earlier: RecordTotals,
-    /// `earlier` was taken from the record.
-    opened_before: bool,
-    incoming_seen: bool,
-    /// When it became complete in this run.
-    complete_since: Option<Time>,
-    /// Trackers heard of the completion, or never need to.
-    complete_told: bool,
     /// Some blocks became free for others than who lost them.
     refill_due: bool,
     /// Peers that have room for requests and were not asked since.
@@ -153,6 +145,7 @@ pub(crate) struct Torrent {
     connect_due: bool,
     /// Super-seeding may have something to show.
     show_due: bool,
+    idleness: Idleness,
 }
 
 impl Torrent {
@@ -163,14 +156,23 @@ impl Torrent {
         shared: &mut Shared,
         now: Time,
     ) -> Self {
-        let layout = metainfo.info.layout;
-        let tiers = metainfo.trackers.iter().cloned();
-        let tiers: Vec<_> = tiers
-            .chain(options.trackers.iter().map(|url| vec![url.clone()]))
-            .collect();
-        let private = metainfo.info.private;
-        let mut trackers = TrackerSet::new(&tiers, private, shared.announce_key, &mut shared.rng);
-        trackers.share_urls(&mut shared.urls);
+        let lasting = Lasting::new(key, &metainfo, options, shared);
+        Self::awake(lasting, metainfo, shared, now)
+    }
+
+    /// A torrent that has nothing so far but what lasts.
+    pub(crate) fn awake(
+        lasting: Lasting,
+        metainfo: Arc<Metainfo>,
+        shared: &Shared,
+        now: Time,
+    ) -> Self {
+        let Lasting {
+            key,
+            layout,
+            ref options,
+            ..
+        } = lasting;
         let kind = if options.sequential {
             PickerKind::InOrder
         } else {
@@ -183,7 +185,6 @@ impl Torrent {
             key,
             layout,
             life: Life::Opening,
-            told: None,
             disk_waits: None,
             slow_write: None,
             picker: Picker::new(layout, kind),
@@ -195,10 +196,8 @@ impl Torrent {
             peers: Vec::new(),
             owing: SecondaryMap::new(),
             debtors: Debtors::default(),
-            candidates: Candidates::new(shared.rng.next_u64()),
             slow_start: SlowStart::default(),
             turnover: Turnover::default(),
-            trackers,
             choker: crate::choker::new(shared.settings.choker),
             pieces_seen: 0,
             super_seed: SuperSeed::default(),
@@ -210,30 +209,21 @@ impl Torrent {
             download: TokenBucket::new(limits.download_bytes_per_s, now),
             down: Ewma::new(Ewma::TAU, now),
             up: Ewma::new(Ewma::TAU, now),
-            totals: Totals::default(),
-            earlier: RecordTotals::default(),
-            opened_before: false,
-            incoming_seen: false,
-            complete_since: None,
-            complete_told: false,
             refill_due: false,
             refill_peers: SmallVec::new(),
             rechoke_due: false,
             connect_due: false,
             show_due: false,
+            idleness: Idleness::default(),
             metainfo,
-            options,
+            lasting,
         };
         torrent.apply_priorities();
         torrent
     }
 
     pub(crate) fn info_hashes(&self) -> InfoHashes {
-        self.metainfo.info_hashes
-    }
-
-    pub(crate) fn is_private(&self) -> bool {
-        self.metainfo.info.private
+        self.lasting.info_hashes
     }
 
     pub(crate) fn is_running(&self) -> bool {

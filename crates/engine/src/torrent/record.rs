@@ -9,10 +9,11 @@ use superseed_proto::bitfield::Bitfield;
 use superseed_proto::layout::PieceIndex;
 
 use super::{Life, Torrent};
-use crate::disk::{DiskError, DiskOp, RecordTotals, ResumeSnapshot};
+use crate::disk::{DiskError, DiskOp, ResumeSnapshot};
 use crate::engine::jobs::{Job, JobKind};
 use crate::engine::shared::Cx;
 use crate::engine::timers::Timer;
+use crate::time::Time;
 
 /// The longest a verified piece waits for its sync.
 const SYNC_INTERVAL: Duration = Duration::from_secs(30);
@@ -61,6 +62,22 @@ impl Durable {
     pub(crate) fn settle(&mut self) {
         self.waiting.clear();
         self.stale = false;
+    }
+
+    /// Whether nothing is on its way to the disk; the record may be stale, or
+    /// be saved by what keeps the torrent.
+    pub(super) fn is_quiet(&self, keeping: bool) -> bool {
+        !self.sync_out && (!self.save_out || keeping) && self.waiting.is_empty()
+    }
+
+    pub(super) fn is_stale(&self) -> bool {
+        self.stale
+    }
+
+    /// A record of what is known now is on its way.
+    pub(super) fn save_begins(&mut self) {
+        self.stale = false;
+        self.save_out = true;
     }
 
     fn is_settled(&self) -> bool {
@@ -112,17 +129,20 @@ impl Torrent {
     }
 
     fn save_now(&mut self, cx: &mut Cx<'_>) {
-        self.durable.stale = false;
-        self.durable.save_out = true;
-        let snapshot = ResumeSnapshot {
-            pieces: self.durable.synced.clone(),
-            totals: self.record_totals(cx.now),
-        };
+        self.durable.save_begins();
+        let snapshot = self.snapshot(cx.now);
         let job = Job {
             torrent: self.key,
             kind: JobKind::Save,
         };
         cx.disk(self.key, job, DiskOp::SaveRecord(Box::new(snapshot)));
+    }
+
+    pub(super) fn snapshot(&self, now: Time) -> ResumeSnapshot {
+        ResumeSnapshot {
+            pieces: self.durable.synced.clone(),
+            totals: self.lasting.record_totals(now),
+        }
     }
 
     pub(crate) fn synced(
@@ -205,19 +225,6 @@ impl Torrent {
     pub(crate) fn closed(&mut self) {
         if let Life::Leaving(leaving) = &mut self.life {
             leaving.storage_closed = true;
-        }
-    }
-
-    /// Totals of this and all earlier runs.
-    pub(crate) fn record_totals(&self, now: crate::Time) -> RecordTotals {
-        let seeding = self
-            .complete_since
-            .map_or(Duration::ZERO, |since| now.since(since));
-        RecordTotals {
-            downloaded_bytes: self.earlier.downloaded_bytes + self.totals.downloaded,
-            uploaded_bytes: self.earlier.uploaded_bytes + self.totals.uploaded,
-            seeding_s: self.earlier.seeding_s + seeding.as_secs(),
-            completed_told: self.earlier.completed_told || self.complete_told,
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::time::Time;
 
 impl Torrent {
     pub(crate) fn torrent_stats(&self, conns: &Conns, now: Time) -> TorrentStats {
-        let totals = self.record_totals(now);
+        let totals = self.lasting.record_totals(now);
         let rate = self.down.rate(now);
         let left = self.picker.left_bytes();
         let connected = self.peers.iter().filter_map(|key| conns.get(*key)?.peer());
@@ -35,33 +35,33 @@ impl Torrent {
             pieces_unchecked: self.check.left,
             downloaded_bytes: totals.downloaded_bytes,
             uploaded_bytes: totals.uploaded_bytes,
-            session_downloaded_bytes: self.totals.downloaded,
-            session_uploaded_bytes: self.totals.uploaded,
-            wasted_bytes: self.totals.wasted,
+            session_downloaded_bytes: self.lasting.totals.downloaded,
+            session_uploaded_bytes: self.lasting.totals.uploaded,
+            wasted_bytes: self.lasting.totals.wasted,
             download_bytes_per_s: rate,
             upload_bytes_per_s: self.up.rate(now),
             peers,
             seeds,
-            candidates: self.candidates.connectable(),
+            candidates: self.lasting.candidates.connectable(),
             eta: (left > 0 && rate > 0).then(|| Duration::from_secs(left.div_ceil(rate))),
-            incoming_seen: self.incoming_seen,
+            incoming_seen: self.lasting.incoming_seen,
             error: match (&self.life, &self.disk_waits) {
                 (Life::Failed(error), _) | (_, Some(error)) => Some(error.message.clone()),
                 _ => None,
             },
-            seeding: self.seeding_time(now),
+            seeding: self.lasting.seeding_time(now),
         }
     }
 
     pub(crate) fn holdings(&self) -> TorrentHoldings {
         TorrentHoldings {
             peers: self.peers.len(),
-            candidates: self.candidates.len(),
-            banned: self.candidates.banned(),
-            self_addrs: self.candidates.ourselves(),
+            candidates: self.lasting.candidates.len(),
+            banned: self.lasting.candidates.banned(),
+            self_addrs: self.lasting.candidates.ourselves(),
             suspect_pieces: self.suspects.pieces(),
             suspect_blocks: self.suspects.digests(),
-            trackers: self.trackers.count(),
+            trackers: self.lasting.trackers.count(),
             newcomers: self.newcomers.len().max(self.first_turns.len()),
         }
     }

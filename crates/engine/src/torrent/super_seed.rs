@@ -13,7 +13,9 @@ impl Torrent {
     /// Whether new peers are to think that we have nothing. While existing data
     /// is checked that is right as long as all of it is.
     fn super_seeds(&self) -> bool {
-        self.options.super_seed && self.is_running() && self.picker.wanted_missing().count() == 0
+        self.lasting.options.super_seed
+            && self.is_running()
+            && self.picker.wanted_missing().count() == 0
     }
 
     /// Hides what we have from a peer that was told nothing so far, if that is

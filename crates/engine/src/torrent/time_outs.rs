@@ -23,7 +23,7 @@ const CANCEL_ANSWERS: Duration = Duration::from_secs(60);
 pub(crate) fn next(conn: &Conn) -> Time {
     match &conn.phase {
         Phase::Connecting => conn.since + CONNECT_TIMEOUT,
-        Phase::Handshaking(_) => conn.since + HANDSHAKE_TIMEOUT,
+        Phase::Handshaking(_) | Phase::Waiting(_) => conn.since + HANDSHAKE_TIMEOUT,
         Phase::Traffic(peer) => {
             let idle = conn.last_received + IDLE_TIMEOUT;
             let keepalive = conn.last_sent + KEEPALIVE_INTERVAL;

@@ -22,7 +22,7 @@ impl Torrent {
     /// is to be tried of whom nothing is known yet.
     pub(super) fn has_better(&self, cx: &Cx<'_>) -> bool {
         let max = cx.shared.settings.connections_per_torrent_max;
-        self.peers.len() > max || self.peers.len() == max && self.candidates.has_untried()
+        self.peers.len() > max || self.peers.len() == max && self.lasting.candidates.has_untried()
     }
 
     /// Gives up the most useless peer, if somebody is to have its place.
@@ -61,7 +61,7 @@ impl Torrent {
             idle_since: peer.idle_since,
             last_block: peer.last_block,
             of_user: conn.source == PeerSource::User,
-            priority: self.candidates.priority(conn.remote),
+            priority: self.lasting.candidates.priority(conn.remote),
         };
         standing.uselessness(cx.now)
     }

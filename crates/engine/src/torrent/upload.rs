@@ -261,7 +261,7 @@ impl Torrent {
     /// Payload left for a peer: counted, and room for the next blocks.
     pub(crate) fn count_upload(&mut self, cx: &mut Cx<'_>, key: ConnKey, payload: u64) {
         if payload > 0 {
-            self.totals.uploaded += payload;
+            self.lasting.totals.uploaded += payload;
             self.up.add(payload, cx.now);
             self.save_soon(cx);
             self.goal_check(cx);

@@ -114,7 +114,10 @@ mod tests {
         let mut pace = Pace::default();
         for number in 0..1_000 {
             let url = format!("http://{number}.example/announce");
-            assert_eq!(pace.reserve(&url, Lane::Patient, at(number * 10)), at(number * 10));
+            assert_eq!(
+                pace.reserve(&url, Lane::Patient, at(number * 10)),
+                at(number * 10)
+            );
         }
         assert!(pace.hosts.len() <= HOSTS_SWEPT_ABOVE + 1);
     }

@@ -1,8 +1,10 @@
 //! Doing the engine's disk jobs.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use superseed_engine::block::BlockBuf;
-use superseed_engine::disk::{CheckVerdict, PieceVerdict};
+use superseed_engine::disk::{Awakening, CheckVerdict, PieceVerdict};
 use superseed_engine::{DiskError, DiskErrorKind, DiskJob, DiskOp, DiskResult, TorrentKey};
 use superseed_proto::hash::{ExpectedHash, PieceHasher, Sha1Hash};
 use superseed_proto::layout::{BLOCK_LEN, Block, PieceIndex};
@@ -97,6 +99,30 @@ impl Disk {
                 DiskResult::Saved(outcome)
             }
             DiskOp::SetWanted { .. } => DiskResult::WantedSet(Ok(())),
+            DiskOp::Keep(keepsake) => {
+                let store = self.store_of(torrent);
+                let outcome = store.failure().map_or(Ok(true), Err);
+                if outcome.is_ok() {
+                    store.save(keepsake.snapshot);
+                }
+                DiskResult::Kept(outcome)
+            }
+            DiskOp::Sleep => DiskResult::Asleep,
+            DiskOp::Wake { .. } => {
+                let store = self.store_of(torrent);
+                let awakening = || Awakening {
+                    metainfo: Arc::clone(store.content().metainfo()),
+                    report: store.open_report(),
+                };
+                let outcome = store
+                    .failure()
+                    .map_or_else(|| Ok(Box::new(awakening())), Err);
+                DiskResult::Woken(outcome)
+            }
+            DiskOp::Amend(amendment) => {
+                self.store_of(torrent).amend(amendment.totals);
+                DiskResult::Amended(Ok(()))
+            }
             DiskOp::Close => {
                 self.open.remove(&torrent);
                 DiskResult::Closed

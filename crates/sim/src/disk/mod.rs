@@ -142,8 +142,8 @@ impl Disk {
         let end = self.free_at + self.spec.latency + self.rng.up_to(jitter);
         let last_end = self.last_end.entry(job.torrent).or_insert(end);
         *last_end = end.max(*last_end);
-        // A host lets a torrent's last job wait for those before it.
-        let waits = matches!(job.op, DiskOp::Close);
+        // A host lets what closes a torrent wait for the jobs before it.
+        let waits = matches!(job.op, DiskOp::Close | DiskOp::Sleep);
         Ok(if waits { *last_end } else { end })
     }
 

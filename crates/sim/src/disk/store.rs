@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use superseed_engine::DiskErrorKind;
-use superseed_engine::disk::{DiskError, OpenReport, ResumeSnapshot};
+use superseed_engine::disk::{DiskError, OpenReport, RecordTotals, ResumeSnapshot};
 use superseed_proto::bitfield::Bitfield;
 use superseed_proto::layout::{BLOCK_LEN, Block, Layout, PieceIndex};
 
@@ -87,7 +87,7 @@ impl Store {
     pub(crate) fn record_everything(&mut self) {
         self.record = Some(ResumeSnapshot {
             pieces: Bitfield::full(self.layout().piece_count()),
-            totals: superseed_engine::disk::RecordTotals {
+            totals: RecordTotals {
                 completed_told: true,
                 ..Default::default()
             },
@@ -137,6 +137,18 @@ impl Store {
 
     pub(super) fn sync(&mut self) {
         self.unsynced.clear();
+    }
+
+    /// The totals of the record.
+    pub(crate) fn recorded_totals(&self) -> Option<RecordTotals> {
+        self.record.as_ref().map(|record| record.totals)
+    }
+
+    /// Changes the totals of the record.
+    pub(super) fn amend(&mut self, totals: RecordTotals) {
+        if let Some(record) = &mut self.record {
+            record.totals = totals;
+        }
     }
 
     pub(super) fn save(&mut self, record: ResumeSnapshot) {

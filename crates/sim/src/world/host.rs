@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use slotmap::{KeyData, SecondaryMap};
+use superseed_engine::disk::RecordTotals;
 use superseed_engine::stats::{PeerStats, TorrentStats, TrackerStats};
 use superseed_engine::{
     AddTorrent, AnnounceKey, Command, ConnKey, DiskErrorKind, Engine, Event, EventKind,
@@ -267,6 +268,18 @@ impl World {
     /// Whether the engine told its user something of this kind.
     pub fn saw(&self, id: HostId, wanted: impl Fn(&EventKind) -> bool) -> bool {
         self.events(id).iter().any(|(_, event)| wanted(&event.kind))
+    }
+
+    /// Whether a torrent is dormant.
+    pub fn is_dormant(&self, id: HostId, content: &Arc<Content>) -> bool {
+        let key = self.torrent_key(id, content);
+        let engine = self.hosts[id.0].engine.as_ref();
+        engine.is_some_and(|engine| engine.is_dormant(key))
+    }
+
+    /// The totals in a torrent's resume record.
+    pub fn recorded_totals(&mut self, id: HostId, content: &Arc<Content>) -> Option<RecordTotals> {
+        self.store(id, content).recorded_totals()
     }
 
     /// The engine's statistics of a torrent.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is the verdict")]
 
 mod connection;
+mod dormant;
 mod download;
 mod scene;
 mod super_seed;

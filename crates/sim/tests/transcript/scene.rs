@@ -15,6 +15,8 @@ pub(crate) const FAST: [u8; 8] = [0, 0, 0, 0, 0, 0, 0, 4];
 pub(crate) const PLAIN: [u8; 8] = [0; 8];
 /// The length of a piece here: four blocks.
 pub(crate) const PIECE_LEN: u32 = 64 << 10;
+/// How long a torrent is idle before it is dormant.
+pub(crate) const DORMANT_AFTER: Duration = Duration::from_secs(30);
 /// The length of a block.
 pub(crate) const BLOCK: u32 = 16 << 10;
 
@@ -38,6 +40,27 @@ impl Scene {
         scene.world.add_seed(scene.host, &scene.content, options);
         scene.world.run_for(Duration::from_secs(1));
         scene
+    }
+
+    /// An engine that has everything and is dormant.
+    pub(crate) fn dormant(test: &str) -> Self {
+        let mut spec = HostSpec::default();
+        spec.settings.dormant_after = Some(DORMANT_AFTER);
+        let mut scene = Self::new(test, spec);
+        let options = TorrentOptions::default();
+        scene.world.add_seed(scene.host, &scene.content, options);
+        scene.fall_asleep();
+        scene
+    }
+
+    /// Waits until the torrent is dormant.
+    pub(crate) fn fall_asleep(&mut self) {
+        self.world.run_for(DORMANT_AFTER + Duration::from_secs(1));
+        assert!(self.is_dormant());
+    }
+
+    pub(crate) fn is_dormant(&self) -> bool {
+        self.world.is_dormant(self.host, &self.content)
     }
 
     /// An engine that has data without a record, with some of it spoilt, at the

@@ -1,0 +1,221 @@
+//! Who sleeps, who is woken, and in which order (decision 040).
+//!
+//! Bounds what strangers can make the engine hold: so many torrents are woken
+//! at a time and so many are awake without a peer. Who is over waits.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use super::Engine;
+use super::jobs::{Job, JobKind};
+use super::shared::Cx;
+use super::timers::Timer;
+use super::torrents::Slot;
+use crate::action::Outbox;
+use crate::disk::{Awakening, DiskError, DiskErrorKind, DiskOp};
+use crate::ids::TorrentKey;
+use crate::limits::{IDLE_AWAKE_MAX, WAKING_MAX};
+use crate::time::Time;
+use crate::torrent::Torrent;
+use crate::torrent::dormant::{Dormant, Had};
+use crate::torrent::lasting::Lasting;
+
+/// Torrents on their way into dormancy and out of it.
+#[derive(Debug, Default)]
+pub(crate) struct Dormancy {
+    /// Torrents that are awake and idle, the one that was for the longest first.
+    idle: BTreeSet<(Time, TorrentKey)>,
+    /// Torrents that are to be woken, each once.
+    due: VecDeque<TorrentKey>,
+    /// How many storage is waking.
+    waking: usize,
+}
+
+impl Dormancy {
+    /// A torrent has nothing to do from now on. Names the one that has to
+    /// sleep for it, if there are too many.
+    pub(crate) fn is_idle(&mut self, torrent: TorrentKey, now: Time) -> Option<TorrentKey> {
+        self.idle.insert((now, torrent));
+        // Those before it are on their way already.
+        let over = self.idle.len().checked_sub(IDLE_AWAKE_MAX + 1)?;
+        self.idle.iter().nth(over).map(|(_, idle)| *idle)
+    }
+
+    /// A torrent that was idle since then is so no more.
+    pub(crate) fn is_busy(&mut self, torrent: TorrentKey, since: Time) {
+        self.idle.remove(&(since, torrent));
+    }
+
+    /// Whether somebody waits to be woken.
+    pub(crate) fn is_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+}
+
+impl Engine {
+    /// Does something to a dormant torrent, then what that made due.
+    pub(super) fn with_dormant(
+        &mut self,
+        key: TorrentKey,
+        now: Time,
+        out: &mut Outbox,
+        act: impl FnOnce(&mut Dormant, &mut Cx<'_>),
+    ) {
+        let Some(dormant) = self.torrents.dormant_mut(key) else {
+            return;
+        };
+        let mut cx = Cx {
+            now,
+            conns: &mut self.conns,
+            shared: &mut self.shared,
+            out,
+        };
+        act(dormant, &mut cx);
+        if dormant.take_wake_due() {
+            self.shared.dormancy.due.push_back(key);
+        }
+        if dormant.is_gone() {
+            self.remove(key, out);
+        }
+    }
+
+    /// Does one thing to a torrent that is awake, or another to one that is not.
+    pub(super) fn with_either(
+        &mut self,
+        key: TorrentKey,
+        now: Time,
+        out: &mut Outbox,
+        awake: impl FnOnce(&mut Torrent, &mut Cx<'_>),
+        dormant: impl FnOnce(&mut Dormant, &mut Cx<'_>),
+    ) {
+        if self.torrents.dormant(key).is_some() {
+            self.with_dormant(key, now, out, dormant);
+        } else {
+            self.with_torrent(key, now, out, awake);
+        }
+    }
+
+    /// Adds a torrent that was kept: it is dormant from the start.
+    pub(super) fn add_dormant(
+        &mut self,
+        key: TorrentKey,
+        lasting: Lasting,
+        now: Time,
+        out: &mut Outbox,
+    ) {
+        let all = lasting.layout.total_len();
+        let had = Had {
+            wanted_bytes: all,
+            have_bytes: all,
+            pieces_have: lasting.layout.piece_count(),
+        };
+        let dormant = Dormant::new(lasting, had);
+        self.torrents
+            .change(key, |_| Slot::Dormant(Box::new(dormant)));
+        self.with_dormant(key, now, out, Dormant::begin);
+    }
+
+    /// A torrent that is kept has nothing to do: only what lasts stays.
+    pub(super) fn fall_asleep(&mut self, key: TorrentKey, now: Time, out: &mut Outbox) {
+        self.shared.cache.forget_torrent(key);
+        for timer in [
+            Timer::Choke(key),
+            Timer::Sync(key),
+            Timer::Inquiry(key),
+            Timer::Haves(key),
+            Timer::Idle(key),
+        ] {
+            self.shared.timers.clear(timer);
+        }
+        self.torrents.change(key, |slot| match slot {
+            Slot::Active(torrent) => {
+                let (lasting, had) = torrent.fall_asleep(&mut self.shared);
+                Slot::Dormant(Box::new(Dormant::new(lasting, had)))
+            }
+            other => other,
+        });
+        self.with_dormant(key, now, out, |dormant, cx| {
+            let kind = JobKind::Sleep;
+            cx.disk(key, Job { torrent: key, kind }, DiskOp::Sleep);
+            dormant.plan_connect(cx);
+        });
+    }
+
+    /// Wakes those whose turn has come. Where too many are awake already those
+    /// that were idle for the longest sleep first.
+    pub(super) fn wake_due(&mut self, now: Time, out: &mut Outbox) {
+        while let Some(&key) = self.shared.dormancy.due.front() {
+            let dormancy = &self.shared.dormancy;
+            if dormancy.waking >= WAKING_MAX {
+                return;
+            }
+            if dormancy.waking + dormancy.idle.len() >= IDLE_AWAKE_MAX {
+                let enough = dormancy.due.len().min(WAKING_MAX);
+                for (_, idle) in dormancy.idle.iter().take(enough) {
+                    self.shared.timers.set_no_later(Timer::Idle(*idle), now);
+                }
+                return;
+            }
+            self.shared.dormancy.due.pop_front();
+            let mut begun = false;
+            self.with_dormant(key, now, out, |dormant, cx| {
+                begun = dormant.begin_waking(cx);
+            });
+            self.shared.dormancy.waking += usize::from(begun);
+        }
+    }
+
+    /// Storage read what was kept of a torrent, or could not.
+    pub(super) fn woken(
+        &mut self,
+        key: TorrentKey,
+        result: Result<Box<Awakening>, DiskError>,
+        now: Time,
+        out: &mut Outbox,
+    ) {
+        self.shared.dormancy.waking -= 1;
+        let Some(dormant) = self.torrents.dormant(key).filter(|one| one.is_waking()) else {
+            // It is leaving, and is closed next.
+            return;
+        };
+        let awakening = match result {
+            Ok(awakening) => awakening,
+            Err(error) => {
+                return self.with_dormant(key, now, out, |dormant, cx| {
+                    dormant.wake_failed(cx, error);
+                });
+            }
+        };
+        let metainfo = awakening.metainfo;
+        let lasting = &dormant.lasting;
+        if metainfo.info_hashes != lasting.info_hashes || metainfo.info.layout != lasting.layout {
+            let error = DiskError {
+                kind: DiskErrorKind::Io,
+                message: format!(
+                    "what was kept of {} is of another torrent",
+                    metainfo.info.name
+                ),
+            };
+            return self.with_dormant(key, now, out, |dormant, cx| {
+                let kind = JobKind::Sleep;
+                cx.disk(key, Job { torrent: key, kind }, DiskOp::Sleep);
+                dormant.wake_failed(cx, error);
+            });
+        }
+        let (mut peers, mut wishes) = (Vec::new(), Vec::new());
+        self.torrents.change(key, |slot| match slot {
+            Slot::Dormant(dormant) => {
+                let lasting;
+                (lasting, peers, wishes) = dormant.into_parts();
+                let torrent = Torrent::awake(lasting, metainfo, &self.shared, now);
+                Slot::Active(Box::new(torrent))
+            }
+            other => other,
+        });
+        self.with_torrent(key, now, out, |torrent, cx| {
+            torrent.woken(cx, &awakening.report, peers);
+        });
+        for wish in wishes {
+            self.command(wish, now, out);
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! What is known of a torrent even while it is dormant: its names, its
+//! trackers, its totals and what the user chose. Nothing here grows with its
+//! pieces or files.
+
+use std::time::Duration;
+
+use rand_core::Rng;
+use superseed_proto::hash::InfoHashes;
+use superseed_proto::layout::Layout;
+use superseed_proto::metainfo::Metainfo;
+
+use crate::candidates::Candidates;
+use crate::config::{Priority, TorrentOptions};
+use crate::disk::{RecordTotals, Summary, Terms};
+use crate::engine::shared::{Cx, Shared};
+use crate::event::{EventKind, TorrentState};
+use crate::ids::TorrentKey;
+use crate::stats::PeerSource;
+use crate::time::Time;
+use crate::torrent::Totals;
+use crate::trackers::TrackerSet;
+
+/// The part of a torrent that is there awake and dormant.
+pub(crate) struct Lasting {
+    pub(crate) key: TorrentKey,
+    pub(crate) info_hashes: InfoHashes,
+    pub(crate) private: bool,
+    pub(crate) layout: Layout,
+    pub(crate) options: TorrentOptions,
+    /// The state last told to the user.
+    pub(crate) told: Option<TorrentState>,
+    pub(crate) candidates: Candidates,
+    pub(crate) trackers: TrackerSet,
+    pub(crate) totals: Totals,
+    pub(crate) earlier: RecordTotals,
+    /// `earlier` was taken from the record.
+    pub(crate) opened_before: bool,
+    pub(crate) incoming_seen: bool,
+    /// When it became complete in this run.
+    pub(crate) complete_since: Option<Time>,
+    /// Trackers heard of the completion, or never need to.
+    pub(crate) complete_told: bool,
+    /// What is kept of it on the disk is what it is.
+    pub(crate) kept: bool,
+}
+
+impl Lasting {
+    pub(crate) fn new(
+        key: TorrentKey,
+        metainfo: &Metainfo,
+        options: TorrentOptions,
+        shared: &mut Shared,
+    ) -> Self {
+        let tiers = metainfo.trackers.iter().cloned();
+        let tiers: Vec<_> = tiers
+            .chain(options.trackers.iter().map(|url| vec![url.clone()]))
+            .collect();
+        Self::of_parts(
+            key,
+            (
+                metainfo.info_hashes,
+                metainfo.info.private,
+                metainfo.info.layout,
+            ),
+            &tiers,
+            options,
+            shared,
+        )
+    }
+
+    /// A torrent that was kept, as its record tells of it.
+    pub(crate) fn of_summary(key: TorrentKey, summary: Summary, shared: &mut Shared) -> Self {
+        let Summary {
+            info_hashes,
+            private,
+            layout,
+            totals,
+            terms,
+            ..
+        } = summary;
+        let named = (info_hashes, private, layout);
+        let mut lasting = Self::of_parts(key, named, &terms.trackers, terms.options, shared);
+        lasting.earlier = totals;
+        lasting.opened_before = true;
+        lasting.kept = true;
+        // A download that ended in an earlier run: `completed` was said then.
+        lasting.complete_told = true;
+        lasting
+    }
+
+    fn of_parts(
+        key: TorrentKey,
+        (info_hashes, private, layout): (InfoHashes, bool, Layout),
+        tiers: &[Vec<String>],
+        options: TorrentOptions,
+        shared: &mut Shared,
+    ) -> Self {
+        let mut trackers = TrackerSet::new(tiers, private, shared.announce_key, &mut shared.rng);
+        trackers.share_urls(&mut shared.urls);
+        Self {
+            key,
+            info_hashes,
+            private,
+            layout,
+            options,
+            told: None,
+            candidates: Candidates::new(shared.rng.next_u64()),
+            trackers,
+            totals: Totals::default(),
+            earlier: RecordTotals::default(),
+            opened_before: false,
+            incoming_seen: false,
+            complete_since: None,
+            complete_told: false,
+            kept: false,
+        }
+    }
+
+    /// What the user chose and may have changed since, for the record.
+    pub(crate) fn terms(&self) -> Terms {
+        Terms {
+            trackers: self.trackers.tiers(),
+            options: TorrentOptions {
+                // Of one start only, or among the trackers above.
+                peers: Vec::new(),
+                trackers: Vec::new(),
+                allow_overwrite: false,
+                recheck: false,
+                ..self.options.clone()
+            },
+        }
+    }
+
+    /// Which of so many files are wanted.
+    pub(crate) fn wanted(&self) -> Vec<bool> {
+        let priorities = self.options.priorities.iter();
+        priorities
+            .map(|priority| *priority != Priority::Skip)
+            .collect()
+    }
+
+    /// Notes an address. Peers of a private torrent come from its tracker, or
+    /// on their own, and from nowhere else (BEP 27). Says whether it is new.
+    pub(crate) fn learn(
+        &mut self,
+        addr: core::net::SocketAddr,
+        source: PeerSource,
+        now: Time,
+    ) -> bool {
+        (!self.private || source == PeerSource::Tracker) && self.candidates.add(addr, source, now)
+    }
+
+    /// Tells the user when the state is another one than last told.
+    pub(crate) fn say_state(&mut self, cx: &mut Cx<'_>, state: TorrentState) {
+        if self.told != Some(state) {
+            self.told = Some(state);
+            cx.event(self.key, EventKind::State(state));
+        }
+    }
+
+    /// Totals of this and all earlier runs.
+    pub(crate) fn record_totals(&self, now: Time) -> RecordTotals {
+        let seeding = self
+            .complete_since
+            .map_or(Duration::ZERO, |since| now.since(since));
+        RecordTotals {
+            downloaded_bytes: self.earlier.downloaded_bytes + self.totals.downloaded,
+            uploaded_bytes: self.earlier.uploaded_bytes + self.totals.uploaded,
+            seeding_s: self.earlier.seeding_s + seeding.as_secs(),
+            completed_told: self.earlier.completed_told || self.complete_told,
+        }
+    }
+
+    /// Adds the time spent complete to the totals, at the end of a stretch of it.
+    pub(crate) fn count_seeding_time(&mut self, now: Time) {
+        if let Some(since) = self.complete_since.take() {
+            self.earlier.seeding_s += now.since(since).as_secs();
+        }
+    }
+
+    /// Time spent complete in all runs.
+    pub(crate) fn seeding_time(&self, now: Time) -> Duration {
+        let this = self
+            .complete_since
+            .map_or(Duration::ZERO, |since| now.since(since));
+        Duration::from_secs(self.earlier.seeding_s) + this
+    }
+
+    /// Whether a seeding goal is reached.
+    pub(crate) fn is_goal_reached(&self, now: Time) -> bool {
+        let totals = self.record_totals(now);
+        let goal = self.options.goal;
+        let ratio = totals.uploaded_bytes as f64 / self.layout.total_len() as f64;
+        goal.ratio.is_some_and(|goal| ratio >= goal)
+            || goal.time.is_some_and(|goal| self.seeding_time(now) >= goal)
+    }
+}
