@@ -4,6 +4,7 @@
 mod asking;
 mod blame;
 mod disk;
+mod dormant;
 mod explain;
 mod hostile;
 mod limits;
