@@ -19,9 +19,12 @@ pub mod storage;
 pub mod tracker;
 
 pub use control::fetch::{FETCH_BYTES_MAX, fetch_torrent};
-pub use session::config::{AddOptions, Config, DEFAULT_PORT, DEFAULT_PORTS_TRIED, TorrentSource};
+pub use session::config::{
+    AddOptions, Config, DEFAULT_PORT, DEFAULT_PORTS_TRIED, DORMANT_AFTER, TorrentSource,
+};
 pub use session::error::{AddError, FetchError, Gone, ReadError, StartError, WaitError};
 pub use session::events::{EVENTS_MAX, Events, Notice};
+pub use session::restore::Restored;
 pub use session::torrent::Torrent;
 pub use session::{Session, SessionStats};
 

@@ -16,6 +16,7 @@ mod worker;
 mod tests;
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -108,6 +109,18 @@ impl DiskPool {
             .lock()
             .torrents
             .insert(torrent, TorrentQueue::new(storage, Arc::new(spec)));
+    }
+
+    /// The same for a torrent that was kept and sleeps: its first job is `Wake`,
+    /// `Amend` or `Close`.
+    pub(crate) fn register_asleep(
+        &self,
+        torrent: TorrentKey,
+        storage: Arc<dyn Storage>,
+        kept: &Path,
+    ) {
+        let queue = TorrentQueue::asleep(storage, kept);
+        self.shared.lock().torrents.insert(torrent, queue);
     }
 
     /// Queues a job; its completion always comes, unless the pool stops first.

@@ -1,12 +1,13 @@
 //! The order of disk jobs.
 //!
 //! A lane serves peer reads before writes and both before checks, yet never
-//! lets one kind wait for ever. Within a torrent, `Open`, `SetWanted` and
-//! `Close` are *exclusive*: they wait for the jobs before them, and those
-//! after them wait. Everything else of a torrent may run at the same time and
+//! lets one kind wait for ever. Within a torrent, what opens, closes or changes
+//! its storage as a whole is *exclusive*: it waits for the jobs before it, and
+//! those after it wait. Everything else of a torrent may run at the same time and
 //! in any order.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::Arc;
 
 use superseed_engine::disk::{DiskJob, DiskOp};
@@ -106,8 +107,10 @@ impl LaneQueue {
 pub(super) struct TorrentQueue {
     /// What opens it.
     pub(super) storage: Arc<dyn Storage>,
-    /// What it is opened with.
-    pub(super) spec: Arc<StorageSpec>,
+    /// What it is opened with; nobody knows it while the torrent sleeps.
+    pub(super) spec: Option<Arc<StorageSpec>>,
+    /// Where it is kept, if it may sleep.
+    pub(super) kept: Option<Arc<Path>>,
     /// Its storage, once it is open.
     pub(super) open: Option<Arc<dyn TorrentStorage>>,
     /// The lane of its device.
@@ -121,7 +124,22 @@ impl TorrentQueue {
     pub(super) fn new(storage: Arc<dyn Storage>, spec: Arc<StorageSpec>) -> Self {
         Self {
             storage,
-            spec,
+            spec: Some(spec),
+            kept: None,
+            open: None,
+            lane: super::OPENING_LANE,
+            outstanding: 0,
+            exclusive: false,
+            parked: VecDeque::new(),
+        }
+    }
+
+    /// A torrent that sleeps from the start.
+    pub(super) fn asleep(storage: Arc<dyn Storage>, kept: &Path) -> Self {
+        Self {
+            storage,
+            spec: None,
+            kept: Some(kept.into()),
             open: None,
             lane: super::OPENING_LANE,
             outstanding: 0,
@@ -155,7 +173,15 @@ impl TorrentQueue {
 }
 
 fn is_exclusive(op: &DiskOp) -> bool {
-    matches!(op, DiskOp::Open | DiskOp::SetWanted { .. } | DiskOp::Close)
+    matches!(
+        op,
+        DiskOp::Open
+            | DiskOp::SetWanted { .. }
+            | DiskOp::Sleep
+            | DiskOp::Wake { .. }
+            | DiskOp::Amend(_)
+            | DiskOp::Close
+    )
 }
 
 #[cfg(test)]

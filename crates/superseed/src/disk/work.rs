@@ -93,6 +93,9 @@ pub(super) fn run(
         DiskOp::Sync => DiskResult::Synced(storage.sync()),
         DiskOp::SaveRecord(snapshot) => DiskResult::Saved(storage.save_record(snapshot)),
         DiskOp::SetWanted { wanted } => DiskResult::WantedSet(storage.set_wanted(wanted)),
+        DiskOp::Keep(_) | DiskOp::Sleep | DiskOp::Wake { .. } | DiskOp::Amend(_) => {
+            refused_in_place(op, &bug("this changes more than the files"))
+        }
         DiskOp::Close => {
             storage.close();
             DiskResult::Closed
@@ -267,6 +270,10 @@ pub(super) fn refused_in_place(op: &mut DiskOp, error: &DiskError) -> DiskResult
         DiskOp::Sync => DiskResult::Synced(Err(error)),
         DiskOp::SaveRecord(_) => DiskResult::Saved(Err(error)),
         DiskOp::SetWanted { .. } => DiskResult::WantedSet(Err(error)),
+        DiskOp::Keep(_) => DiskResult::Kept(Err(error)),
+        DiskOp::Sleep => DiskResult::Asleep,
+        DiskOp::Wake { .. } => DiskResult::Woken(Err(error)),
+        DiskOp::Amend(_) => DiskResult::Amended(Err(error)),
         DiskOp::Close => DiskResult::Closed,
     }
 }
@@ -277,6 +284,11 @@ pub(super) fn not_open() -> DiskError {
         kind: DiskErrorKind::Io,
         message: "the torrent's files are not open".to_owned(),
     }
+}
+
+/// A wish for a torrent that was never kept.
+pub(super) fn not_kept() -> DiskError {
+    bug("nothing was kept of the torrent")
 }
 
 fn bug(what: &str) -> DiskError {

@@ -1,10 +1,11 @@
 //! The life of a disk thread.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::thread;
 
-use superseed_engine::disk::{DiskError, DiskErrorKind, DiskJob, DiskOp, DiskResult};
+use superseed_engine::disk::{Awakening, DiskError, DiskErrorKind, DiskJob, DiskOp, DiskResult};
 use superseed_engine::ids::TorrentKey;
 
 use super::buffers::ReadBuffers;
@@ -25,7 +26,8 @@ pub(super) fn spawn(shared: Arc<Shared>, state: &mut State, lane: usize) {
 /// What a job needs of its torrent, taken while the lock is held.
 struct Subject {
     storage: Arc<dyn Storage>,
-    spec: Arc<StorageSpec>,
+    spec: Option<Arc<StorageSpec>>,
+    kept: Option<Arc<Path>>,
     open: Option<Arc<dyn TorrentStorage>>,
 }
 
@@ -86,7 +88,8 @@ impl State {
             if let Some(torrent) = self.torrents.get(&job.torrent) {
                 let subject = Subject {
                     storage: Arc::clone(&torrent.storage),
-                    spec: Arc::clone(&torrent.spec),
+                    spec: torrent.spec.clone(),
+                    kept: torrent.kept.clone(),
                     open: torrent.open.clone(),
                 };
                 return Some((job, subject));
@@ -104,9 +107,15 @@ struct Done {
 
 enum Then {
     Nothing,
-    Opened(Arc<dyn TorrentStorage>, u64),
+    Opened(Arc<dyn TorrentStorage>),
     Wanted(Vec<bool>),
+    Kept(PathBuf),
+    Asleep,
+    Woken(Arc<dyn TorrentStorage>, Arc<StorageSpec>),
 }
+
+/// What is to be dropped without the lock: it may touch the disk.
+type Released = (Option<super::TorrentQueue>, Option<Arc<dyn TorrentStorage>>);
 
 impl Done {
     fn of(result: DiskResult) -> Self {
@@ -117,6 +126,27 @@ impl Done {
     }
 }
 
+/// Opens a torrent that was asleep.
+fn wake(subject: &Subject, wanted: Vec<bool>) -> Done {
+    let woken = match &subject.kept {
+        Some(kept) => subject.storage.wake(kept, wanted),
+        None => Err(work::not_kept()),
+    };
+    match woken {
+        Ok(woken) => {
+            let awakening = Awakening {
+                metainfo: woken.metainfo,
+                report: woken.report,
+            };
+            Done {
+                result: DiskResult::Woken(Ok(Box::new(awakening))),
+                then: Then::Woken(Arc::from(woken.storage), woken.spec),
+            }
+        }
+        Err(error) => Done::of(DiskResult::Woken(Err(error))),
+    }
+}
+
 fn perform(
     job: &mut DiskJob,
     subject: &Subject,
@@ -124,17 +154,40 @@ fn perform(
     buffer: &mut CheckBuffer,
 ) -> Done {
     match (&mut job.op, subject.open.as_deref()) {
-        (DiskOp::Open, None) => match subject.storage.open(&subject.spec) {
-            Ok((open, report)) => {
-                let device = open.device();
-                let result = DiskResult::Opened(Ok(Box::new(report)));
-                Done {
-                    result,
-                    then: Then::Opened(Arc::from(open), device),
-                }
+        (DiskOp::Open, None) => {
+            let Some(spec) = &subject.spec else {
+                return Done::of(DiskResult::Opened(Err(work::not_open())));
+            };
+            match subject.storage.open(spec) {
+                Ok((open, report)) => Done {
+                    result: DiskResult::Opened(Ok(Box::new(report))),
+                    then: Then::Opened(Arc::from(open)),
+                },
+                Err(error) => Done::of(DiskResult::Opened(Err(error))),
             }
-            Err(error) => Done::of(DiskResult::Opened(Err(error))),
+        }
+        (DiskOp::Keep(keepsake), Some(open)) => match open.keep(keepsake) {
+            Ok(Some(kept)) => Done {
+                result: DiskResult::Kept(Ok(true)),
+                then: Then::Kept(kept),
+            },
+            Ok(None) => Done::of(DiskResult::Kept(Ok(false))),
+            Err(error) => Done::of(DiskResult::Kept(Err(error))),
         },
+        (DiskOp::Sleep, open) => {
+            if let Some(open) = open {
+                open.close();
+            }
+            Done {
+                result: DiskResult::Asleep,
+                then: Then::Asleep,
+            }
+        }
+        (DiskOp::Wake { wanted }, None) => wake(subject, std::mem::take(wanted)),
+        (DiskOp::Amend(amendment), _) => Done::of(DiskResult::Amended(match &subject.kept {
+            Some(kept) => subject.storage.amend(kept, amendment),
+            None => Err(work::not_kept()),
+        })),
         // Files are chosen before the torrent could be opened: remember it.
         (DiskOp::SetWanted { wanted }, None) => {
             let then = Then::Wanted(std::mem::take(wanted));
@@ -143,40 +196,48 @@ fn perform(
                 then,
             }
         }
-        (op, Some(open)) => {
-            let layout = &subject.spec.layout;
-            Done::of(work::run(op, open, layout, reads, buffer))
-        }
-        (op, None) => Done::of(work::refused_in_place(op, &work::not_open())),
+        (op, open) => Done::of(match (open, &subject.spec) {
+            (Some(open), Some(spec)) => work::run(op, open, &spec.layout, reads, buffer),
+            _ => work::refused_in_place(op, &work::not_open()),
+        }),
     }
 }
 
 /// Settles the torrent's state after a job and lets its next jobs go. What it
 /// returns is to be dropped without the lock.
-fn conclude(
-    shared: &Arc<Shared>,
-    state: &mut State,
-    job: &DiskJob,
-    then: Then,
-) -> Option<super::TorrentQueue> {
+fn conclude(shared: &Arc<Shared>, state: &mut State, job: &DiskJob, then: Then) -> Released {
+    let key = job.torrent;
     if matches!(job.op, DiskOp::Close) {
-        return state.torrents.remove(&job.torrent);
+        return (state.torrents.remove(&key), None);
     }
-    if let Then::Opened(_, device) = then {
-        let lane = shared.lane_for(state, device);
-        if let Some(torrent) = state.torrents.get_mut(&job.torrent) {
+    if let Then::Opened(open) | Then::Woken(open, _) = &then {
+        let lane = shared.lane_for(state, open.device());
+        if let Some(torrent) = state.torrents.get_mut(&key) {
             torrent.lane = lane;
         }
     }
-    let torrent = state.torrents.get_mut(&job.torrent)?;
+    let Some(torrent) = state.torrents.get_mut(&key) else {
+        return (None, None);
+    };
+    let mut closed = None;
     match then {
         Then::Nothing => {}
-        Then::Opened(open, _) => torrent.open = Some(open),
-        Then::Wanted(wanted) => Arc::make_mut(&mut torrent.spec).wanted = wanted,
+        Then::Opened(open) => torrent.open = Some(open),
+        Then::Wanted(wanted) => {
+            if let Some(spec) = &mut torrent.spec {
+                Arc::make_mut(spec).wanted = wanted;
+            }
+        }
+        Then::Kept(kept) => torrent.kept = Some(kept.into()),
+        Then::Asleep => {
+            closed = torrent.open.take();
+            torrent.spec = None;
+        }
+        Then::Woken(open, spec) => (torrent.open, torrent.spec) = (Some(open), Some(spec)),
     }
     torrent.ended();
-    release(state, job.torrent);
-    None
+    release(state, key);
+    (None, closed)
 }
 
 fn release(state: &mut State, key: TorrentKey) {

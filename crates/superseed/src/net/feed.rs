@@ -5,7 +5,9 @@ use std::io;
 use std::time::Instant;
 
 use superseed_engine::disk::DiskResult;
-use superseed_engine::{AddTorrent, Command, Input, StreamEnd, Ticket, TorrentSource};
+use superseed_engine::{
+    AddTorrent, Command, Input, StreamEnd, Ticket, TorrentKey, TorrentOptions, TorrentSource,
+};
 use tokio::sync::mpsc::error::TryRecvError;
 
 use super::connect;
@@ -55,6 +57,22 @@ impl Host {
                     options,
                 };
                 self.handle(Input::Command(Command::Add(Box::new(add))));
+            }
+            Request::Restore(requests) => {
+                for (summary, request) in requests {
+                    let ticket = self.torrents.ask_restored(request);
+                    let add = AddTorrent {
+                        ticket,
+                        source: TorrentSource::Kept(summary),
+                        options: TorrentOptions::default(),
+                    };
+                    self.handle(Input::Command(Command::Add(Box::new(add))));
+                }
+            }
+            Request::Wake { torrent, reply } => {
+                self.torrents.waking(torrent, reply);
+                self.handle(Input::Command(Command::Wake(torrent)));
+                self.answer_woken(torrent);
             }
             Request::Order {
                 command,
@@ -117,10 +135,28 @@ impl Host {
                 }),
                 _ => None,
             };
+            let woken = match &result {
+                DiskResult::Woken(_) => self.opening.remove(&job),
+                _ => None,
+            };
             self.handle(Input::DiskDone { job, result });
+            if let Some(torrent) = woken {
+                // Its events come before those who wait for it go on.
+                self.perform_actions();
+                self.answer_woken(torrent);
+            }
             if let Some((torrent, true)) = opened {
                 self.handle(Input::Command(Command::Remove(torrent)));
             }
+        }
+    }
+
+    /// Answers those who wait for a torrent to wake, if it has or has failed to.
+    fn answer_woken(&mut self, torrent: TorrentKey) {
+        let metainfo = self.engine.metainfo(torrent).cloned();
+        let failure = || self.torrents.failure(torrent);
+        if let Some(result) = metainfo.map(Ok).or_else(|| failure().map(Err)) {
+            self.torrents.woken(torrent, &result);
         }
     }
 

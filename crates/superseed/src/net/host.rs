@@ -75,7 +75,7 @@ pub(super) struct Host {
     /// Answered at the end of the turn, when all actions were performed.
     pub(super) orders: Vec<oneshot::Sender<Result<(), Gone>>>,
     pub(super) torrents: Torrents,
-    /// Jobs that open a torrent's storage.
+    /// Jobs that open a torrent's storage, or wake it.
     pub(super) opening: HashMap<JobKey, TorrentKey>,
     pub(super) storage: Arc<dyn Storage>,
     pub(super) disk: DiskPool,

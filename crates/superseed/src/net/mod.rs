@@ -79,6 +79,7 @@ pub(crate) fn start(config: Config) -> Result<Link, StartError> {
     let bell = Doorbell::new(Arc::clone(&waker));
     let ringer = bell.clone();
     let (disk, completions) = DiskPool::new(workers, move || ringer.ring());
+    let storage = config.storage.unwrap_or_else(default_storage);
     let (request_sender, requests) = mpsc::channel(REQUESTS_MAX);
     let (notices, _) = broadcast::channel(EVENTS_MAX);
     let (ended, ended_seen) = watch::channel(false);
@@ -88,6 +89,7 @@ pub(crate) fn start(config: Config) -> Result<Link, StartError> {
         notices.downgrade(),
         ended_seen,
         listen_addrs,
+        Arc::clone(&storage),
         config.dir,
         config.state_dir,
     );
@@ -107,7 +109,7 @@ pub(crate) fn start(config: Config) -> Result<Link, StartError> {
         orders: Vec::new(),
         torrents: Torrents::default(),
         opening: HashMap::new(),
-        storage: config.storage.unwrap_or_else(default_storage),
+        storage,
         disk,
         completions,
         bell,

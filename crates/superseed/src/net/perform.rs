@@ -1,6 +1,7 @@
 //! Performing the engine's actions, in their order, after it has returned.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use superseed_engine::{
     Action, AddRefusal, ConnKey, ConnectError, DiskJob, DiskOp, ListenerId, TransferError,
@@ -8,6 +9,7 @@ use superseed_engine::{
 
 use super::connect;
 use super::host::{Deferred, Host};
+use super::torrents::Added;
 use crate::control::Job;
 use crate::session::request::AddFailure;
 
@@ -21,8 +23,13 @@ impl Host {
     fn perform(&mut self, action: Action) {
         match action {
             Action::Added { ticket, torrent } => {
-                if let Some(spec) = self.torrents.added(ticket, torrent) {
-                    self.disk.register(torrent, self.storage.clone(), spec);
+                let storage = Arc::clone(&self.storage);
+                match self.torrents.added(ticket, torrent) {
+                    Some(Added::Open(spec)) => self.disk.register(torrent, storage, spec),
+                    Some(Added::Asleep(kept)) => {
+                        self.disk.register_asleep(torrent, storage, &kept);
+                    }
+                    None => {}
                 }
             }
             Action::AddRefused { ticket, reason } => {
@@ -72,7 +79,7 @@ impl Host {
     }
 
     fn submit(&mut self, job: DiskJob) {
-        if matches!(job.op, DiskOp::Open) {
+        if matches!(job.op, DiskOp::Open | DiskOp::Wake { .. }) {
             self.opening.insert(job.job, job.torrent);
         }
         self.disk.submit(job);

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,7 +15,10 @@ use superseed_proto::metainfo::Metainfo;
 use tokio::sync::{oneshot, watch};
 
 use crate::session::progress::Progress;
-use crate::session::request::{AddFailure, AddRequest, Known, ReadRefusal};
+use crate::session::request::{
+    About, AddFailure, AddRequest, Known, ReadRefusal, RestoreRequest, WakeReply,
+};
+use crate::storage::StorageSpec;
 
 /// Reads of handles on their way at the same time.
 const READS_MAX: usize = 64;
@@ -27,23 +31,76 @@ type AddReply = oneshot::Sender<Result<Known, AddFailure>>;
 /// Answers a request to read.
 type ReadReply = oneshot::Sender<Result<Bytes, ReadRefusal>>;
 
-struct Entry {
+/// A torrent of which somebody waits that its storage opens; with an error,
+/// that it ends.
+struct Adding {
+    reply: AddReply,
     metainfo: Arc<Metainfo>,
-    progress: watch::Sender<Progress>,
-    /// Waits for the storage to open; with an error, for the end.
-    adding: Option<(AddReply, Option<DiskError>)>,
+    error: Option<DiskError>,
+}
+
+struct Entry {
+    about: About,
+    progress: Progress,
+    /// Shows the progress to handles, as long as there are some.
+    shown: Option<watch::Sender<Progress>>,
+    adding: Option<Box<Adding>>,
+    /// Wait until it is awake.
+    waking: Vec<WakeReply>,
     /// Wait for the end.
     removing: Vec<oneshot::Sender<()>>,
 }
 
 impl Entry {
-    fn known(&self, key: TorrentKey) -> Known {
-        Known {
-            key,
-            metainfo: Arc::clone(&self.metainfo),
-            progress: self.progress.subscribe(),
+    fn new(about: About) -> Self {
+        Self {
+            about,
+            progress: Progress::default(),
+            shown: None,
+            adding: None,
+            waking: Vec::new(),
+            removing: Vec::new(),
         }
     }
+
+    fn known(&mut self, key: TorrentKey, metainfo: Option<Arc<Metainfo>>) -> Known {
+        let progress = &self.progress;
+        let shown = self
+            .shown
+            .get_or_insert_with(|| watch::Sender::new(progress.clone()));
+        Known {
+            key,
+            about: self.about.clone(),
+            metainfo,
+            progress: shown.subscribe(),
+        }
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut Progress) -> bool) {
+        if !change(&mut self.progress) {
+            return;
+        }
+        match &self.shown {
+            Some(shown) if shown.receiver_count() > 0 => {
+                shown.send_replace(self.progress.clone());
+            }
+            _ => self.shown = None,
+        }
+    }
+}
+
+/// A request that the engine has not answered.
+enum Asked {
+    Add(AddRequest),
+    Restore(RestoreRequest),
+}
+
+/// What the disk workers have to know of a torrent that was added.
+pub(super) enum Added {
+    /// How its storage is opened.
+    Open(StorageSpec),
+    /// Where it is kept: it sleeps.
+    Asleep(PathBuf),
 }
 
 /// The torrents of a session and the requests about them that are open.
@@ -51,7 +108,7 @@ impl Entry {
 pub(super) struct Torrents {
     entries: SecondaryMap<TorrentKey, Entry>,
     /// Requests that the engine has not answered yet.
-    asked: HashMap<Ticket, AddRequest>,
+    asked: HashMap<Ticket, Asked>,
     next_ticket: u64,
     reads: HashMap<JobKey, ReadReply>,
     next_read: u32,
@@ -60,34 +117,48 @@ pub(super) struct Torrents {
 impl Torrents {
     /// Keeps a request until the engine answers to the ticket.
     pub(super) fn ask(&mut self, request: AddRequest) -> Ticket {
+        self.keep(Asked::Add(request))
+    }
+
+    /// The same of a torrent that was kept.
+    pub(super) fn ask_restored(&mut self, request: RestoreRequest) -> Ticket {
+        self.keep(Asked::Restore(request))
+    }
+
+    fn keep(&mut self, asked: Asked) -> Ticket {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
-        self.asked.insert(ticket, request);
+        self.asked.insert(ticket, asked);
         ticket
     }
 
     /// The engine refused a torrent.
     pub(super) fn refused(&mut self, ticket: Ticket, why: AddFailure) {
-        if let Some(request) = self.asked.remove(&ticket) {
-            answer(request.reply, Err(why));
+        match self.asked.remove(&ticket) {
+            Some(Asked::Add(request)) => answer(request.reply, Err(why)),
+            Some(Asked::Restore(request)) => answer(request.reply, Err(why)),
+            None => {}
         }
     }
 
-    /// The engine took a torrent; returns what its storage is opened with.
-    pub(super) fn added(
-        &mut self,
-        ticket: Ticket,
-        key: TorrentKey,
-    ) -> Option<crate::storage::StorageSpec> {
-        let request = self.asked.remove(&ticket)?;
-        let entry = Entry {
-            metainfo: request.metainfo,
-            progress: watch::Sender::new(Progress::default()),
-            adding: Some((request.reply, None)),
-            removing: Vec::new(),
+    /// The engine took a torrent.
+    pub(super) fn added(&mut self, ticket: Ticket, key: TorrentKey) -> Option<Added> {
+        let request = match self.asked.remove(&ticket)? {
+            Asked::Add(request) => request,
+            Asked::Restore(request) => {
+                self.entries.insert(key, Entry::new(request.about));
+                answer(request.reply, Ok(()));
+                return Some(Added::Asleep(request.kept));
+            }
         };
+        let mut entry = Entry::new(About::of(&request.metainfo));
+        entry.adding = Some(Box::new(Adding {
+            reply: request.reply,
+            metainfo: request.metainfo,
+            error: None,
+        }));
         self.entries.insert(key, entry);
-        Some(request.spec)
+        Some(Added::Open(request.spec))
     }
 
     /// Storage was opened, or not. True if a torrent that was being added
@@ -96,14 +167,41 @@ impl Torrents {
         let Some(entry) = self.entries.get_mut(key) else {
             return false;
         };
-        let Some((reply, _)) = entry.adding.take() else {
+        let Some(mut adding) = entry.adding.take() else {
             return false;
         };
         match failure {
-            None => answer(reply, Ok(entry.known(key))),
-            Some(error) => entry.adding = Some((reply, Some(error.clone()))),
+            None => {
+                let known = entry.known(key, Some(adding.metainfo));
+                answer(adding.reply, Ok(known));
+            }
+            Some(error) => {
+                adding.error = Some(error.clone());
+                entry.adding = Some(adding);
+            }
         }
         failure.is_some()
+    }
+
+    /// Someone waits until a torrent is awake.
+    pub(super) fn waking(&mut self, key: TorrentKey, reply: WakeReply) {
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.waking.push(reply);
+        }
+    }
+
+    /// A torrent is awake and is this, or could not be woken.
+    pub(super) fn woken(&mut self, key: TorrentKey, result: &Result<Arc<Metainfo>, DiskError>) {
+        if let Some(entry) = self.entries.get_mut(key) {
+            for reply in entry.waking.drain(..) {
+                answer(reply, result.clone());
+            }
+        }
+    }
+
+    /// Why a torrent stopped.
+    pub(super) fn failure(&self, key: TorrentKey) -> Option<DiskError> {
+        self.entries.get(key)?.progress.failed.clone()
     }
 
     /// Someone waits for the end of a torrent.
@@ -119,11 +217,9 @@ impl Torrents {
         let Some(entry) = self.entries.remove(key) else {
             return;
         };
-        if let Some((reply, error)) = entry.adding {
-            answer(
-                reply,
-                Err(error.map_or(AddFailure::Stopping, AddFailure::Disk)),
-            );
+        if let Some(adding) = entry.adding {
+            let why = adding.error.map_or(AddFailure::Stopping, AddFailure::Disk);
+            answer(adding.reply, Err(why));
         }
         entry
             .removing
@@ -133,29 +229,29 @@ impl Torrents {
 
     /// Follows an event of the engine.
     pub(super) fn follow(&mut self, event: &Event) {
-        if let Some(entry) = self.entries.get(event.torrent) {
-            entry
-                .progress
-                .send_if_modified(|progress| progress.follow(&event.kind));
+        if let Some(entry) = self.entries.get_mut(event.torrent) {
+            entry.change(|progress| progress.follow(&event.kind));
         }
     }
 
     /// The next check of a torrent has yet to end.
     pub(super) fn will_check(&mut self, key: TorrentKey) {
-        if let Some(entry) = self.entries.get(key) {
-            entry.progress.send_modify(|progress| {
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.change(|progress| {
                 progress.checked = false;
                 progress.complete = false;
+                true
             });
         }
     }
 
     /// A torrent is to go on: what stopped it is history.
     pub(super) fn will_resume(&mut self, key: TorrentKey) {
-        if let Some(entry) = self.entries.get(key) {
-            entry
-                .progress
-                .send_modify(|progress| progress.failed = None);
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.change(|progress| {
+                progress.failed = None;
+                true
+            });
         }
     }
 
@@ -165,12 +261,12 @@ impl Torrents {
     }
 
     /// Handles of all torrents whose storage was opened.
-    pub(super) fn list(&self) -> Vec<Known> {
+    pub(super) fn list(&mut self) -> Vec<Known> {
         let open = self
             .entries
-            .iter()
+            .iter_mut()
             .filter(|(_, entry)| entry.adding.is_none());
-        open.map(|(key, entry)| entry.known(key)).collect()
+        open.map(|(key, entry)| entry.known(key, None)).collect()
     }
 
     /// Makes a disk job of a handle's read.

@@ -13,9 +13,11 @@ mod unix;
 #[cfg(test)]
 mod tests;
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Stat;
@@ -26,6 +28,16 @@ use linux as imp;
 use unix as imp;
 
 pub(crate) use imp::{allocate, data_len, is_hole, prefetch, sync_file_system, write_all_at};
+
+/// The bytes of a path, as they are written down.
+pub(crate) fn path_bytes(path: &Path) -> &[u8] {
+    path.as_os_str().as_bytes()
+}
+
+/// The path that was written down.
+pub(crate) fn path_of_bytes(bytes: &[u8]) -> PathBuf {
+    OsStr::from_bytes(bytes).into()
+}
 
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use superseed_engine::{Priority, Settings, TorrentOptions};
 use superseed_proto::layout::FileIndex;
@@ -17,6 +18,10 @@ pub const DEFAULT_PORT: u16 = 6881;
 
 /// How many ports from [`DEFAULT_PORT`] on are tried before giving up.
 pub const DEFAULT_PORTS_TRIED: u16 = 100;
+
+/// How long a complete torrent has no peer before it sleeps, where
+/// [`Config::settings`] are the default ones (decision 040).
+pub const DORMANT_AFTER: Duration = Duration::from_secs(30);
 
 /// How a session is started.
 ///
@@ -52,7 +57,10 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            settings: Settings::default(),
+            settings: Settings {
+                dormant_after: Some(DORMANT_AFTER),
+                ..Settings::default()
+            },
             listen: Vec::new(),
             dir: PathBuf::from("."),
             state_dir: None,

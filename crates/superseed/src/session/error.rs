@@ -115,6 +115,15 @@ pub enum WaitError {
     Gone(#[from] Gone),
 }
 
+impl From<WaitError> for ReadError {
+    fn from(error: WaitError) -> Self {
+        match error {
+            WaitError::Failed(error) => Self::Disk(error),
+            WaitError::Gone(gone) => Self::Gone(gone),
+        }
+    }
+}
+
 /// Why bytes could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {

@@ -9,20 +9,22 @@ pub(crate) mod error;
 pub(crate) mod events;
 pub(crate) mod progress;
 pub(crate) mod request;
+pub(crate) mod restore;
 pub(crate) mod torrent;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use superseed_engine::{Command, Settings};
+use superseed_engine::{Command, Settings, TorrentOptions};
 use superseed_proto::metainfo::Metainfo;
 use tokio::sync::{broadcast, oneshot};
 
 use crate::net;
+use crate::storage::StorageSpec;
 use config::{AddOptions, Config, TorrentSource};
 use error::{AddError, Gone, StartError};
 use events::Events;
-use request::{AddFailure, AddRequest, Link, Request};
+use request::{AddRequest, Link, Request};
 use torrent::Torrent;
 
 /// A BitTorrent client: one engine, its listeners and its torrents.
@@ -117,10 +119,19 @@ impl Session {
         };
         let spec =
             options.storage_spec(&metainfo, &self.link.dir, self.link.state_dir.as_deref())?;
+        self.add_spec(metainfo, options.torrent, spec).await
+    }
+
+    async fn add_spec(
+        &self,
+        metainfo: Arc<Metainfo>,
+        options: TorrentOptions,
+        spec: StorageSpec,
+    ) -> Result<Torrent, AddError> {
         let (reply, answer) = oneshot::channel();
         let request = AddRequest {
             metainfo,
-            options: options.torrent,
+            options,
             spec,
             reply,
         };
@@ -130,10 +141,8 @@ impl Session {
             .map_err(|_| AddError::Stopped)?;
         match answer.await {
             Ok(Ok(known)) => Ok(Torrent::new(Arc::clone(&self.link), known)),
-            Ok(Err(AddFailure::Duplicate)) => Err(AddError::Duplicate),
-            Ok(Err(AddFailure::V2Only(hash))) => Err(AddError::V2Only(hash)),
-            Ok(Err(AddFailure::Disk(error))) => Err(error.into()),
-            Ok(Err(AddFailure::Stopping)) | Err(_) => Err(AddError::Stopped),
+            Ok(Err(failure)) => Err(failure.into()),
+            Err(_) => Err(AddError::Stopped),
         }
     }
 

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use superseed_engine::{Command, DiskError, Engine, Event, Time, TorrentKey, TorrentOptions};
 use superseed_proto::InfoHashV2;
-use superseed_proto::layout::PieceIndex;
+use superseed_proto::hash::InfoHashes;
+use superseed_proto::layout::{Layout, PieceIndex};
 use superseed_proto::metainfo::Metainfo;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use crate::session::error::Gone;
+use crate::session::error::{AddError, Gone};
 use crate::session::progress::Progress;
-use crate::storage::StorageSpec;
+use crate::storage::{Storage, StorageSpec, Summary};
 
 /// How many requests wait for the engine thread before their senders do.
 pub(crate) const REQUESTS_MAX: usize = 256;
@@ -24,6 +25,15 @@ pub(crate) type Question = Box<dyn FnOnce(&Engine, Time) + Send>;
 pub(crate) enum Request {
     /// Add a torrent; answered when its storage is open.
     Add(Box<AddRequest>),
+    /// Add torrents that were kept.
+    Restore(Vec<(Box<Summary>, RestoreRequest)>),
+    /// Wake a torrent if it sleeps, for what needs its pieces or files.
+    Wake {
+        /// Which.
+        torrent: TorrentKey,
+        /// Whom to answer when it is awake.
+        reply: WakeReply,
+    },
     /// Pass a command on; answered when what follows from it was performed.
     Order {
         /// What to do.
@@ -73,13 +83,57 @@ pub(crate) struct AddRequest {
     pub(crate) reply: oneshot::Sender<Result<Known, AddFailure>>,
 }
 
+/// Answers a request to wake: what the torrent is, or why it does not wake.
+pub(crate) type WakeReply = oneshot::Sender<Result<Arc<Metainfo>, DiskError>>;
+
+/// A torrent that was kept.
+pub(crate) struct RestoreRequest {
+    /// What is known of it without what was kept.
+    pub(crate) about: About,
+    /// Where it is kept.
+    pub(crate) kept: PathBuf,
+    /// Whom to answer.
+    pub(crate) reply: oneshot::Sender<Result<(), AddFailure>>,
+}
+
+/// What is always known of a torrent.
+#[derive(Clone)]
+pub(crate) struct About {
+    /// Its names.
+    pub(crate) info_hashes: InfoHashes,
+    /// What it suggests for its file or directory.
+    pub(crate) name: Arc<str>,
+    /// How it is cut into pieces.
+    pub(crate) layout: Layout,
+}
+
+impl About {
+    pub(crate) fn of(metainfo: &Metainfo) -> Self {
+        Self {
+            info_hashes: metainfo.info_hashes,
+            name: metainfo.info.name.as_str().into(),
+            layout: metainfo.info.layout,
+        }
+    }
+
+    pub(crate) fn of_summary(summary: &Summary) -> Self {
+        Self {
+            info_hashes: summary.info_hashes,
+            name: summary.name.as_str().into(),
+            layout: summary.layout,
+        }
+    }
+}
+
 /// What a handle of a torrent is made of.
 #[derive(Clone)]
 pub(crate) struct Known {
     /// Its key.
     pub(crate) key: TorrentKey,
-    /// What it is.
-    pub(crate) metainfo: Arc<Metainfo>,
+    /// What is always known of it.
+    pub(crate) about: About,
+    /// What it is, in a handle that was made when it was added.
+    pub(crate) metainfo: Option<Arc<Metainfo>>,
     /// How far it is.
     pub(crate) progress: watch::Receiver<Progress>,
 }
@@ -95,6 +149,17 @@ pub(crate) enum AddFailure {
     Stopping,
     /// Its storage could not be opened.
     Disk(DiskError),
+}
+
+impl From<AddFailure> for AddError {
+    fn from(failure: AddFailure) -> Self {
+        match failure {
+            AddFailure::Duplicate => Self::Duplicate,
+            AddFailure::V2Only(hash) => Self::V2Only(hash),
+            AddFailure::Disk(error) => error.into(),
+            AddFailure::Stopping => Self::Stopped,
+        }
+    }
 }
 
 /// Why a run was not read.
@@ -118,6 +183,8 @@ pub(crate) struct Link {
     pub(crate) ended: watch::Receiver<bool>,
     /// Where the session listens.
     pub(crate) listen_addrs: Vec<std::net::SocketAddr>,
+    /// Where torrents are kept.
+    pub(crate) storage: Arc<dyn Storage>,
     /// Where torrents go that name no directory.
     pub(crate) dir: PathBuf,
     /// Where resume records go, if not beside the files.
@@ -129,6 +196,14 @@ impl Link {
     pub(crate) async fn send(&self, request: Request) -> Result<(), Gone> {
         let sender = self.requests.as_ref().ok_or(Gone::Session)?;
         sender.send(request).await.map_err(|_| Gone::Session)?;
+        self.wake();
+        Ok(())
+    }
+
+    /// Sends a request from a thread that may block.
+    pub(crate) fn send_blocking(&self, request: Request) -> Result<(), Gone> {
+        let sender = self.requests.as_ref().ok_or(Gone::Session)?;
+        sender.blocking_send(request).map_err(|_| Gone::Session)?;
         self.wake();
         Ok(())
     }
@@ -186,6 +261,7 @@ impl Link {
         events: broadcast::WeakSender<Event>,
         ended: watch::Receiver<bool>,
         listen_addrs: Vec<std::net::SocketAddr>,
+        storage: Arc<dyn Storage>,
         dir: PathBuf,
         state_dir: Option<PathBuf>,
     ) -> Self {
@@ -195,6 +271,7 @@ impl Link {
             events,
             ended,
             listen_addrs,
+            storage,
             dir,
             state_dir,
         }

@@ -44,17 +44,34 @@ impl Torrent {
 
     /// The info-hashes.
     pub fn info_hashes(&self) -> InfoHashes {
-        self.known.metainfo.info_hashes
+        self.known.about.info_hashes
     }
 
     /// The name that the torrent suggests for its file or directory.
     pub fn name(&self) -> &str {
-        &self.known.metainfo.info.name
+        &self.known.about.name
     }
 
-    /// What the `.torrent` file says.
-    pub fn metainfo(&self) -> &Arc<Metainfo> {
-        &self.known.metainfo
+    /// What the `.torrent` file says. A handle that did not add the torrent may
+    /// have to wake it for that.
+    ///
+    /// # Errors
+    ///
+    /// [`WaitError::Failed`] if the torrent sleeps and cannot be woken.
+    pub async fn metainfo(&self) -> Result<Arc<Metainfo>, WaitError> {
+        match &self.known.metainfo {
+            Some(metainfo) => Ok(Arc::clone(metainfo)),
+            None => self.wake().await,
+        }
+    }
+
+    /// Waits until the torrent is awake, and keeps it so for a while.
+    async fn wake(&self) -> Result<Arc<Metainfo>, WaitError> {
+        let (reply, answer) = oneshot::channel();
+        let torrent = self.key();
+        self.link.send(Request::Wake { torrent, reply }).await?;
+        let woken = answer.await.map_err(|_| Gone::Torrent)?;
+        woken.map_err(WaitError::Failed)
     }
 
     /// The torrent at a glance.
@@ -76,12 +93,18 @@ impl Torrent {
     }
 
     /// The files, in the order of the metainfo.
-    pub async fn files(&self) -> Result<Vec<FileStats>, Gone> {
+    ///
+    /// # Errors
+    ///
+    /// [`WaitError::Failed`] if the torrent sleeps and cannot be woken.
+    pub async fn files(&self) -> Result<Vec<FileStats>, WaitError> {
+        self.wake().await?;
         let key = self.key();
-        self.link
+        let files = self
+            .link
             .ask(move |engine, _| engine.file_stats(key))
-            .await?
-            .ok_or(Gone::Torrent)
+            .await?;
+        Ok(files.ok_or(Gone::Torrent)?)
     }
 
     /// The connected peers.
@@ -214,7 +237,7 @@ impl Torrent {
     /// The answer is as long as the range, so the caller bounds the memory. Only
     /// verified pieces are read: [`ReadError::Missing`] otherwise.
     pub async fn read(&self, range: Range<u64>) -> Result<Bytes, ReadError> {
-        let layout = self.known.metainfo.info.layout;
+        let layout = self.known.about.layout;
         let len = layout.total_len();
         if range.start > range.end || range.end > len {
             return Err(ReadError::OutOfRange {
@@ -223,6 +246,7 @@ impl Torrent {
                 len,
             });
         }
+        self.wake().await?;
         let key = self.key();
         let asked = range.clone();
         if !self
@@ -251,9 +275,8 @@ impl Torrent {
 
     /// Reads a range of one file's bytes; as [`Torrent::read`].
     pub async fn read_file(&self, file: FileIndex, range: Range<u64>) -> Result<Bytes, ReadError> {
-        let entry = self
-            .known
-            .metainfo
+        let metainfo = self.metainfo().await?;
+        let entry = metainfo
             .info
             .files
             .get(file.0 as usize)

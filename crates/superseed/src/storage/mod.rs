@@ -14,11 +14,15 @@ pub mod memory;
 mod spec;
 
 use std::io::IoSlice;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use superseed_proto::metainfo::Metainfo;
 
 pub use spec::{InvalidPath, StorageFile, StorageSpec};
 pub use superseed_engine::disk::{
-    DiskError, DiskErrorKind, OpenReport, RecordTotals, ResumeSnapshot,
+    Amendment, DiskError, DiskErrorKind, Keepsake, OpenReport, RecordTotals, ResumeSnapshot,
+    Summary, Terms,
 };
 
 /// Opens torrents: the storage of a session.
@@ -85,6 +89,88 @@ pub trait Storage: Send + Sync {
         &self,
         spec: &Arc<StorageSpec>,
     ) -> Result<(Box<dyn TorrentStorage>, OpenReport), DiskError>;
+
+    /// Where torrents are kept below a state directory, sleeping or not: names
+    /// for the methods below. A storage that keeps none has none.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be found out.
+    fn kept_in(&self, _state_dir: &Path) -> Result<Vec<PathBuf>, DiskError> {
+        Ok(Vec::new())
+    }
+
+    /// What must be known of a torrent that sleeps. `None` if it is not
+    /// complete, or was not kept.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    fn summary(&self, kept: &Path) -> Result<Option<Summary>, DiskError> {
+        Err(nothing_kept(kept))
+    }
+
+    /// What was kept of a torrent, to open it as any other.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or is damaged.
+    fn recall(&self, kept: &Path) -> Result<Recalled, DiskError> {
+        Err(nothing_kept(kept))
+    }
+
+    /// Opens a torrent that sleeps, with one entry of `wanted` per file, or
+    /// fewer if the rest is wanted.
+    ///
+    /// # Errors
+    ///
+    /// As [`Storage::open`], or if what was kept cannot be read or is damaged.
+    fn wake(&self, kept: &Path, _wanted: Vec<bool>) -> Result<Woken, DiskError> {
+        Err(nothing_kept(kept))
+    }
+
+    /// Changes what the record of a sleeping torrent says of its totals and of
+    /// what the user chose.
+    ///
+    /// # Errors
+    ///
+    /// The record is as it was before.
+    fn amend(&self, kept: &Path, _amendment: &Amendment) -> Result<(), DiskError> {
+        Err(nothing_kept(kept))
+    }
+}
+
+/// A torrent that was kept.
+#[derive(Debug)]
+pub struct Recalled {
+    /// What it is.
+    pub metainfo: Arc<Metainfo>,
+    /// Where its files are.
+    pub spec: StorageSpec,
+    /// What the user chose.
+    pub terms: Terms,
+}
+
+/// A torrent that slept.
+pub struct Woken {
+    /// What it is.
+    pub metainfo: Arc<Metainfo>,
+    /// Where its files are.
+    pub spec: Arc<StorageSpec>,
+    /// Its storage.
+    pub storage: Box<dyn TorrentStorage>,
+    /// What is there.
+    pub report: OpenReport,
+}
+
+fn nothing_kept(kept: &Path) -> DiskError {
+    DiskError {
+        kind: DiskErrorKind::Io,
+        message: format!(
+            "{} cannot be woken: this storage keeps nothing",
+            kept.display()
+        ),
+    }
 }
 
 /// The storage of one open torrent.
@@ -131,6 +217,16 @@ pub trait TorrentStorage: Send + Sync {
     ///
     /// The record is as it was before.
     fn save_record(&self, snapshot: &ResumeSnapshot) -> Result<(), DiskError>;
+
+    /// Keeps all that [`Storage::wake`] needs, and saves the record. `None` if
+    /// this storage cannot: its torrents never sleep.
+    ///
+    /// # Errors
+    ///
+    /// The torrent must not sleep.
+    fn keep(&self, _keepsake: &Keepsake) -> Result<Option<PathBuf>, DiskError> {
+        Ok(None)
+    }
 
     /// Changes which files are wanted, one entry per file.
     ///

@@ -3,7 +3,7 @@
 //! Beside the torrent's own files there are, in the download directory, a
 //! lock (`.<info-hash>.lock`) while the torrent is open and a part file
 //! (`.<info-hash>.parts`) while files are left out; in the state directory,
-//! the resume record. Files are made when their first byte is written and
+//! the resume record, and the torrent itself once it was to sleep. Files are made when their first byte is written and
 //! stay sparse unless [`StorageSpec::preallocate`] asks for more.
 //!
 //! What must never happen here: a path that leaves the download directory, a
@@ -13,6 +13,7 @@
 
 mod error;
 mod handles;
+mod kept;
 mod lock;
 mod map;
 mod open;
@@ -28,11 +29,14 @@ mod tests;
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use super::{DiskError, OpenReport, Storage, StorageSpec, TorrentStorage};
+use super::{
+    Amendment, DiskError, OpenReport, Recalled, Storage, StorageSpec, Summary, TorrentStorage,
+    Woken,
+};
 use crate::os;
 use error::{Attempt, failed};
 use handles::HandlePool;
@@ -105,7 +109,56 @@ impl Storage for FileStorage {
     ) -> Result<(Box<dyn TorrentStorage>, OpenReport), DiskError> {
         let root = self.root(&spec.dir, spec.files.len())?;
         let number = self.torrents.fetch_add(1, Ordering::Relaxed);
-        let (torrent, report) = open::open(root, number, Arc::clone(&self.handles), spec)?;
+        let (torrent, report, _) = open::open(root, number, Arc::clone(&self.handles), spec)?;
         Ok((Box::new(torrent), report))
+    }
+
+    fn kept_in(&self, state_dir: &Path) -> Result<Vec<PathBuf>, DiskError> {
+        let failed = |error: &std::io::Error| failed(Attempt::Open, state_dir, error);
+        let mut records = Vec::new();
+        for entry in std::fs::read_dir(state_dir).map_err(|error| failed(&error))? {
+            let path = entry.map_err(|error| failed(&error))?.path();
+            if path.extension().is_some_and(|end| end == record::EXTENSION) {
+                records.push(path);
+            }
+        }
+        records.sort_unstable();
+        Ok(records)
+    }
+
+    fn summary(&self, kept: &Path) -> Result<Option<Summary>, DiskError> {
+        record::summary(kept)
+    }
+
+    fn recall(&self, kept: &Path) -> Result<Recalled, DiskError> {
+        let (metainfo, spec) = kept::load(kept)?;
+        let terms = record::terms(kept).unwrap_or_default();
+        Ok(Recalled {
+            metainfo: Arc::new(metainfo),
+            spec,
+            terms,
+        })
+    }
+
+    fn wake(&self, kept: &Path, wanted: Vec<bool>) -> Result<Woken, DiskError> {
+        let (metainfo, mut spec) = kept::load(kept)?;
+        spec.wanted = wanted;
+        let spec = Arc::new(spec);
+        let root = self.root(&spec.dir, spec.files.len())?;
+        let number = self.torrents.fetch_add(1, Ordering::Relaxed);
+        let handles = Arc::clone(&self.handles);
+        let (torrent, report, of_record) = open::open(root, number, handles, &spec)?;
+        // As long as it is what it was, later records say so too.
+        torrent.remember(of_record);
+        Ok(Woken {
+            metainfo: Arc::new(metainfo),
+            spec,
+            storage: Box::new(torrent),
+            report,
+        })
+    }
+
+    fn amend(&self, kept: &Path, amendment: &Amendment) -> Result<(), DiskError> {
+        record::amend(kept, amendment)
     }
 }

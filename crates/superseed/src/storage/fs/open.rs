@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::error::{Attempt, error, failed, foreign};
 use super::handles::HandlePool;
+use super::kept::Kept;
 use super::lock::Lock;
 use super::map::{FileMap, Span};
 use super::parts::Parts;
@@ -17,13 +18,14 @@ use crate::os::{self, FileKind, FileStat};
 use crate::storage::spec::check_path;
 use crate::storage::{DiskError, DiskErrorKind, OpenReport, StorageFile, StorageSpec};
 
-/// Opens a torrent below `root`.
+/// Opens a torrent below `root`. With it comes what its record says of it as
+/// one that was kept.
 pub(super) fn open(
     root: Root,
     number: u64,
     handles: Arc<HandlePool>,
     spec: &Arc<StorageSpec>,
-) -> Result<(FileTorrent, OpenReport), DiskError> {
+) -> Result<(FileTorrent, OpenReport, Option<Kept>), DiskError> {
     check_paths(spec)?;
     let hidden =
         |end: &str| PathBuf::from(format!(".{}.{end}", spec.info_hashes.primary_swarm_key()));
@@ -57,6 +59,7 @@ pub(super) fn open(
         lock: Mutex::new(lock.ok()),
         prepared: AtomicBool::new(false),
         has_record: Mutex::new(record.is_some()),
+        kept: Mutex::default(),
         new_entries: Mutex::default(),
         moving: Mutex::default(),
         lost: Mutex::default(),
@@ -85,10 +88,10 @@ pub(super) fn open(
         torrent.prepare()?;
     }
     let report = OpenReport {
-        record: record.map(|record| record.totals),
+        record: record.as_ref().map(|record| record.totals),
         ..report
     };
-    Ok((torrent, report))
+    Ok((torrent, report, record.and_then(|record| record.kept)))
 }
 
 /// Refuses paths that lead elsewhere or to our own records, and two files in

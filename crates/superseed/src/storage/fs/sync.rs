@@ -6,15 +6,17 @@
 //! could not write and reports it only once, so that the next sync would
 //! succeed over lost bytes. The torrent must then be opened, and checked, anew.
 
+use std::path::PathBuf;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use superseed_proto::bitfield::Bitfield;
 
 use super::error::{Attempt, error, failed};
+use super::kept::{self, Kept};
 use super::record::{FileMark, Record};
 use super::torrent::FileTorrent;
-use crate::storage::{DiskError, DiskErrorKind, RecordTotals, ResumeSnapshot};
+use crate::storage::{DiskError, DiskErrorKind, Keepsake, RecordTotals, ResumeSnapshot};
 
 /// With more dirty files than this the file system is synced as a whole. Each
 /// sync of a file waits for the device's cache: thousands of small files would
@@ -113,6 +115,19 @@ impl FileTorrent {
         self.record.save(&record, &self.spec)
     }
 
+    /// Keeps the torrent, so that its record can say that it was kept.
+    pub(super) fn keep_all(&self, keepsake: &Keepsake) -> Result<PathBuf, DiskError> {
+        kept::save(self.record.path(), &keepsake.metainfo, &self.spec)?;
+        self.remember(Some(Kept::new(&keepsake.metainfo, keepsake.terms.clone())));
+        self.save(&keepsake.snapshot)?;
+        Ok(self.record.path().to_owned())
+    }
+
+    /// What later records say of it.
+    pub(super) fn remember(&self, kept: Option<Kept>) {
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = kept;
+    }
+
     /// A record with the files as they look now.
     ///
     /// A file that changed although nothing was written to it was changed by
@@ -139,6 +154,11 @@ impl FileTorrent {
             totals,
             files: marks.clone(),
             parts: self.parts.mark(),
+            kept: self
+                .kept
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
         }
     }
 }

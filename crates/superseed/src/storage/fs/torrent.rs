@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::error::{Attempt, error, failed, foreign};
 use super::handles::{HandleKey, HandlePool};
+use super::kept::Kept;
 use super::lock::Lock;
 use super::map::{FileMap, Span};
 use super::parts::Parts;
@@ -17,7 +18,7 @@ use super::record::{FileMark, RecordFile};
 use super::root::Root;
 use crate::os::{self, Access, FileStat};
 use crate::storage::{
-    DiskError, DiskErrorKind, ReadError, ResumeSnapshot, StorageSpec, TorrentStorage,
+    DiskError, DiskErrorKind, Keepsake, ReadError, ResumeSnapshot, StorageSpec, TorrentStorage,
 };
 
 /// An open torrent in files.
@@ -37,6 +38,8 @@ pub(super) struct FileTorrent {
     /// Whether a record says already that the files are ours. Held while the
     /// torrent is prepared for its first write.
     pub(super) has_record: Mutex<bool>,
+    /// What records say of a torrent that can sleep, if it can.
+    pub(super) kept: Mutex<Option<Kept>>,
     /// Held while bytes move out of the part file.
     pub(super) moving: Mutex<()>,
     /// Directories with new entries that are not durable yet.
@@ -271,6 +274,10 @@ impl TorrentStorage for FileTorrent {
 
     fn save_record(&self, snapshot: &ResumeSnapshot) -> Result<(), DiskError> {
         self.save(snapshot)
+    }
+
+    fn keep(&self, keepsake: &Keepsake) -> Result<Option<PathBuf>, DiskError> {
+        self.keep_all(keepsake).map(Some)
     }
 
     fn set_wanted(&self, wanted: &[bool]) -> Result<(), DiskError> {
