@@ -16,8 +16,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use superseed::storage::fs::FileStorage;
-use superseed::storage::{RecordTotals, ResumeSnapshot, Storage, StorageSpec};
-use superseed::{AddOptions, Config, Metainfo, Session, TorrentBuilder};
+use superseed::storage::{Keepsake, RecordTotals, ResumeSnapshot, Storage, StorageSpec, Terms};
+use superseed::{Config, Metainfo, Session, TorrentBuilder};
 use superseed_proto::bitfield::Bitfield;
 use superseed_proto::hash::Sha1Hash;
 
@@ -104,12 +104,19 @@ fn make(dir: &Path, count: u32, shape: &Shape<'_>) -> Outcome<()> {
             File::create(path)?.set_len(file.len)?;
         }
         let (open, _) = storage.open(&spec)?;
-        open.save_record(&ResumeSnapshot {
-            pieces: Bitfield::full(spec.layout.piece_count()),
-            totals: RecordTotals {
-                completed_told: true,
-                ..RecordTotals::default()
+        open.keep(&Keepsake {
+            snapshot: ResumeSnapshot {
+                pieces: Bitfield::full(spec.layout.piece_count()),
+                totals: RecordTotals {
+                    completed_told: true,
+                    ..RecordTotals::default()
+                },
             },
+            terms: Terms {
+                trackers: metainfo.trackers.clone(),
+                ..Terms::default()
+            },
+            metainfo: Arc::new(metainfo),
         })?;
         open.close();
     }
@@ -127,20 +134,18 @@ async fn seed(dir: PathBuf, listen: SocketAddr, time: Duration) -> Outcome<()> {
     let session = Session::start(config)?;
     let empty_kib = rss_kib()?;
     let began = Instant::now();
-    let mut count = 0u64;
-    for entry in fs::read_dir(torrents_dir(&dir))? {
-        session
-            .add(fs::read(entry?.path())?, AddOptions::default())
-            .await?;
-        count += 1;
+    let restored = session.restore(state_dir(&dir)).await?;
+    for (path, error) in &restored.failed {
+        eprintln!("{}: {error}", path.display());
     }
     let up_s = began.elapsed().as_secs_f64();
     let cpu_before = cpu_s()?;
     tokio::time::sleep(time).await;
     let idle_cpu_s = cpu_s()? - cpu_before;
-    let kib = rss_kib()?.saturating_sub(empty_kib) as f64 / count.max(1) as f64;
+    let kib = rss_kib()?.saturating_sub(empty_kib) as f64 / restored.torrents.max(1) as f64;
     println!(
-        "torrents={count} up_s={up_s:.3} kib_per_torrent={kib:.2} seconds={} idle_cpu_s={idle_cpu_s:.3}",
+        "torrents={} up_s={up_s:.3} kib_per_torrent={kib:.2} seconds={} idle_cpu_s={idle_cpu_s:.3}",
+        restored.torrents,
         time.as_secs()
     );
     session.stop().await;

@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
+use superseed_engine::{Priority, TorrentOptions};
 use tokio::sync::oneshot;
 
 use super::Session;
 use super::error::{AddError, Gone};
 use super::request::{About, Link, Request, RestoreRequest};
-use crate::storage::{Recalled, Storage};
+use crate::storage::{Recalled, Storage, StorageSpec, Summary};
 
 /// Torrents that are handed to the engine thread at a time: it serves peers
 /// between two such lots.
@@ -61,11 +62,16 @@ impl Session {
         let records = answer.await.map_err(|_| Gone::Session)??;
         let mut restored = records.restored;
         for (path, torrent) in records.others {
-            let options = superseed_engine::TorrentOptions {
+            let options = TorrentOptions {
                 trackers: added_trackers(&torrent),
                 ..torrent.terms.options
             };
-            match self.add_spec(torrent.metainfo, options, torrent.spec).await {
+            let wanted = options.priorities.iter();
+            let spec = StorageSpec {
+                wanted: wanted.map(|one| *one != Priority::Skip).collect(),
+                ..torrent.spec
+            };
+            match self.add_spec(torrent.metainfo, options, spec).await {
                 Ok(_) => restored.torrents += 1,
                 Err(error) => restored.failed.push((path, error)),
             }
@@ -136,7 +142,7 @@ fn summary_of(
     storage: &dyn Storage,
     path: &Path,
     records: &mut Records,
-) -> Result<Option<crate::storage::Summary>, AddError> {
+) -> Result<Option<Summary>, AddError> {
     if let Some(summary) = storage.summary(path)? {
         return Ok(Some(summary));
     }

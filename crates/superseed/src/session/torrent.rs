@@ -65,6 +65,13 @@ impl Torrent {
         }
     }
 
+    /// Whether the torrent sleeps: it is complete and has no peer, and its hashes
+    /// and file names are on the disk alone. It wakes by itself when it is needed.
+    pub async fn is_dormant(&self) -> Result<bool, Gone> {
+        let key = self.key();
+        self.link.ask(move |engine, _| engine.is_dormant(key)).await
+    }
+
     /// Waits until the torrent is awake, and keeps it so for a while.
     async fn wake(&self) -> Result<Arc<Metainfo>, WaitError> {
         let (reply, answer) = oneshot::channel();
@@ -98,13 +105,18 @@ impl Torrent {
     ///
     /// [`WaitError::Failed`] if the torrent sleeps and cannot be woken.
     pub async fn files(&self) -> Result<Vec<FileStats>, WaitError> {
-        self.wake().await?;
-        let key = self.key();
-        let files = self
-            .link
-            .ask(move |engine, _| engine.file_stats(key))
-            .await?;
-        Ok(files.ok_or(Gone::Torrent)?)
+        loop {
+            self.wake().await?;
+            let key = self.key();
+            let ask = self.link.ask(move |engine, now| {
+                let known = engine.torrent_stats(key, now).is_some();
+                known.then(|| engine.file_stats(key))
+            });
+            // It may have fallen asleep again.
+            if let Some(files) = ask.await?.ok_or(Gone::Torrent)? {
+                return Ok(files);
+            }
+        }
     }
 
     /// The connected peers.

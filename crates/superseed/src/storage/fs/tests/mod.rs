@@ -2,6 +2,7 @@
 
 mod attributes;
 mod foreign;
+mod kept;
 mod links;
 mod locks;
 mod parts;
@@ -29,7 +30,7 @@ pub(super) const PIECE_LEN: u32 = 16;
 /// A temporary download directory and state directory, and a torrent for them.
 pub(super) struct Bench {
     temp: TempDir,
-    storage: FileStorage,
+    pub(super) storage: FileStorage,
     pub(super) spec: StorageSpec,
 }
 
