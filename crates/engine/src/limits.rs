@@ -7,6 +7,9 @@ use std::time::Duration;
 
 /// Candidates (known addresses) kept per torrent.
 pub const CANDIDATES_PER_TORRENT_MAX: usize = 3_000;
+/// The same while the torrent is dormant. Ten thousand of them would else hold
+/// what ten thousand trackers name; who is awake asks for more.
+pub const CANDIDATES_PER_DORMANT_MAX: usize = 16;
 /// Banned addresses kept per torrent; the oldest is forgotten first.
 pub const BANNED_PER_TORRENT_MAX: usize = 1_000;
 /// Requests we accept from one peer at a time; advertised as `reqq` (BEP 10).

@@ -419,6 +419,16 @@ impl Candidates {
         self.enqueue(addr, State::Waiting(now + delay));
     }
 
+    /// Forgets all but so many addresses, those first that are missed least. The
+    /// user's stay, whatever their number.
+    pub fn shrink(&mut self, most: usize) {
+        while self.known.len() > most
+            && let Some(worst) = self.queues.worst()
+        {
+            self.forget(worst.addr());
+        }
+    }
+
     /// Makes room for an address of `source`. False if all others are better.
     fn evict_for(&mut self, source: PeerSource) -> bool {
         let Some(worst) = self.queues.worst() else {

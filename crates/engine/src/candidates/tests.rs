@@ -47,6 +47,23 @@ fn fifty_candidates_can_all_be_tried_at_once() {
 }
 
 #[test]
+fn who_must_forget_addresses_forgets_those_that_failed_and_none_of_the_users() {
+    let mut candidates = with(1..=20);
+    for _ in 0..10 {
+        let addr = try_next(&mut candidates, at(0)).unwrap();
+        candidates.failed(addr, at(0), ConnectError::TimedOut);
+    }
+    candidates.add(peer(99), PeerSource::User, at(0));
+    candidates.shrink(5);
+    assert_eq!(candidates.len(), 5);
+    assert_eq!(candidates.next(at(0)), Some(peer(99)));
+    let untried = |addr: &SocketAddr| candidates.known[addr].failures == 0;
+    assert!(candidates.known.keys().all(untried));
+    candidates.shrink(0);
+    assert_eq!(candidates.len(), 1, "the user's");
+}
+
+#[test]
 fn among_equals_those_of_the_greatest_priority_to_us_are_tried_first() {
     let ours: SocketAddr = "123.213.32.10:6881".parse().unwrap();
     let theirs: Vec<SocketAddr> = (1..=50u8)

@@ -164,7 +164,7 @@ impl Lasting {
         }
         let kind = EventKind::TrackerOk {
             url: self.tracker_url(slot),
-            peers: answered.peers.len(),
+            peers: answered.answer.peers,
             warning: answered.answer.warning,
         };
         cx.event(self.key, kind);

@@ -28,7 +28,7 @@ use crate::explain::{Cause, Explanation};
 use crate::holdings::TorrentHoldings;
 use crate::ids::ConnKey;
 use crate::input::Command;
-use crate::limits::INCOMING_SLACK;
+use crate::limits::{CANDIDATES_PER_DORMANT_MAX, INCOMING_SLACK};
 use crate::peer::Phase;
 use crate::stats::{PeerSource, TorrentStats};
 use crate::time::Time;
@@ -306,6 +306,7 @@ impl Dormant {
             self.lasting.candidates.drop_source(PeerSource::Tracker);
         }
         self.lasting.learn_answer(cx, slot, answered);
+        self.lasting.candidates.shrink(CANDIDATES_PER_DORMANT_MAX);
         self.announced_farewell();
         self.plan_connect(cx);
         self.announce(cx);

@@ -21,6 +21,7 @@ use crate::engine::jobs::{Job, JobKind};
 use crate::engine::shared::{Cx, Shared};
 use crate::engine::timers::Timer;
 use crate::ids::ConnKey;
+use crate::limits::CANDIDATES_PER_DORMANT_MAX;
 use crate::peer::Phase;
 use crate::time::Time;
 
@@ -126,7 +127,8 @@ impl Torrent {
     /// It was idle for long enough, or it is the turn of the one that was for
     /// the longest.
     pub(crate) fn idle_due(&mut self, cx: &mut Cx<'_>) {
-        if self.idleness.since.is_none() || self.idleness.keeping || !self.is_idle() {
+        let off = cx.shared.settings.dormant_after.is_none();
+        if off || self.idleness.since.is_none() || self.idleness.keeping || !self.is_idle() {
             return;
         }
         if self.lasting.kept && !self.durable.is_stale() {
@@ -203,6 +205,7 @@ impl Torrent {
         let priorities = self.priorities_chosen();
         let mut lasting = self.lasting;
         lasting.options.priorities = priorities;
+        lasting.candidates.shrink(CANDIDATES_PER_DORMANT_MAX);
         lasting.options.peers = Vec::new();
         lasting.options.trackers = Vec::new();
         (lasting, had)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use superseed_engine::disk::{Awakening, RecordTotals, Summary, Terms};
-use superseed_engine::limits::{IDLE_AWAKE_MAX, WAKING_MAX};
+use superseed_engine::limits::{CANDIDATES_PER_DORMANT_MAX, IDLE_AWAKE_MAX, WAKING_MAX};
 use superseed_engine::trackers::ANNOUNCES_PER_S_MAX;
 use superseed_engine::{
     Action, AddTorrent, AnnounceKey, Command, DiskErrorKind, DiskOp, DiskResult, EventKind, Input,
@@ -324,6 +324,28 @@ fn a_kept_torrent_begins_asleep_with_its_totals_and_wakes_for_its_goal_never() {
     assert!(scene.actions.iter().any(reached));
     assert_eq!(stats(&scene).state, TorrentState::Paused);
     assert!(scene.jobs.is_empty());
+}
+
+#[test]
+fn a_tracker_that_names_many_wakes_a_torrent_and_does_not_make_it_hold_them() {
+    let mut scene = sleepy();
+    let metainfo = torrent("named", 16 << 10, 4);
+    let key = add_kept(&mut scene, summary(metainfo.info_hashes, &metainfo));
+    let mut body = b"d8:intervali1800e5:peers1200:".to_vec();
+    body.extend((0..200u8).flat_map(|host| [10, 0, 2, host, 0x1a, 0xe1]));
+    body.push(b'e');
+    for (announce, _) in take_announces(&mut scene) {
+        let result = Ok(&body[..]);
+        scene.handle(Input::AnnounceDone { announce, result });
+    }
+    let holdings = scene.engine.holdings();
+    assert_eq!(
+        holdings.of_one_torrent.candidates,
+        CANDIDATES_PER_DORMANT_MAX
+    );
+    answer_wake(&mut scene, &[(key, metainfo)]);
+    let connects = scene.take_connects().len();
+    assert!((1..=CANDIDATES_PER_DORMANT_MAX).contains(&connects), "{connects}");
 }
 
 #[test]
