@@ -79,6 +79,9 @@ pub const UDP_TRACKERS_MAX: usize = 1_000;
 /// of megabytes. Whoever shook hands with another one waits, as long as a
 /// handshake may take.
 pub const WAKING_MAX: usize = 8;
+/// Bytes kept of what a peer says behind its handshake while its torrent is being
+/// woken; the rest waits in its socket. A peer that leaves is noticed by reading.
+pub const EARLY_BYTES_MAX: usize = 256;
 /// Torrents that can be dormant, are awake and have no peer. Who shakes hands
 /// with one torrent after the other and leaves would else have all of them in
 /// memory; beyond it the one that was idle for the longest sleeps first.

@@ -151,8 +151,8 @@ impl Engine {
         };
         let may_wait = self.shared.settings.dormant_after.is_some() && conn.incoming;
         let most = match &conn.phase {
-            // Nobody to read it is awake; `WantRead` comes with them.
-            Phase::Waiting(_) => return 0,
+            // Nobody to read it is awake; with them comes `WantRead`.
+            Phase::Waiting(early) => return early.room(),
             // What follows may have to wait, and waits in the socket.
             Phase::Handshaking(reader) if may_wait => HANDSHAKE_LEN - reader.received().len(),
             _ => usize::MAX,

@@ -163,8 +163,7 @@ impl Engine {
             now,
             out,
             |torrent, cx| torrent.read(cx, key, input, shared),
-            // A host that reads more than it may has broken the stream.
-            |dormant, cx| dormant.close(cx, key),
+            |dormant, cx| dormant.hear(cx, key, input),
         );
     }
 
@@ -205,7 +204,7 @@ impl Engine {
                     );
                 }
                 Ok(Some(HandshakeEvent::Complete(handshake))) => {
-                    return self.handshaken(key, &handshake, input, now, out);
+                    return self.handshaken(key, &handshake, now, out);
                 }
                 Err(fault) => {
                     self.fault(key, PeerFault::Wire(fault), now, out);
@@ -245,7 +244,6 @@ impl Engine {
         &mut self,
         key: ConnKey,
         handshake: &Handshake,
-        more: &[u8],
         now: Time,
         out: &mut Outbox,
     ) -> bool {
@@ -254,9 +252,9 @@ impl Engine {
         };
         if self.torrents.dormant(torrent).is_some() {
             self.with_dormant(torrent, now, out, |dormant, cx| {
-                dormant.handshaken(cx, key, handshake, more);
+                dormant.handshaken(cx, key, handshake);
             });
-            return false;
+            return true;
         }
         let mut whole = false;
         self.with_torrent(torrent, now, out, |torrent, cx| {
@@ -284,7 +282,13 @@ impl Engine {
 
 impl Torrent {
     /// Reads messages of a peer, which may lie in `shared`.
-    fn read(&mut self, cx: &mut Cx<'_>, key: ConnKey, mut input: &[u8], shared: Option<&Bytes>) {
+    pub(crate) fn read(
+        &mut self,
+        cx: &mut Cx<'_>,
+        key: ConnKey,
+        mut input: &[u8],
+        shared: Option<&Bytes>,
+    ) {
         let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else {
             return;
         };

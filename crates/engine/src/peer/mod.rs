@@ -27,7 +27,7 @@ pub(crate) use requests_in::{PeerRequest, RequestsIn};
 pub(crate) use requests_out::RequestsOut;
 
 use crate::ids::{ListenerId, TorrentKey};
-use crate::limits::REQUESTS_OUTSTANDING_MAX;
+use crate::limits::{EARLY_BYTES_MAX, REQUESTS_OUTSTANDING_MAX};
 use crate::rate::Ewma;
 use crate::requests::RequestWindow;
 use crate::stats::PeerSource;
@@ -81,10 +81,24 @@ pub(crate) enum Phase {
     /// The stream is up, the remote's handshake is not whole.
     Handshaking(Box<HandshakeReader>),
     /// The remote's handshake is whole, and the torrent that it names is being
-    /// woken; until then nothing more is read.
-    Waiting(Box<Handshake>),
+    /// woken; until then little more is read.
+    Waiting(Box<Early>),
     /// Messages flow.
     Traffic(Box<Peer>),
+}
+
+/// What a peer said before its torrent was awake.
+pub(crate) struct Early {
+    pub(crate) handshake: Handshake,
+    /// What came behind it.
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Early {
+    /// How much more may come.
+    pub(crate) fn room(&self) -> usize {
+        EARLY_BYTES_MAX.saturating_sub(self.bytes.len())
+    }
 }
 
 impl Conn {

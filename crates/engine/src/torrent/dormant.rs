@@ -29,7 +29,7 @@ use crate::holdings::TorrentHoldings;
 use crate::ids::ConnKey;
 use crate::input::Command;
 use crate::limits::{CANDIDATES_PER_DORMANT_MAX, INCOMING_SLACK};
-use crate::peer::Phase;
+use crate::peer::{Early, Phase};
 use crate::stats::{PeerSource, TorrentStats};
 use crate::time::Time;
 use crate::trackers::{AnnounceContext, FailureKind, SlotId};
@@ -372,27 +372,37 @@ impl Dormant {
     }
 
     /// The handshake of a connection is whole: it waits until the torrent is
-    /// awake. `more` is what came with it, of which there is nothing where the
-    /// host reads what it is allowed.
-    pub(crate) fn handshaken(
-        &mut self,
-        cx: &mut Cx<'_>,
-        key: ConnKey,
-        handshake: &Handshake,
-        more: &[u8],
-    ) {
+    /// awake.
+    pub(crate) fn handshaken(&mut self, cx: &mut Cx<'_>, key: ConnKey, handshake: &Handshake) {
         let ours = handshake.peer_id == cx.shared.peer_id;
         let Some(conn) = cx.conns.get_mut(key) else {
             return;
         };
-        if ours || conn.swarm != Some(handshake.swarm) || !more.is_empty() {
+        if ours || conn.swarm != Some(handshake.swarm) {
             if ours {
                 self.lasting.candidates.mark_self(conn.remote);
             }
             return self.close(cx, key);
         }
-        conn.phase = Phase::Waiting(Box::new(*handshake));
+        conn.phase = Phase::Waiting(Box::new(Early {
+            handshake: *handshake,
+            bytes: Vec::new(),
+        }));
         self.wake();
+    }
+
+    /// A connection goes on behind its handshake.
+    pub(crate) fn hear(&mut self, cx: &mut Cx<'_>, key: ConnKey, bytes: &[u8]) {
+        let Some(conn) = cx.conns.get_mut(key) else {
+            return;
+        };
+        match &mut conn.phase {
+            Phase::Waiting(early) if bytes.len() <= early.room() => {
+                early.bytes.extend_from_slice(bytes);
+            }
+            // A host that reads more than it may has broken the stream.
+            _ => self.close(cx, key),
+        }
     }
 
     /// Ends a connection that names this torrent.

@@ -99,14 +99,15 @@ impl Torrent {
         let Some(conn) = cx.conns.get_mut(key) else {
             return;
         };
-        let Phase::Waiting(handshake) = &conn.phase else {
+        let Phase::Waiting(early) = &mut conn.phase else {
             return;
         };
-        let handshake = **handshake;
-        match self.handshaken(cx, key, &handshake) {
-            Ok(()) => cx.out.push(Action::WantRead { conn: key }),
-            Err(fault) => self.disconnect_for(cx, key, fault),
+        let (handshake, bytes) = (early.handshake, std::mem::take(&mut early.bytes));
+        if let Err(fault) = self.handshaken(cx, key, &handshake) {
+            return self.disconnect_for(cx, key, fault);
         }
+        cx.out.push(Action::WantRead { conn: key });
+        self.read(cx, key, &bytes, None);
     }
 
     /// Whether it has nothing to do that needs its pieces or files. Addresses

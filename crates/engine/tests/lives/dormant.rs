@@ -6,13 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use superseed_engine::disk::{Awakening, RecordTotals, Summary, Terms};
-use superseed_engine::limits::{CANDIDATES_PER_DORMANT_MAX, IDLE_AWAKE_MAX, WAKING_MAX};
+use superseed_engine::limits::{
+    CANDIDATES_PER_DORMANT_MAX, EARLY_BYTES_MAX, IDLE_AWAKE_MAX, WAKING_MAX,
+};
 use superseed_engine::trackers::ANNOUNCES_PER_S_MAX;
 use superseed_engine::{
     Action, AddTorrent, AnnounceKey, Command, DiskErrorKind, DiskOp, DiskResult, EventKind, Input,
     Settings, Ticket, Time, TorrentKey, TorrentOptions, TorrentSource, TorrentState,
 };
 use superseed_proto::metainfo::Metainfo;
+use superseed_proto::wire::Message;
 use superseed_proto::{PeerId, hash::InfoHashV1, hash::InfoHashes};
 
 use crate::scene::{Scene, error, everything, torrent};
@@ -240,6 +243,43 @@ fn who_waits_too_long_for_a_torrent_to_wake_is_let_go() {
 }
 
 #[test]
+fn what_a_peer_says_before_its_torrent_is_awake_is_heard_later_and_is_little() {
+    let mut scene = sleepy();
+    let all = many(&mut scene, 2);
+    let talkers = [scene.peer(&all[0].1), scene.peer(&all[1].1)];
+    let room = |scene: &mut Scene, conn| scene.engine.read_allowance(conn, scene.now);
+    assert_eq!(room(&mut scene, talkers[0]), EARLY_BYTES_MAX);
+    scene.say(talkers[0], &Message::HaveNone);
+    scene.say(talkers[0], &Message::Interested);
+    assert_eq!(room(&mut scene, talkers[0]), EARLY_BYTES_MAX - 10);
+    // A host that reads on all the same.
+    scene.hear(talkers[1], &[0; EARLY_BYTES_MAX + 1]);
+    assert!(scene.is_closed(talkers[1]));
+    answer_wake(&mut scene, &all);
+    scene.pass(Duration::from_secs(2));
+    let peers = scene.engine.peer_stats(all[0].0, scene.now).unwrap();
+    assert!(peers[0].peer_interested && !peers[0].am_choking);
+}
+
+#[test]
+fn who_leaves_before_its_torrent_has_its_turn_wakes_nobody() {
+    let mut scene = sleepy();
+    let all = many(&mut scene, WAKING_MAX + 1);
+    let peers: Vec<_> = all
+        .iter()
+        .map(|(_, metainfo)| scene.peer(metainfo))
+        .collect();
+    let last = peers[WAKING_MAX];
+    let end = superseed_engine::StreamEnd::Eof;
+    scene.handle(Input::Closed { conn: last, end });
+    for _ in 0..WAKING_MAX {
+        answer_wake(&mut scene, &all);
+    }
+    assert!(scene.jobs.is_empty());
+    assert!(scene.engine.is_dormant(all[WAKING_MAX].0));
+}
+
+#[test]
 fn a_kept_torrent_that_is_another_one_fails_and_is_closed_again() {
     let mut scene = sleepy();
     let all = many(&mut scene, 1);
@@ -345,7 +385,10 @@ fn a_tracker_that_names_many_wakes_a_torrent_and_does_not_make_it_hold_them() {
     );
     answer_wake(&mut scene, &[(key, metainfo)]);
     let connects = scene.take_connects().len();
-    assert!((1..=CANDIDATES_PER_DORMANT_MAX).contains(&connects), "{connects}");
+    assert!(
+        (1..=CANDIDATES_PER_DORMANT_MAX).contains(&connects),
+        "{connects}"
+    );
 }
 
 #[test]
