@@ -50,7 +50,7 @@ impl Host {
             Request::Add(request) => {
                 let source = TorrentSource::Metainfo(request.metainfo.clone());
                 let options = request.options.clone();
-                let ticket = self.torrents.ask(*request);
+                let ticket = self.torrents.ask(request);
                 let add = AddTorrent {
                     ticket,
                     source,

@@ -30,7 +30,7 @@ use crate::os;
 use crate::session::config::Config;
 use crate::session::error::StartError;
 use crate::session::events::EVENTS_MAX;
-use crate::session::request::{Link, REQUESTS_MAX};
+use crate::session::request::{Link, Places, REQUESTS_MAX};
 use crate::storage::Storage;
 use crate::storage::fs::FileStorage;
 use doorbell::{Doorbell, wake};
@@ -89,9 +89,11 @@ pub(crate) fn start(config: Config) -> Result<Link, StartError> {
         notices.downgrade(),
         ended_seen,
         listen_addrs,
-        Arc::clone(&storage),
-        config.dir,
-        config.state_dir,
+        Places {
+            storage: Arc::clone(&storage),
+            dir: config.dir,
+            state_dir: config.state_dir,
+        },
     );
     let host = Host {
         engine: Engine::new(config.settings, seed),

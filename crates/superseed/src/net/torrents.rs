@@ -91,7 +91,7 @@ impl Entry {
 
 /// A request that the engine has not answered.
 enum Asked {
-    Add(AddRequest),
+    Add(Box<AddRequest>),
     Restore(RestoreRequest),
 }
 
@@ -116,7 +116,7 @@ pub(super) struct Torrents {
 
 impl Torrents {
     /// Keeps a request until the engine answers to the ticket.
-    pub(super) fn ask(&mut self, request: AddRequest) -> Ticket {
+    pub(super) fn ask(&mut self, request: Box<AddRequest>) -> Ticket {
         self.keep(Asked::Add(request))
     }
 

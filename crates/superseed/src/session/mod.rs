@@ -117,8 +117,8 @@ impl Session {
             TorrentSource::Bytes(bytes) => Arc::new(Metainfo::parse(&bytes)?),
             TorrentSource::Metainfo(metainfo) => metainfo,
         };
-        let spec =
-            options.storage_spec(&metainfo, &self.link.dir, self.link.state_dir.as_deref())?;
+        let places = &self.link.places;
+        let spec = options.storage_spec(&metainfo, &places.dir, places.state_dir.as_deref())?;
         self.add_spec(metainfo, options.torrent, spec).await
     }
 

@@ -183,7 +183,13 @@ pub(crate) struct Link {
     pub(crate) ended: watch::Receiver<bool>,
     /// Where the session listens.
     pub(crate) listen_addrs: Vec<std::net::SocketAddr>,
-    /// Where torrents are kept.
+    /// Where torrents go and are kept.
+    pub(crate) places: Places,
+}
+
+/// Where the torrents of a session go, and where they are kept.
+pub(crate) struct Places {
+    /// What keeps them.
     pub(crate) storage: Arc<dyn Storage>,
     /// Where torrents go that name no directory.
     pub(crate) dir: PathBuf,
@@ -261,9 +267,7 @@ impl Link {
         events: broadcast::WeakSender<Event>,
         ended: watch::Receiver<bool>,
         listen_addrs: Vec<std::net::SocketAddr>,
-        storage: Arc<dyn Storage>,
-        dir: PathBuf,
-        state_dir: Option<PathBuf>,
+        places: Places,
     ) -> Self {
         Self {
             requests: Some(requests),
@@ -271,9 +275,7 @@ impl Link {
             events,
             ended,
             listen_addrs,
-            storage,
-            dir,
-            state_dir,
+            places,
         }
     }
 }

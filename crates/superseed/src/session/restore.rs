@@ -95,7 +95,7 @@ fn added_trackers(torrent: &Recalled) -> Vec<String> {
 }
 
 fn restore_all(link: &Link, state_dir: &Path) -> Result<Records, Gone> {
-    let storage = &*link.storage;
+    let storage = &*link.places.storage;
     let mut records = Records::default();
     let kept = match storage.kept_in(state_dir) {
         Ok(kept) => kept,
@@ -114,7 +114,7 @@ fn restore_all(link: &Link, state_dir: &Path) -> Result<Records, Gone> {
 fn restore_lot(link: &Link, lot: &[PathBuf], records: &mut Records) -> Result<(), Gone> {
     let (mut requests, mut answers) = (Vec::new(), Vec::new());
     for path in lot {
-        match summary_of(&*link.storage, path, records) {
+        match summary_of(&*link.places.storage, path, records) {
             Ok(Some(summary)) => {
                 let (reply, answer) = oneshot::channel();
                 let about = About::of_summary(&summary);

@@ -109,7 +109,7 @@ fn a_record_tells_what_a_sleeping_torrent_is() {
     let kept = kept();
     let storage = &kept.bench.storage;
     let found = storage.kept_in(&kept.bench.spec.state_dir).unwrap();
-    assert_eq!(found, [kept.path.clone()]);
+    assert_eq!(found, std::slice::from_ref(&kept.path));
     let summary = storage.summary(&kept.path).unwrap().unwrap();
     assert_eq!(summary.info_hashes, kept.metainfo.info_hashes);
     assert_eq!(summary.layout, kept.metainfo.info.layout);
