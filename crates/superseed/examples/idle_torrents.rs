@@ -1,12 +1,14 @@
 //! What a session of idle torrents costs: time to start, memory, processor.
 //!
 //! ```text
-//! idle_torrents make DIR N PIECES FILES TRACKER   make torrents with data and resume records
-//! idle_torrents DIR --listen ADDR [--seconds N]   seed them and print one line of figures
+//! idle_torrents make DIR N PIECES FILES TRACKER   make torrents, and data full of holes
+//! idle_torrents keep DIR                          make resume records that trust the data
+//! idle_torrents DIR --listen ADDR [--seconds N] [--tracker URL]
+//!                                                 seed them and print one line of figures
 //! ```
 //!
-//! A TRACKER of `-` is none. All pieces are holes, so that ten thousand torrents
-//! fit anywhere.
+//! Torrent files are in `DIR/torrents`, data in `DIR/data`, records in
+//! `DIR/state`; `make` keeps what it makes. A TRACKER of `-` is none.
 
 use std::error::Error;
 use std::fs::{self, File};
@@ -39,14 +41,25 @@ async fn main() -> Outcome<()> {
             };
             make(Path::new(dir), count.parse()?, &shape)
         }
-        [dir, "--listen", listen] => seed(dir.into(), listen.parse()?, Duration::ZERO).await,
-        [dir, "--listen", listen, "--seconds", seconds] => {
-            let time = Duration::from_secs(seconds.parse()?);
-            seed(dir.into(), listen.parse()?, time).await
+        ["keep", dir] => keep(Path::new(dir)),
+        [dir, ref options @ ..] if !options.is_empty() => {
+            let (mut listen, mut time, mut tracker) = (None, Duration::ZERO, None);
+            for option in options.chunks(2) {
+                match option {
+                    ["--listen", addr] => listen = Some(addr.parse()?),
+                    ["--seconds", seconds] => time = Duration::from_secs(seconds.parse()?),
+                    ["--tracker", url] => tracker = Some(*url),
+                    _ => return Err(USAGE.into()),
+                }
+            }
+            seed(dir.into(), listen.ok_or(USAGE)?, time, tracker).await
         }
-        _ => Err("usage: idle_torrents make DIR N PIECES FILES TRACKER | idle_torrents DIR --listen ADDR [--seconds N]".into()),
+        _ => Err(USAGE.into()),
     }
 }
+
+const USAGE: &str = "usage: idle_torrents make DIR N PIECES FILES TRACKER | idle_torrents keep DIR \
+                     | idle_torrents DIR --listen ADDR [--seconds N] [--tracker URL]";
 
 /// What each torrent is like.
 struct Shape<'a> {
@@ -67,12 +80,11 @@ fn state_dir(dir: &Path) -> PathBuf {
     dir.join("state")
 }
 
-/// Makes `count` torrents, files full of holes, and records that trust them.
+/// Makes `count` torrents and files full of holes, and keeps them.
 fn make(dir: &Path, count: u32, shape: &Shape<'_>) -> Outcome<()> {
     fs::create_dir_all(torrents_dir(dir))?;
     fs::create_dir_all(data_dir(dir))?;
     let hole = Sha1Hash::of(&vec![0; PIECE_LEN as usize]);
-    let storage = FileStorage::default();
     for number in 0..count {
         let name = format!("idle-{number:05}");
         let mut torrent =
@@ -97,12 +109,21 @@ fn make(dir: &Path, count: u32, shape: &Shape<'_>) -> Outcome<()> {
         let torrent = torrent.build();
         fs::write(torrents_dir(dir).join(format!("{name}.torrent")), &torrent)?;
         let metainfo = Metainfo::parse(&torrent)?;
-        let spec = Arc::new(StorageSpec::new(&metainfo, data_dir(dir), state_dir(dir)));
-        for file in &spec.files {
+        for file in StorageSpec::new(&metainfo, data_dir(dir), state_dir(dir)).files {
             let path = data_dir(dir).join(&file.path);
             fs::create_dir_all(path.parent().ok_or("a file without a directory")?)?;
             File::create(path)?.set_len(file.len)?;
         }
+    }
+    keep(dir)
+}
+
+/// Keeps each torrent as a session does that has verified it.
+fn keep(dir: &Path) -> Outcome<()> {
+    let storage = FileStorage::default();
+    for entry in fs::read_dir(torrents_dir(dir))? {
+        let metainfo = Metainfo::parse(&fs::read(entry?.path())?)?;
+        let spec = Arc::new(StorageSpec::new(&metainfo, data_dir(dir), state_dir(dir)));
         let (open, _) = storage.open(&spec)?;
         open.keep(&Keepsake {
             snapshot: ResumeSnapshot {
@@ -124,7 +145,12 @@ fn make(dir: &Path, count: u32, shape: &Shape<'_>) -> Outcome<()> {
 }
 
 /// Seeds the torrents of a directory and says what that costs.
-async fn seed(dir: PathBuf, listen: SocketAddr, time: Duration) -> Outcome<()> {
+async fn seed(
+    dir: PathBuf,
+    listen: SocketAddr,
+    time: Duration,
+    tracker: Option<&str>,
+) -> Outcome<()> {
     let config = Config {
         listen: vec![listen],
         dir: data_dir(&dir),
@@ -139,6 +165,11 @@ async fn seed(dir: PathBuf, listen: SocketAddr, time: Duration) -> Outcome<()> {
         eprintln!("{}: {error}", path.display());
     }
     let up_s = began.elapsed().as_secs_f64();
+    if let Some(url) = tracker {
+        for torrent in session.torrents().await? {
+            torrent.add_tracker(url).await?;
+        }
+    }
     let cpu_before = cpu_s()?;
     tokio::time::sleep(time).await;
     let idle_cpu_s = cpu_s()? - cpu_before;
