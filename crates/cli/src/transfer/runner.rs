@@ -106,19 +106,21 @@ impl Runner<'_> {
     async fn add_waiting(&mut self) {
         let slots = usize::from(self.args.max_concurrent_downloads);
         for at in 0..self.items.len() {
-            let busy = self
-                .items
-                .iter()
-                .filter(|item| item.is_downloading())
-                .count();
+            // First what costs little: with thousands of seeds nobody waits, and
+            // this is done after each event.
             if !self.items[at].is_waiting() {
                 continue;
             }
-            if busy >= slots && !self.order.is_seed {
+            if !self.order.is_seed && self.downloading() >= slots {
                 return;
             }
             self.add(at).await;
         }
+    }
+
+    fn downloading(&self) -> usize {
+        let items = self.items.iter();
+        items.filter(|item| item.is_downloading()).count()
     }
 
     async fn add(&mut self, at: usize) {
