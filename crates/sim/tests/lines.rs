@@ -29,3 +29,11 @@ fn a_peer_of_ten_kibibytes_among_ten_fast_ones_costs_two_round_trips_at_most() {
         assert!(outcome.figure("duplicate_share") <= 0.005, "{outcome:?}");
     }
 }
+
+#[test]
+fn a_thousand_peers_share_the_memory_and_none_waits_for_it() {
+    let many = named("thousand-peers").expect("there is such a scenario");
+    let outcome = many.run(0, false);
+    assert!(outcome.figure("rate_share") >= 0.95, "{outcome:?}");
+    assert!(outcome.figure("wasted_share") <= 0.02, "{outcome:?}");
+}

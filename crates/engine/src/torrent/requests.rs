@@ -57,6 +57,7 @@ impl Torrent {
             return;
         }
         let depth = peer.window.depth(cx.now, peer.requests_max());
+        let depth = depth.min(self.share_of_memory(cx, committed));
         let room = limit_room.min(request_room(
             cx.shared.download.rate(),
             cx.shared.asked_bytes,
@@ -136,6 +137,21 @@ impl Torrent {
         }
     }
 
+    /// How many requests each peer may have while less than half of the memory
+    /// is free: what all of them would settle at of which each has so many times
+    /// what is free. With a thousand peers less than a block is free then, and
+    /// who came first would have ten while others wait: a tenth of the rate of
+    /// the scenario `thousand-peers`.
+    fn share_of_memory(&self, cx: &Cx<'_>, committed: u64) -> usize {
+        let budget = cx.shared.settings.piece_budget_bytes;
+        if committed <= budget / 2 {
+            return usize::MAX;
+        }
+        let peers = self.owing.len() + cx.shared.starved.len();
+        let blocks = (budget / u64::from(BLOCK_LEN)) as usize;
+        (SHARE_OF_FREE_MEMORY * blocks / (1 + SHARE_OF_FREE_MEMORY * peers)).max(1)
+    }
+
     /// A peer waits for memory.
     fn starve(&self, cx: &mut Cx<'_>, key: ConnKey) {
         let peer = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut());
@@ -165,10 +181,14 @@ impl Torrent {
             .rate(cx.now)
             .saturating_mul(WHOLE_PIECE_S)
             .min(WHOLE_PIECE_BYTES_MAX);
+        // A piece of one's own is in memory until its last block came: with many
+        // peers they would be all there is, and most had to wait.
+        let budget = cx.shared.settings.piece_budget_bytes;
+        let has_room = cx.shared.block_bytes_committed() <= budget / 2;
         PickPeer {
             conn: key,
             have,
-            fast: fast_bytes >= u64::from(self.layout.piece_len_nominal()),
+            fast: has_room && fast_bytes >= u64::from(self.layout.piece_len_nominal()),
             snubbed: peer.window.is_snubbed(),
             on_parole: peer.on_parole,
             retries: self.picker.has_failed() && self.is_among_fastest(cx, key),

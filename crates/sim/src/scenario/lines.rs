@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use superseed_engine::TorrentOptions;
+use superseed_engine::{Command, RateLimits, TorrentOptions};
 
 use super::{Outcome, Run, Scenario};
 use crate::content::{Content, ContentSpec};
@@ -32,6 +32,11 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "slow-peer",
         about: "1 GiB from ten fast peers, without and with one of 10 KiB/s",
         run: slow_peer,
+    },
+    Scenario {
+        name: "thousand-peers",
+        about: "1 GiB from a thousand seeds of 200 KiB/s, which the memory for blocks has to serve",
+        run: thousand_peers,
     },
 ];
 
@@ -88,6 +93,50 @@ fn line(run: &Run, rtt_ms: u64, piece_len: u32) -> Outcome {
         ("piece_kib", f64::from(piece_len >> 10)),
         ("line_share", 0.8 * ideal / seconds(tenth, nine_tenths)),
         ("with_start_up", ideal / seconds(begun, world.now())),
+    ];
+    Outcome::of(&world, figures)
+}
+
+fn thousand_peers(run: &Run) -> Outcome {
+    const PEERS: usize = 1_000;
+    const RATE: u64 = 200 << 10;
+    const RTT: Duration = Duration::from_millis(2);
+    let mut world = run.world();
+    let content = ContentSpec::new(LEN, 1 << 20).make(run.seed);
+    let mut spec = machine(10 * GIGABIT, RTT);
+    spec.settings.connections_max = 2 * PEERS;
+    spec.settings.connections_per_torrent_max = PEERS;
+    let leecher = world.add_host(spec);
+    let peers: Vec<_> = (0..PEERS)
+        .map(|_| seed(&mut world, &content, machine(RATE, RTT)))
+        .collect();
+    let peers = peers.into_iter().map(|host| world.addr(host)).collect();
+    world.add_leech(leecher, &content, peers);
+    // Some connect each second: nothing much happens until all of them have.
+    let (key, slowly) = (world.torrent_key(leecher, &content), 1 << 20);
+    let limits = |download_bytes_per_s| RateLimits {
+        download_bytes_per_s,
+        ..RateLimits::default()
+    };
+    world.command(leecher, Command::SetLimits(key, limits(Some(slowly))));
+    world.run_until(Duration::from_secs(120), |world| {
+        world.peers(leecher, &content).len() == PEERS
+    });
+    world.command(leecher, Command::SetLimits(key, limits(None)));
+    let mut passed = |tenths: u64| {
+        let bytes = LEN as u64 / 10 * tenths;
+        world.run_until(Duration::from_secs(600), |world| {
+            world.ledger().received >= bytes
+        });
+        world.now()
+    };
+    let (begun, nine_tenths) = (passed(2), passed(9));
+    world.complete(leecher, &content, Duration::from_secs(600));
+    let bytes_per_s = 0.7 * LEN as f64 / nine_tenths.since(begun).as_secs_f64();
+    let wasted = world.stats(leecher, &content).wasted_bytes;
+    let figures = vec![
+        ("rate_share", bytes_per_s / (PEERS as u64 * RATE) as f64),
+        ("wasted_share", wasted as f64 / LEN as f64),
     ];
     Outcome::of(&world, figures)
 }
