@@ -85,7 +85,7 @@ pub const EARLY_BYTES_MAX: usize = 256;
 /// Torrents that can be dormant, are awake and have no peer. Who shakes hands
 /// with one torrent after the other and leaves would else have all of them in
 /// memory; beyond it the one that was idle for the longest sleeps first.
-pub const IDLE_AWAKE_MAX: usize = 64;
+pub const IDLE_AWAKE_MAX: usize = 16;
 /// Requests that a peer may reject in a row before it is left in peace until it
 /// unchokes us again or the next keep-alive is due: asking on would only make
 /// REJECTs as fast as the line carries them.
