@@ -201,6 +201,17 @@ pub(crate) fn build_xtask() -> Result<PathBuf> {
     Ok(target_dir().join("release/xtask"))
 }
 
+/// Builds the example of the library that seeds idle torrents.
+pub(crate) fn build_idle_torrents() -> Result<()> {
+    let example = ["--package", "superseed", "--example", "idle_torrents"];
+    process::cargo(&[&["build", "--release", "--quiet"], &example[..]].concat())
+}
+
+/// Where it lies then.
+pub(crate) fn idle_torrents() -> PathBuf {
+    target_dir().join("release/examples/idle_torrents")
+}
+
 fn target_dir() -> PathBuf {
     match std::env::var_os("CARGO_TARGET_DIR") {
         Some(dir) => crate::root().join(dir),

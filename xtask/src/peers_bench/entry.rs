@@ -10,6 +10,8 @@ pub(super) enum Entry {
     Client(Contender),
     /// superseed at both ends.
     Pair,
+    /// A program that uses superseed's library, where its command is measured too.
+    Library,
     /// superseed with one peer, where it has many else.
     OnePeer,
     /// superseed going over data that it has downloaded.
@@ -21,8 +23,9 @@ pub(super) enum Entry {
 }
 
 impl Entry {
-    const OTHERS: [Self; 5] = [
+    const OTHERS: [Self; 6] = [
         Self::Pair,
+        Self::Library,
         Self::OnePeer,
         Self::Recheck,
         Self::Floor,
@@ -36,6 +39,7 @@ impl Entry {
         match self {
             Self::Client(client) => client.name(),
             Self::Pair => "superseed-pair",
+            Self::Library => "superseed-library",
             Self::OnePeer => "superseed-one-peer",
             Self::Recheck => "superseed-recheck",
             Self::Floor => "floor",

@@ -149,7 +149,9 @@ fn start(
         Entry::Pair => Contender::Superseed.leech(run.stage, &job),
         Entry::Floor => floor("1"),
         Entry::FloorTwo => floor("2"),
-        Entry::OnePeer | Entry::Recheck => bail!("{} has no place here", entry.name()),
+        Entry::Library | Entry::OnePeer | Entry::Recheck => {
+            bail!("{} has no place here", entry.name())
+        }
     }
 }
 

@@ -32,7 +32,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
-use bench::{ALL, Bench};
+use bench::{ALL, Bench, Runner};
 use contender::Contender;
 use entry::Entry;
 use results::Bar;
@@ -101,6 +101,10 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
     }
     stage::build_superseed()?;
     let program = stage::build_xtask()?;
+    let has_idle = |bench: &Bench| matches!(bench.run, Runner::Many(_));
+    if options.benches.iter().any(has_idle) {
+        stage::build_idle_torrents()?;
+    }
     let place = place()?;
     let mut failures = Vec::new();
     for bench in &options.benches {

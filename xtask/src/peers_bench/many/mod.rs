@@ -21,7 +21,7 @@ use super::setting::Setting;
 use crate::interop::clients::{PORT, libtorrent, superseed};
 use crate::interop::namespace::host;
 use crate::interop::scripted::CountingTracker;
-use crate::interop::stage::{Process, Stage, wait_until};
+use crate::interop::stage::{Process, Stage, idle_torrents, wait_until};
 use torrents::Torrents;
 
 pub(crate) use torrents::Shape;
@@ -105,6 +105,10 @@ const KIB_EACH_MAX: f64 = 8.0;
 const CPU_PERCENT_MAX: f64 = 0.1;
 const ANNOUNCES_PER_S_MAX: u32 = 50;
 
+const LIBTORRENT: Entry = Entry::Client(Contender::Libtorrent);
+
+/// Longer than any run.
+const FOR_EVER_S: &str = "1000000";
 /// How long it is left alone before idling counts: what it did for those who
 /// knocked is over.
 const SETTLE: Duration = Duration::from_secs(5);
@@ -115,13 +119,15 @@ const POLL: Duration = Duration::from_millis(2);
 
 /// Who takes turns: clients that a program can give so many torrents.
 fn entries(clients: &[Contender]) -> Vec<Entry> {
-    let can = |one: &&Contender| matches!(one, Contender::Superseed | Contender::Libtorrent);
-    clients
-        .iter()
-        .filter(can)
-        .copied()
-        .map(Entry::Client)
-        .collect()
+    let mut entries = Vec::new();
+    for client in clients {
+        match client {
+            Contender::Superseed => entries.extend([Entry::OURS, Entry::Library]),
+            Contender::Libtorrent => entries.push(LIBTORRENT),
+            _ => {}
+        }
+    }
+    entries
 }
 
 /// How long a run may take.
@@ -141,19 +147,16 @@ pub(super) struct Many<'s> {
 
 impl Many<'_> {
     pub(super) fn run(&self, entry: Entry) -> Result<Vec<f64>> {
-        let Entry::Client(client) = entry else {
-            bail!("{} has no place here", entry.name());
-        };
         let one_resident = {
             let one = Torrents::make(&self.setting.place, self.shape, 1)?;
-            self.record(client, &one)?;
-            let (process, _) = self.up(client, &one, None)?;
+            self.record(entry, &one)?;
+            let (process, _) = self.up(entry, &one, None)?;
             thread::sleep(SETTLE);
             procfs::resident_bytes(process.id())?
         };
         let all = Torrents::make(&self.setting.place, self.shape, self.setting.torrents)?;
-        self.record(client, &all)?;
-        let (mut process, up_s) = self.up(client, &all, None)?;
+        self.record(entry, &all)?;
+        let (mut process, up_s) = self.up(entry, &all, None)?;
         thread::sleep(SETTLE);
         let (start, before) = (Instant::now(), procfs::usage(process.id())?.cpu_s);
         thread::sleep(self.setting.idle);
@@ -170,7 +173,7 @@ impl Many<'_> {
             start_cpu_s: before,
             cores: cpu_s / seconds,
         };
-        let announces = self.announces(client, &all, &idle)?;
+        let announces = self.announces(entry, &all, &idle)?;
         let more = resident as f64 - one_resident as f64;
         Ok(vec![
             up_s,
@@ -183,10 +186,10 @@ impl Many<'_> {
     }
 
     /// Starts once more, with a tracker, and waits until it has heard of all.
-    fn announces(&self, client: Contender, torrents: &Torrents, idle: &Idle) -> Result<Announces> {
+    fn announces(&self, entry: Entry, torrents: &Torrents, idle: &Idle) -> Result<Announces> {
         let tracker = CountingTracker::start(host(9), &[])?;
         let start = Instant::now();
-        let (mut process, _) = self.up(client, torrents, Some(&tracker.url))?;
+        let (mut process, _) = self.up(entry, torrents, Some(&tracker.url))?;
         let count = self.setting.torrents as usize;
         let limit = limit(self.shape, self.setting.torrents, STOP_MAX);
         wait_until(limit, "as many announces as torrents", || {
@@ -204,17 +207,21 @@ impl Many<'_> {
     }
 
     /// Lets a client write the records that it will start from.
-    fn record(&self, client: Contender, torrents: &Torrents) -> Result<()> {
-        match client {
-            Contender::Superseed if !torrents.has_records() => {
-                let mut process = self.start(client, torrents, None)?;
+    fn record(&self, entry: Entry, torrents: &Torrents) -> Result<()> {
+        match entry {
+            Entry::OURS if !torrents.has_records() => {
+                let mut process = self.start(entry, torrents, None)?;
                 self.knock(torrents, true)?;
                 process.interrupt()?;
                 let limit = limit(self.shape, self.setting.torrents, STOP_MAX);
                 process.wait_ended(limit)?;
                 torrents.note_records()
             }
-            Contender::Libtorrent if !torrents.resume().exists() => {
+            Entry::Library if !torrents.state().exists() => {
+                let mut command = Command::new(idle_torrents());
+                crate::process::run(command.arg("keep").arg(torrents.dir()))
+            }
+            LIBTORRENT if !torrents.resume().exists() => {
                 let dirs = [torrents.torrents(), torrents.data(), torrents.resume()];
                 let mut command = libtorrent::many_command("prepare");
                 crate::process::run(command.args(dirs))
@@ -227,13 +234,13 @@ impl Many<'_> {
     /// that took.
     fn up(
         &self,
-        client: Contender,
+        entry: Entry,
         torrents: &Torrents,
         tracker: Option<&str>,
     ) -> Result<(Process, f64)> {
         let mut start = Instant::now();
-        let mut process = self.start(client, torrents, tracker)?;
-        if client == Contender::Libtorrent {
+        let mut process = self.start(entry, torrents, tracker)?;
+        if entry == LIBTORRENT {
             // Python's start is not libtorrent's.
             wait_until(STOP_MAX, "libtorrent to be loaded", || {
                 process.ensure_runs()?;
@@ -247,17 +254,12 @@ impl Many<'_> {
         Ok((process, seconds))
     }
 
-    fn start(
-        &self,
-        client: Contender,
-        torrents: &Torrents,
-        tracker: Option<&str>,
-    ) -> Result<Process> {
+    fn start(&self, entry: Entry, torrents: &Torrents, tracker: Option<&str>) -> Result<Process> {
         let listen = format!("{}:{PORT}", host(2));
         // What an earlier one said is not this one's word.
         let _ = fs::remove_file(self.stage.path("client.out"));
-        let mut command = match client {
-            Contender::Superseed => {
+        let mut command = match entry {
+            Entry::OURS => {
                 let mut command = superseed::program(self.stage);
                 command.args(["seed", "--quiet", "--listen", &listen]);
                 command.args(["--max-concurrent-downloads", &u16::MAX.to_string()]);
@@ -266,13 +268,20 @@ impl Many<'_> {
                 command.args(tracker.iter().flat_map(|url| ["--tracker", url]));
                 command
             }
-            Contender::Libtorrent => {
+            Entry::Library => {
+                let mut command = Command::new(idle_torrents());
+                command.arg(torrents.dir()).args(["--listen", &listen]);
+                command.args(["--seconds", FOR_EVER_S]);
+                command.args(tracker.iter().flat_map(|url| ["--tracker", url]));
+                command
+            }
+            LIBTORRENT => {
                 let mut command = libtorrent::many_command("serve");
                 command.arg(torrents.resume()).arg(listen);
                 command.args(tracker);
                 command
             }
-            _ => bail!("{} cannot be given so many torrents", client.name()),
+            _ => bail!("{} cannot be given so many torrents", entry.name()),
         };
         self.stage.spawn("client", &mut command)
     }
@@ -336,8 +345,10 @@ fn most_in_a_second(times: &[Instant]) -> Result<u32> {
 
 /// What was promised.
 fn bars(results: &Results) -> Vec<Bar> {
-    let ours = |column| results.median(Entry::OURS, column);
-    let theirs = results.median(Entry::Client(Contender::Libtorrent), UP_S);
+    // The command asks each torrent for its figures once a second, and so pays
+    // for each; a session by itself does not.
+    let ours = |column| results.median(Entry::Library, column);
+    let theirs = results.median(LIBTORRENT, UP_S);
     vec![
         Bar {
             what: "all answer / libtorrent's".to_owned(),

@@ -124,9 +124,19 @@ impl Torrents {
         self.dir.join("hashes")
     }
 
+    /// Where the records of superseed's library are.
+    pub(super) fn state(&self) -> PathBuf {
+        self.dir.join("state")
+    }
+
     /// Where libtorrent's resume data are.
     pub(super) fn resume(&self) -> PathBuf {
         self.dir.join("resume")
+    }
+
+    /// The directory of all that.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// Whether superseed has written its resume records.
