@@ -5,6 +5,7 @@ use superseed_proto::layout::{BLOCK_LEN, Block, PieceIndex};
 use superseed_proto::wire::Message;
 
 use super::Torrent;
+use super::store::WAITS_WHOLE_BYTES_MAX;
 use crate::config::RequestKind;
 use crate::engine::shared::Cx;
 use crate::engine::timers::Timer;
@@ -181,10 +182,12 @@ impl Torrent {
             .rate(cx.now)
             .saturating_mul(WHOLE_PIECE_S)
             .min(WHOLE_PIECE_BYTES_MAX);
-        // A piece of one's own is in memory until its last block came: with many
-        // peers they would be all there is, and most had to wait.
+        // A piece of one's own is in memory until its last block came, if it is
+        // not written in runs: with many peers they would be all there is, and
+        // most had to wait.
         let budget = cx.shared.settings.piece_budget_bytes;
-        let has_room = cx.shared.block_bytes_committed() <= budget / 2;
+        let in_runs = self.layout.piece_len_nominal() > WAITS_WHOLE_BYTES_MAX;
+        let has_room = in_runs || cx.shared.block_bytes_committed() <= budget / 2;
         PickPeer {
             conn: key,
             have,

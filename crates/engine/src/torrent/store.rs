@@ -18,6 +18,8 @@ use crate::ids::ConnKey;
 /// The largest piece that waits to be whole before it is written, in blocks,
 /// and the longest run of a larger one: 1 MiB.
 const RUN_BLOCKS_MAX: u32 = 64;
+/// The same in bytes.
+pub(crate) const WAITS_WHOLE_BYTES_MAX: u32 = RUN_BLOCKS_MAX * BLOCK_LEN;
 /// The shortest run of a larger piece that is worth a job, in blocks: 256 KiB.
 const RUN_BLOCKS_MIN: u32 = 16;
 
