@@ -155,6 +155,16 @@ pub struct TorrentOptions {
     pub recheck: bool,
 }
 
+impl TorrentOptions {
+    /// Which files are wanted, one entry for each priority.
+    pub fn wanted(&self) -> Vec<bool> {
+        let priorities = self.priorities.iter();
+        priorities
+            .map(|priority| *priority != Priority::Skip)
+            .collect()
+    }
+}
+
 /// When a complete torrent stops; with both, whichever comes first.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SeedGoal {

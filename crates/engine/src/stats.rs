@@ -63,6 +63,42 @@ pub struct TorrentStats {
     pub seeding: Duration,
 }
 
+impl TorrentStats {
+    /// Of a torrent of which nothing else is known.
+    pub(crate) fn of_names(
+        torrent: TorrentKey,
+        info_hashes: InfoHashes,
+        state: TorrentState,
+    ) -> Self {
+        Self {
+            torrent,
+            info_hashes,
+            state,
+            total_bytes: 0,
+            wanted_bytes: 0,
+            have_bytes: 0,
+            left_bytes: 0,
+            pieces: 0,
+            pieces_have: 0,
+            pieces_unchecked: 0,
+            downloaded_bytes: 0,
+            uploaded_bytes: 0,
+            session_downloaded_bytes: 0,
+            session_uploaded_bytes: 0,
+            wasted_bytes: 0,
+            download_bytes_per_s: 0,
+            upload_bytes_per_s: 0,
+            peers: 0,
+            seeds: 0,
+            candidates: 0,
+            eta: None,
+            incoming_seen: false,
+            error: None,
+            seeding: Duration::ZERO,
+        }
+    }
+}
+
 /// A file of a torrent.
 #[derive(Clone, Debug)]
 pub struct FileStats {

@@ -17,7 +17,9 @@ use superseed_engine::{
 use superseed_proto::hash::{ExpectedHash, PieceHasher, SwarmKey};
 use superseed_proto::layout::PieceIndex;
 use superseed_proto::metainfo::{Metainfo, TorrentBuilder};
-use superseed_proto::wire::{Capability, Handshake, Message, Reserved, encode_piece_header};
+use superseed_proto::wire::{
+    Capability, HANDSHAKE_LEN, Handshake, Message, Reserved, encode_piece_header,
+};
 use superseed_proto::{BLOCK_LEN, Bitfield, PeerId};
 
 const PIECE_LEN: u32 = 256 << 10;
@@ -439,9 +441,6 @@ impl Scene {
         self.remotes[at].note_requests();
     }
 }
-
-/// How long a handshake is (BEP 3).
-const HANDSHAKE_LEN: usize = 68;
 
 impl Remote {
     /// Notes the requests among the messages that came whole.

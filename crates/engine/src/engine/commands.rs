@@ -44,8 +44,7 @@ impl Engine {
                 torrent.connect_more(cx);
             }),
             Command::AddTracker(key, url) => self.with_torrent(key, now, out, |torrent, cx| {
-                torrent.lasting.trackers.add_tracker(&url);
-                torrent.lasting.trackers.share_urls(&mut cx.shared.urls);
+                torrent.lasting.add_tracker(cx, &url);
                 torrent.terms_changed();
                 torrent.announce(cx);
             }),

@@ -87,7 +87,7 @@ impl Engine {
         awake: impl FnOnce(&mut Torrent, &mut Cx<'_>),
         dormant: impl FnOnce(&mut Dormant, &mut Cx<'_>),
     ) {
-        if self.torrents.dormant(key).is_some() {
+        if self.is_dormant(key) {
             self.with_dormant(key, now, out, dormant);
         } else {
             self.with_torrent(key, now, out, awake);

@@ -66,7 +66,7 @@ impl Engine {
             self.refuse_stranger(key, out);
             return None;
         };
-        if self.torrents.dormant(torrent_key).is_some() {
+        if self.is_dormant(torrent_key) {
             self.with_dormant(torrent_key, now, out, |dormant, cx| dormant.close(cx, key));
             return None;
         }

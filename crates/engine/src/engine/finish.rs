@@ -15,7 +15,7 @@ impl Torrent {
         self.super_seed(cx);
         if self.take_refill_due() {
             self.fill_all(cx);
-        } else if self.has_refill_peers() {
+        } else {
             self.fill_some(cx);
         }
         if self.take_connect_due() {

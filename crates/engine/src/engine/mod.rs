@@ -228,7 +228,7 @@ impl Engine {
             let voter = Voter::Trackers(of.torrent);
             self.shared.external_vote(voter, ours);
         }
-        if self.torrents.dormant(of.torrent).is_some() {
+        if self.is_dormant(of.torrent) {
             return self.with_dormant(of.torrent, now, out, |dormant, cx| {
                 dormant.answered(cx, of.slot, answered);
             });
@@ -247,7 +247,7 @@ impl Engine {
         now: Time,
         out: &mut Outbox,
     ) {
-        if self.torrents.dormant(of.torrent).is_some() {
+        if self.is_dormant(of.torrent) {
             return self.with_dormant(of.torrent, now, out, |dormant, cx| {
                 dormant.announce_failed(cx, of.slot, kind, message);
             });

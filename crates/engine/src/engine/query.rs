@@ -57,7 +57,7 @@ impl Engine {
 
     /// The connected peers of a torrent.
     pub fn peer_stats(&self, torrent: TorrentKey, now: Time) -> Option<Vec<PeerStats>> {
-        if self.torrents.dormant(torrent).is_some() {
+        if self.is_dormant(torrent) {
             return Some(Vec::new());
         }
         Some(self.torrents.get(torrent)?.peer_stats(&self.conns, now))

@@ -216,28 +216,17 @@ impl Engine {
 
     /// Makes an incoming connection one of a torrent's, if the torrent takes it.
     fn welcome(&mut self, key: ConnKey, torrent: TorrentKey, now: Time, out: &mut Outbox) -> bool {
-        if self.torrents.dormant(torrent).is_some() {
+        if self.is_dormant(torrent) {
             let mut takes = false;
             self.with_dormant(torrent, now, out, |dormant, cx| {
                 takes = dormant.welcome(cx, key);
             });
             return takes;
         }
-        let Some(place) = self.torrents.get_mut(torrent) else {
-            return false;
-        };
-        let Some(conn) = self.conns.get_mut(key) else {
-            return false;
-        };
-        let max = self.shared.settings.connections_per_torrent_max + INCOMING_SLACK;
-        let takes = place.is_running()
-            && !place.lasting.candidates.is_banned(conn.remote.ip())
-            && place.peers.len() < max;
-        if takes {
-            conn.torrent = Some(torrent);
-            place.peers.push(key);
-        }
-        takes
+        self.torrent_cx(torrent, now, out)
+            .is_some_and(|(torrent, mut cx)| {
+                torrent.is_running() && torrent.lasting.admit(&mut cx, key, &mut torrent.peers)
+            })
     }
 
     fn handshaken(
@@ -250,7 +239,7 @@ impl Engine {
         let Some(torrent) = self.torrent_of(key) else {
             return false;
         };
-        if self.torrents.dormant(torrent).is_some() {
+        if self.is_dormant(torrent) {
             self.with_dormant(torrent, now, out, |dormant, cx| {
                 dormant.handshaken(cx, key, handshake);
             });

@@ -110,31 +110,6 @@ impl Torrents {
 impl Awaiting {
     /// What users see of a torrent without metadata: its names.
     pub(crate) fn stats(&self, torrent: TorrentKey) -> TorrentStats {
-        TorrentStats {
-            torrent,
-            info_hashes: self.info_hashes,
-            state: TorrentState::AwaitingMetadata,
-            total_bytes: 0,
-            wanted_bytes: 0,
-            have_bytes: 0,
-            left_bytes: 0,
-            pieces: 0,
-            pieces_have: 0,
-            pieces_unchecked: 0,
-            downloaded_bytes: 0,
-            uploaded_bytes: 0,
-            session_downloaded_bytes: 0,
-            session_uploaded_bytes: 0,
-            wasted_bytes: 0,
-            download_bytes_per_s: 0,
-            upload_bytes_per_s: 0,
-            peers: 0,
-            seeds: 0,
-            candidates: 0,
-            eta: None,
-            incoming_seen: false,
-            error: None,
-            seeding: std::time::Duration::ZERO,
-        }
+        TorrentStats::of_names(torrent, self.info_hashes, TorrentState::AwaitingMetadata)
     }
 }

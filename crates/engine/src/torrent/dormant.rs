@@ -28,7 +28,7 @@ use crate::explain::{Cause, Explanation};
 use crate::holdings::TorrentHoldings;
 use crate::ids::ConnKey;
 use crate::input::Command;
-use crate::limits::{CANDIDATES_PER_DORMANT_MAX, INCOMING_SLACK};
+use crate::limits::CANDIDATES_PER_DORMANT_MAX;
 use crate::peer::{Early, Phase};
 use crate::stats::{PeerSource, TorrentStats};
 use crate::time::Time;
@@ -148,7 +148,7 @@ impl Dormant {
             return false;
         }
         self.sleep = Sleep::Waking;
-        let wanted = self.lasting.wanted();
+        let wanted = self.lasting.options.wanted();
         self.disk(cx, JobKind::Wake, DiskOp::Wake { wanted });
         true
     }
@@ -203,8 +203,7 @@ impl Dormant {
                 self.plan_connect(cx);
             }
             Command::AddTracker(_, url) => {
-                self.lasting.trackers.add_tracker(&url);
-                self.lasting.trackers.share_urls(&mut cx.shared.urls);
+                self.lasting.add_tracker(cx, &url);
                 self.lasting.kept = false;
                 self.announce(cx);
             }
@@ -265,15 +264,7 @@ impl Dormant {
     }
 
     fn watch_goal(&mut self, cx: &mut Cx<'_>) {
-        if let (Some(since), Some(time)) =
-            (self.lasting.complete_since, self.lasting.options.goal.time)
-        {
-            let done = std::time::Duration::from_secs(self.lasting.earlier.seeding_s);
-            cx.timer(
-                Timer::Goal(self.lasting.key),
-                since + time.saturating_sub(done),
-            );
-        }
+        self.lasting.plan_goal(cx);
         self.goal_check(cx);
     }
 
@@ -357,18 +348,7 @@ impl Dormant {
 
     /// Takes a connection whose handshake names this torrent, if it may.
     pub(crate) fn welcome(&mut self, cx: &mut Cx<'_>, key: ConnKey) -> bool {
-        let max = cx.shared.settings.connections_per_torrent_max + INCOMING_SLACK;
-        let Some(conn) = cx.conns.get_mut(key) else {
-            return false;
-        };
-        let takes = self.runs()
-            && !self.lasting.candidates.is_banned(conn.remote.ip())
-            && self.peers.len() < max;
-        if takes {
-            conn.torrent = Some(self.lasting.key);
-            self.peers.push(key);
-        }
-        takes
+        self.runs() && self.lasting.admit(cx, key, &mut self.peers)
     }
 
     /// The handshake of a connection is whole: it waits until the torrent is
@@ -500,41 +480,21 @@ impl Dormant {
     }
 
     pub(crate) fn is_gone(&self) -> bool {
-        matches!(&self.sleep, Sleep::Leaving(leaving) if leaving.announces_done && leaving.storage_closed)
+        matches!(&self.sleep, Sleep::Leaving(leaving) if leaving.is_over())
     }
 
     // Questions.
 
     pub(crate) fn torrent_stats(&self, now: Time) -> TorrentStats {
-        let totals = self.lasting.record_totals(now);
         TorrentStats {
-            torrent: self.lasting.key,
-            info_hashes: self.lasting.info_hashes,
-            state: self.state(),
-            total_bytes: self.lasting.layout.total_len(),
             wanted_bytes: self.had.wanted_bytes,
             have_bytes: self.had.have_bytes,
-            left_bytes: 0,
-            pieces: self.lasting.layout.piece_count(),
             pieces_have: self.had.pieces_have,
-            pieces_unchecked: 0,
-            downloaded_bytes: totals.downloaded_bytes,
-            uploaded_bytes: totals.uploaded_bytes,
-            session_downloaded_bytes: self.lasting.totals.downloaded,
-            session_uploaded_bytes: self.lasting.totals.uploaded,
-            wasted_bytes: self.lasting.totals.wasted,
-            download_bytes_per_s: 0,
-            upload_bytes_per_s: 0,
-            peers: 0,
-            seeds: 0,
-            candidates: self.lasting.candidates.connectable(),
-            eta: None,
-            incoming_seen: self.lasting.incoming_seen,
             error: match &self.sleep {
                 Sleep::Failed(error) => Some(error.message.clone()),
                 _ => None,
             },
-            seeding: self.lasting.seeding_time(now),
+            ..self.lasting.stats(self.state(), now)
         }
     }
 
@@ -554,11 +514,7 @@ impl Dormant {
     pub(crate) fn holdings(&self) -> TorrentHoldings {
         TorrentHoldings {
             peers: self.peers.len(),
-            candidates: self.lasting.candidates.len(),
-            banned: self.lasting.candidates.banned(),
-            self_addrs: self.lasting.candidates.ourselves(),
-            trackers: self.lasting.trackers.count(),
-            ..TorrentHoldings::default()
+            ..self.lasting.holdings()
         }
     }
 

@@ -170,13 +170,7 @@ impl Torrent {
 
     /// Sets the timer for a seeding time, and looks at the ratio.
     pub(crate) fn watch_goal(&mut self, cx: &mut Cx<'_>) {
-        let Some(since) = self.lasting.complete_since else {
-            return;
-        };
-        if let Some(time) = self.lasting.options.goal.time {
-            let done = Duration::from_secs(self.lasting.earlier.seeding_s);
-            cx.timer(Timer::Goal(self.key), since + time.saturating_sub(done));
-        }
+        self.lasting.plan_goal(cx);
         self.goal_check(cx);
     }
 

@@ -10,12 +10,15 @@ use superseed_proto::layout::Layout;
 use superseed_proto::metainfo::Metainfo;
 
 use crate::candidates::Candidates;
-use crate::config::{Priority, TorrentOptions};
+use crate::config::TorrentOptions;
 use crate::disk::{RecordTotals, Summary, Terms};
 use crate::engine::shared::{Cx, Shared};
+use crate::engine::timers::Timer;
 use crate::event::{EventKind, TorrentState};
-use crate::ids::TorrentKey;
-use crate::stats::PeerSource;
+use crate::holdings::TorrentHoldings;
+use crate::ids::{ConnKey, TorrentKey};
+use crate::limits::INCOMING_SLACK;
+use crate::stats::{PeerSource, TorrentStats};
 use crate::time::Time;
 use crate::torrent::Totals;
 use crate::trackers::TrackerSet;
@@ -131,14 +134,6 @@ impl Lasting {
         }
     }
 
-    /// Which of so many files are wanted.
-    pub(crate) fn wanted(&self) -> Vec<bool> {
-        let priorities = self.options.priorities.iter();
-        priorities
-            .map(|priority| *priority != Priority::Skip)
-            .collect()
-    }
-
     /// Notes an address. Peers of a private torrent come from its tracker, or
     /// on their own, and from nowhere else (BEP 27). Says whether it is new.
     pub(crate) fn learn(
@@ -148,6 +143,27 @@ impl Lasting {
         now: Time,
     ) -> bool {
         (!self.private || source == PeerSource::Tracker) && self.candidates.add(addr, source, now)
+    }
+
+    /// A tracker that the user adds.
+    pub(crate) fn add_tracker(&mut self, cx: &mut Cx<'_>, url: &str) {
+        self.trackers.add_tracker(url);
+        self.trackers.share_urls(&mut cx.shared.urls);
+    }
+
+    /// Makes an incoming connection one of the torrent's, beside its `peers`,
+    /// unless its host is banned or there are too many.
+    pub(crate) fn admit(&self, cx: &mut Cx<'_>, key: ConnKey, peers: &mut Vec<ConnKey>) -> bool {
+        let max = cx.shared.settings.connections_per_torrent_max + INCOMING_SLACK;
+        let Some(conn) = cx.conns.get_mut(key) else {
+            return false;
+        };
+        let takes = !self.candidates.is_banned(conn.remote.ip()) && peers.len() < max;
+        if takes {
+            conn.torrent = Some(self.key);
+            peers.push(key);
+        }
+        takes
     }
 
     /// Tells the user when the state is another one than last told.
@@ -160,13 +176,10 @@ impl Lasting {
 
     /// Totals of this and all earlier runs.
     pub(crate) fn record_totals(&self, now: Time) -> RecordTotals {
-        let seeding = self
-            .complete_since
-            .map_or(Duration::ZERO, |since| now.since(since));
         RecordTotals {
             downloaded_bytes: self.earlier.downloaded_bytes + self.totals.downloaded,
             uploaded_bytes: self.earlier.uploaded_bytes + self.totals.uploaded,
-            seeding_s: self.earlier.seeding_s + seeding.as_secs(),
+            seeding_s: self.seeding_time(now).as_secs(),
             completed_told: self.earlier.completed_told || self.complete_told,
         }
     }
@@ -186,6 +199,14 @@ impl Lasting {
         Duration::from_secs(self.earlier.seeding_s) + this
     }
 
+    /// Sets the timer for a seeding time, if there is one to reach.
+    pub(crate) fn plan_goal(&self, cx: &mut Cx<'_>) {
+        if let (Some(since), Some(time)) = (self.complete_since, self.options.goal.time) {
+            let done = Duration::from_secs(self.earlier.seeding_s);
+            cx.timer(Timer::Goal(self.key), since + time.saturating_sub(done));
+        }
+    }
+
     /// Whether a seeding goal is reached.
     pub(crate) fn is_goal_reached(&self, now: Time) -> bool {
         let totals = self.record_totals(now);
@@ -193,5 +214,33 @@ impl Lasting {
         let ratio = totals.uploaded_bytes as f64 / self.layout.total_len() as f64;
         goal.ratio.is_some_and(|goal| ratio >= goal)
             || goal.time.is_some_and(|goal| self.seeding_time(now) >= goal)
+    }
+
+    /// What users see of it without its pieces.
+    pub(crate) fn stats(&self, state: TorrentState, now: Time) -> TorrentStats {
+        let totals = self.record_totals(now);
+        TorrentStats {
+            total_bytes: self.layout.total_len(),
+            pieces: self.layout.piece_count(),
+            downloaded_bytes: totals.downloaded_bytes,
+            uploaded_bytes: totals.uploaded_bytes,
+            session_downloaded_bytes: self.totals.downloaded,
+            session_uploaded_bytes: self.totals.uploaded,
+            wasted_bytes: self.totals.wasted,
+            candidates: self.candidates.connectable(),
+            incoming_seen: self.incoming_seen,
+            seeding: self.seeding_time(now),
+            ..TorrentStats::of_names(self.key, self.info_hashes, state)
+        }
+    }
+
+    pub(crate) fn holdings(&self) -> TorrentHoldings {
+        TorrentHoldings {
+            candidates: self.candidates.len(),
+            banned: self.candidates.banned(),
+            self_addrs: self.candidates.ourselves(),
+            trackers: self.trackers.count(),
+            ..TorrentHoldings::default()
+        }
     }
 }

@@ -67,8 +67,7 @@ impl Torrent {
     /// Begins, or goes on after a pause or an error.
     fn start(&mut self, cx: &mut Cx<'_>) {
         self.life = Life::Running;
-        self.lasting.trackers.set_listeners(&cx.shared.listeners);
-        self.lasting.candidates.set_self(&own_addrs(cx));
+        self.lasting.set_listeners(cx);
         if self.picker.is_complete() && self.check.is_done() {
             // A download that ended in an earlier run: `completed` was said then.
             self.lasting.complete_told |= self.picker.have().is_full();
@@ -215,7 +214,7 @@ impl Torrent {
 
     /// Whether nothing of it is left to wait for.
     pub(crate) fn is_gone(&self) -> bool {
-        matches!(&self.life, Life::Leaving(leaving) if leaving.announces_done && leaving.storage_closed)
+        matches!(&self.life, Life::Leaving(leaving) if leaving.is_over())
     }
 
     /// Changes priorities of some files.
@@ -281,8 +280,4 @@ impl Torrent {
         let state = self.state();
         self.lasting.say_state(cx, state);
     }
-}
-
-pub(super) fn own_addrs(cx: &Cx<'_>) -> Vec<core::net::SocketAddr> {
-    cx.shared.listeners.iter().map(|(_, addr)| *addr).collect()
 }

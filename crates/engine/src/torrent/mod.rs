@@ -90,6 +90,13 @@ pub(crate) struct Leaving {
     pub(crate) close_asked: bool,
 }
 
+impl Leaving {
+    /// Whether nothing is left to wait for.
+    pub(crate) fn is_over(self) -> bool {
+        self.announces_done && self.storage_closed
+    }
+}
+
 /// Payload and waste of this run.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Totals {
@@ -258,10 +265,6 @@ impl Torrent {
 
     pub(crate) fn take_refill_due(&mut self) -> bool {
         std::mem::take(&mut self.refill_due)
-    }
-
-    pub(crate) fn has_refill_peers(&self) -> bool {
-        !self.refill_peers.is_empty()
     }
 
     pub(crate) fn take_connect_due(&mut self) -> bool {

@@ -13,7 +13,6 @@ use crate::time::Time;
 
 impl Torrent {
     pub(crate) fn torrent_stats(&self, conns: &Conns, now: Time) -> TorrentStats {
-        let totals = self.lasting.record_totals(now);
         let rate = self.down.rate(now);
         let left = self.picker.left_bytes();
         let connected = self.peers.iter().filter_map(|key| conns.get(*key)?.peer());
@@ -23,46 +22,31 @@ impl Torrent {
             seeds += usize::from(peer.is_seed());
         }
         TorrentStats {
-            torrent: self.key,
-            info_hashes: self.info_hashes(),
-            state: self.state(),
-            total_bytes: self.layout.total_len(),
             wanted_bytes: self.picker.wanted_bytes(),
             have_bytes: self.picker.have_bytes(),
             left_bytes: left,
-            pieces: self.layout.piece_count(),
             pieces_have: self.have().count(),
             pieces_unchecked: self.check.left,
-            downloaded_bytes: totals.downloaded_bytes,
-            uploaded_bytes: totals.uploaded_bytes,
-            session_downloaded_bytes: self.lasting.totals.downloaded,
-            session_uploaded_bytes: self.lasting.totals.uploaded,
-            wasted_bytes: self.lasting.totals.wasted,
             download_bytes_per_s: rate,
             upload_bytes_per_s: self.up.rate(now),
             peers,
             seeds,
-            candidates: self.lasting.candidates.connectable(),
             eta: (left > 0 && rate > 0).then(|| Duration::from_secs(left.div_ceil(rate))),
-            incoming_seen: self.lasting.incoming_seen,
             error: match (&self.life, &self.disk_waits) {
                 (Life::Failed(error), _) | (_, Some(error)) => Some(error.message.clone()),
                 _ => None,
             },
-            seeding: self.lasting.seeding_time(now),
+            ..self.lasting.stats(self.state(), now)
         }
     }
 
     pub(crate) fn holdings(&self) -> TorrentHoldings {
         TorrentHoldings {
             peers: self.peers.len(),
-            candidates: self.lasting.candidates.len(),
-            banned: self.lasting.candidates.banned(),
-            self_addrs: self.lasting.candidates.ourselves(),
             suspect_pieces: self.suspects.pieces(),
             suspect_blocks: self.suspects.digests(),
-            trackers: self.lasting.trackers.count(),
             newcomers: self.newcomers.len().max(self.first_turns.len()),
+            ..self.lasting.holdings()
         }
     }
 

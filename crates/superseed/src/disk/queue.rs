@@ -122,24 +122,23 @@ pub(super) struct TorrentQueue {
 
 impl TorrentQueue {
     pub(super) fn new(storage: Arc<dyn Storage>, spec: Arc<StorageSpec>) -> Self {
-        Self {
-            storage,
-            spec: Some(spec),
-            kept: None,
-            open: None,
-            lane: super::OPENING_LANE,
-            outstanding: 0,
-            exclusive: false,
-            parked: VecDeque::new(),
-        }
+        Self::of(storage, Some(spec), None)
     }
 
     /// A torrent that sleeps from the start.
     pub(super) fn asleep(storage: Arc<dyn Storage>, kept: &Path) -> Self {
+        Self::of(storage, None, Some(kept.into()))
+    }
+
+    fn of(
+        storage: Arc<dyn Storage>,
+        spec: Option<Arc<StorageSpec>>,
+        kept: Option<Arc<Path>>,
+    ) -> Self {
         Self {
             storage,
-            spec: None,
-            kept: Some(kept.into()),
+            spec,
+            kept,
             open: None,
             lane: super::OPENING_LANE,
             outstanding: 0,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use superseed_engine::{Priority, Settings, TorrentOptions};
+use superseed_engine::{Settings, TorrentOptions};
 use superseed_proto::layout::FileIndex;
 use superseed_proto::metainfo::Metainfo;
 
@@ -136,11 +136,8 @@ impl AddOptions {
     ) -> Result<StorageSpec, InvalidPath> {
         let dir = self.dir.as_deref().unwrap_or(default_dir);
         let state_dir = state_dir.map_or_else(|| dir.join(STATE_DIR), Path::to_owned);
-        let priorities = self.torrent.priorities.iter();
         let mut spec = StorageSpec {
-            wanted: priorities
-                .map(|priority| *priority != Priority::Skip)
-                .collect(),
+            wanted: self.torrent.wanted(),
             preallocate: self.preallocate,
             allow_overwrite: self.torrent.allow_overwrite,
             recheck: self.torrent.recheck,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
-use superseed_engine::{Priority, TorrentOptions};
+use superseed_engine::TorrentOptions;
 use tokio::sync::oneshot;
 
 use super::Session;
@@ -66,9 +66,8 @@ impl Session {
                 trackers: added_trackers(&torrent),
                 ..torrent.terms.options
             };
-            let wanted = options.priorities.iter();
             let spec = StorageSpec {
-                wanted: wanted.map(|one| *one != Priority::Skip).collect(),
+                wanted: options.wanted(),
                 ..torrent.spec
             };
             match self.add_spec(torrent.metainfo, options, spec).await {

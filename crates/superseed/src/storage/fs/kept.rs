@@ -64,6 +64,10 @@ impl Kept {
         }
     }
 
+    pub(super) fn into_terms(self) -> Terms {
+        self.terms
+    }
+
     pub(super) fn set_terms(&mut self, terms: Terms) {
         self.terms = terms;
     }

@@ -175,8 +175,7 @@ fn read_summary(body: &[u8]) -> Option<Summary> {
 pub(super) fn terms(path: &Path) -> Option<Terms> {
     let body = unseal(KIND, VERSION, &std::fs::read(path).ok()?)?;
     let body = bencode::decode(&body, &Limits::OWN_RECORD, Mode::Strict).ok()?;
-    let kept = Kept::read(body.root().as_dict()?.dict(KEPT)?)?;
-    Some(kept.summary(RecordTotals::default()).terms)
+    Kept::read(body.root().as_dict()?.dict(KEPT)?).map(Kept::into_terms)
 }
 
 /// Changes what a record says beside its pieces and its files.
