@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use superseed_engine::{Command, RateLimits, TorrentOptions};
+use superseed_engine::{Command, RateLimits, Time, TorrentOptions};
 
 use super::{Outcome, Run, Scenario};
 use crate::content::{Content, ContentSpec};
@@ -66,6 +66,17 @@ fn seed(world: &mut World, content: &Arc<Content>, spec: HostSpec) -> HostId {
     host
 }
 
+/// Runs until so many tenths of the bytes have come; gives when.
+fn received(world: &mut World, tenths: u64) -> Time {
+    let bytes = LEN as u64 / 10 * tenths;
+    if !world.run_until(Duration::from_secs(600), |world| {
+        world.ledger().received >= bytes
+    }) {
+        world.fail("the line came to a halt");
+    }
+    world.now()
+}
+
 fn line(run: &Run, rtt_ms: u64, piece_len: u32) -> Outcome {
     let mut world = run.world();
     let rtt = Duration::from_millis(rtt_ms);
@@ -75,19 +86,10 @@ fn line(run: &Run, rtt_ms: u64, piece_len: u32) -> Outcome {
     let addr = world.addr(seed);
     world.add_leech(leecher, &content, vec![addr]);
     let begun = world.now();
-    let mut passed = |tenths: u64| {
-        let bytes = LEN as u64 / 10 * tenths;
-        if !world.run_until(Duration::from_secs(600), |world| {
-            world.ledger().received >= bytes
-        }) {
-            world.fail("the line came to a halt");
-        }
-        world.now()
-    };
-    let (tenth, nine_tenths) = (passed(1), passed(9));
+    let (tenth, nine_tenths) = (received(&mut world, 1), received(&mut world, 9));
     world.complete(leecher, &content, Duration::from_secs(600));
     let ideal = LEN as f64 / GIGABIT as f64;
-    let seconds = |from, to: superseed_engine::Time| to.since(from).as_secs_f64();
+    let seconds = |from, to: Time| to.since(from).as_secs_f64();
     let figures = vec![
         ("rtt_ms", rtt_ms as f64),
         ("piece_kib", f64::from(piece_len >> 10)),
@@ -123,14 +125,7 @@ fn thousand_peers(run: &Run) -> Outcome {
         world.peers(leecher, &content).len() == PEERS
     });
     world.command(leecher, Command::SetLimits(key, limits(None)));
-    let mut passed = |tenths: u64| {
-        let bytes = LEN as u64 / 10 * tenths;
-        world.run_until(Duration::from_secs(600), |world| {
-            world.ledger().received >= bytes
-        });
-        world.now()
-    };
-    let (begun, nine_tenths) = (passed(2), passed(9));
+    let (begun, nine_tenths) = (received(&mut world, 2), received(&mut world, 9));
     world.complete(leecher, &content, Duration::from_secs(600));
     let bytes_per_s = 0.7 * LEN as f64 / nine_tenths.since(begun).as_secs_f64();
     let wasted = world.stats(leecher, &content).wasted_bytes;
