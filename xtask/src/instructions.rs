@@ -35,17 +35,15 @@ const TOLERANCE: f64 = 0.03;
 
 /// Counts, prints, and fails if a figure moved.
 pub(crate) fn run(args: &[&str]) -> Result<()> {
-    let mut keeps = false;
+    let (mut installs, mut keeps) = (false, false);
     for arg in args {
         match *arg {
-            "--install" => install::install(&[Tool::Valgrind])?,
+            "--install" => installs = true,
             "--keep" => keeps = true,
             _ => bail!("unknown argument {arg}; usage: {USAGE}"),
         }
     }
-    if let Some(tool) = install::missing(&[Tool::Valgrind]) {
-        bail!("{tool} is not installed: --install does it");
-    }
+    install::provide(&[Tool::Valgrind], installs, "--install does it")?;
     let program = build()?;
     let dir = crate::root().join("target/instructions");
     std::fs::create_dir_all(&dir)?;
@@ -79,9 +77,7 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
 
 /// Builds the bench; gives its program.
 fn build() -> Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.current_dir(crate::root());
+    let mut command = process::cargo_command();
     command.args(["bench", "--no-run", "--package", "superseed-engine"]);
     command.args(["--bench", "engine", "--message-format", "json"]);
     let output = command.output().context("cannot start cargo")?;
@@ -93,11 +89,10 @@ fn build() -> Result<PathBuf> {
     );
     let text = String::from_utf8(output.stdout)?;
     let mut programs = text.lines().filter_map(|line| {
-        let (_, rest) = line.split_once(r#""executable":""#)?;
-        rest.split('"').next()
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        Some(PathBuf::from(message["executable"].as_str()?))
     });
-    let program = programs.next_back().context("cargo names no program")?;
-    Ok(program.into())
+    programs.next_back().context("cargo names no program")
 }
 
 /// The instructions of a run that count.

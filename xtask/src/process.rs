@@ -6,10 +6,15 @@ use anyhow::{Context, Result, ensure};
 
 /// Runs cargo in the work tree and fails if it fails.
 pub(crate) fn cargo(args: &[&str]) -> Result<()> {
+    run(cargo_command().args(args))
+}
+
+/// Cargo, as it runs this program, in the work tree.
+pub(crate) fn cargo_command() -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(args).current_dir(crate::root());
-    run(&mut command)
+    command.current_dir(crate::root());
+    command
 }
 
 /// Runs a command and fails if it fails.

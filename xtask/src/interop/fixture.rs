@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::stage::{python, script};
 use crate::process;
@@ -219,11 +219,15 @@ fn small_len(i: u64, empty: u64, len_max: u64) -> u64 {
 }
 
 fn read_hash(torrent: &Path) -> Result<[u8; 20]> {
-    let hex = fs::read_to_string(torrent.with_extension("hash"))?;
+    parse_hash(fs::read_to_string(torrent.with_extension("hash"))?.trim())
+}
+
+/// An info-hash of forty digits.
+pub(crate) fn parse_hash(hex: &str) -> Result<[u8; 20]> {
+    ensure!(hex.is_ascii() && hex.len() == 40, "no info-hash: {hex}");
     let mut hash = [0; 20];
     for (byte, at) in hash.iter_mut().zip((0..).step_by(2)) {
-        let digits = hex.get(at..at + 2).context("the info-hash is too short")?;
-        *byte = u8::from_str_radix(digits, 16)?;
+        *byte = u8::from_str_radix(&hex[at..at + 2], 16).context("no info-hash")?;
     }
     Ok(hash)
 }

@@ -81,6 +81,21 @@ pub(crate) fn missing(tools: &[Tool]) -> Option<&'static str> {
     })
 }
 
+/// Sees to it that all `tools` are there: installs what is missing if that is
+/// wished, and else says what to do about the first.
+pub(crate) fn provide(tools: &[Tool], wished: bool, advice: &str) -> Result<()> {
+    if wished {
+        install(tools)?;
+    }
+    if let Some(tool) = missing(tools) {
+        anyhow::bail!("{tool} is not installed: {advice}");
+    }
+    Ok(())
+}
+
+/// What a bench of several clients advises.
+pub(crate) const ADVICE: &str = "--install does it, --clients leaves clients out";
+
 /// Installs what is missing of `tools`. Wants to be root if a Debian package
 /// is missing.
 pub(crate) fn install(tools: &[Tool]) -> Result<()> {
@@ -153,8 +168,7 @@ fn install_libtorrent() -> Result<()> {
 }
 
 fn install_rqbit() -> Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
+    let mut command = process::cargo_command();
     command.args(["install", "rqbit", "--locked", "--version", RQBIT, "--root"]);
     // Not in the work tree, whose configuration is none of rqbit's business.
     process::run(

@@ -100,6 +100,14 @@ impl Process {
         Ok(self.child.try_wait()?)
     }
 
+    /// Waits until it has written a line to standard output, or more.
+    pub(crate) fn wait_line(&mut self, limit: Duration, what: &str) -> Result<()> {
+        wait_until(limit, what, || {
+            self.ensure_runs()?;
+            Ok(self.output()?.ends_with('\n'))
+        })
+    }
+
     /// Fails if it has ended: a seeder or a tracker never should.
     pub(crate) fn ensure_runs(&mut self) -> Result<()> {
         match self.ended()? {

@@ -14,7 +14,7 @@ use super::contender::{Contender, superseed_command};
 use super::entry::Entry;
 use super::floor;
 use super::procfs;
-use super::results::{Bar, Better, Column, Results, Wanted};
+use super::results::{Bar, Column, Results};
 use super::run::Run;
 use crate::interop::clients::{Job, libtorrent, superseed};
 use crate::interop::namespace::host;
@@ -44,21 +44,9 @@ pub(super) const BENCH: Bench = Bench {
 
 /// What a run gives, in this order.
 const COLUMNS: &[Column] = &[
-    Column {
-        heading: "MiB/s",
-        digits: 0,
-        better: Some(Better::Higher),
-    },
-    Column {
-        heading: "CPU s/GiB",
-        digits: 2,
-        better: Some(Better::Lower),
-    },
-    Column {
-        heading: "peak MiB",
-        digits: 1,
-        better: Some(Better::Lower),
-    },
+    Column::higher("MiB/s", 0),
+    Column::lower("CPU s/GiB", 2),
+    Column::lower("peak MiB", 1),
 ];
 
 /// The bars of the issue.
@@ -156,24 +144,12 @@ fn bars(results: &Results) -> Vec<Bar> {
         rate(Entry::Client(Contender::Libtorrent)),
         rate(Entry::Floor),
     );
-    let bar = |what: &str, measured, least| Bar {
-        what: what.to_owned(),
-        measured,
-        wanted: Wanted::Least(least),
-    };
     let (ours, again) = (rate(Entry::OURS), rate(Entry::Recheck));
+    let (as_they, as_floor) = (OVER_LIBTORRENT_MIN, OVER_FLOOR_MIN);
     vec![
-        bar(
-            "verify / libtorrent",
-            ours / libtorrent,
-            OVER_LIBTORRENT_MIN,
-        ),
-        bar("verify / reference loop", ours / floor, OVER_FLOOR_MIN),
-        bar(
-            "re-check / libtorrent",
-            again / libtorrent,
-            OVER_LIBTORRENT_MIN,
-        ),
-        bar("re-check / reference loop", again / floor, OVER_FLOOR_MIN),
+        Bar::least("verify / libtorrent", ours / libtorrent, as_they),
+        Bar::least("verify / reference loop", ours / floor, as_floor),
+        Bar::least("re-check / libtorrent", again / libtorrent, as_they),
+        Bar::least("re-check / reference loop", again / floor, as_floor),
     ]
 }

@@ -7,13 +7,13 @@ use super::bench::{Bench, Runner};
 use super::contender::{Contender, superseed_command};
 use super::entry::Entry;
 use super::load;
-use super::results::{Bar, Better, Column, Results, Wanted};
+use super::results::{Bar, Column, Results};
 use super::run::Run;
 use super::transfer::Watch;
 use crate::interop::clients::{Job, Running};
 use crate::interop::compare::{Strictness, same_tree};
 use crate::interop::namespace::host;
-use crate::interop::stage::{Process, wait_until};
+use crate::interop::stage::Process;
 
 /// How many seeds there are.
 const PEERS: u16 = 1000;
@@ -43,36 +43,12 @@ pub(super) const BENCH: Bench = Bench {
 
 /// What a run gives, in this order.
 const COLUMNS: &[Column] = &[
-    Column {
-        heading: "MiB/s, 10–90 %",
-        digits: 0,
-        better: Some(Better::Higher),
-    },
-    Column {
-        heading: "CPU µs/block, 10–90 %",
-        digits: 2,
-        better: Some(Better::Lower),
-    },
-    Column {
-        heading: "fewest active in a second",
-        digits: 0,
-        better: None,
-    },
-    Column {
-        heading: "seconds counted",
-        digits: 0,
-        better: None,
-    },
-    Column {
-        heading: "peak MiB",
-        digits: 1,
-        better: Some(Better::Lower),
-    },
-    Column {
-        heading: "the seeds' thread, of a core",
-        digits: 2,
-        better: None,
-    },
+    Column::higher("MiB/s, 10–90 %", 0),
+    Column::lower("CPU µs/block, 10–90 %", 2),
+    Column::plain("fewest active in a second", 0),
+    Column::plain("seconds counted", 0),
+    Column::lower("peak MiB", 1),
+    Column::plain("the seeds' thread, of a core", 2),
 ];
 
 /// The bars of the issue.
@@ -106,10 +82,7 @@ fn run(run: &Run<'_>, entry: Entry) -> Result<Vec<f64>> {
         command.arg(PEER_RATE_BYTES_PER_S.to_string());
     }
     let mut seeds = run.stage.spawn("seeds", &mut command)?;
-    wait_until(run.limit(), "the seeds to listen", || {
-        seeds.ensure_runs()?;
-        Ok(seeds.output()?.ends_with('\n'))
-    })?;
+    seeds.wait_line(run.limit(), "the seeds to listen")?;
     let peers: Vec<_> = (0..count).map(load::seed_addr).collect();
     let dir = run.data("leech")?;
     let job = Job {
@@ -176,21 +149,17 @@ impl Active {
 fn bars(results: &Results) -> Vec<Bar> {
     let ours = |column| results.median(Entry::OURS, column);
     vec![
-        Bar {
-            what: format!("MiB/s from {PEERS} peers"),
-            measured: ours(MIB_PER_S),
-            wanted: Wanted::Least(RATE_MIN),
-        },
-        Bar {
-            what: "of them active in every second".to_owned(),
-            measured: ours(ACTIVE),
-            wanted: Wanted::Least(ACTIVE_MIN),
-        },
-        Bar {
-            what: "CPU per block / that from one peer".to_owned(),
-            measured: ours(CPU) / results.median(Entry::OnePeer, CPU),
-            wanted: Wanted::Most(CPU_OVER_ONE_MAX),
-        },
+        Bar::least(
+            format!("MiB/s from {PEERS} peers"),
+            ours(MIB_PER_S),
+            RATE_MIN,
+        ),
+        Bar::least("of them active in every second", ours(ACTIVE), ACTIVE_MIN),
+        Bar::most(
+            "CPU per block / that from one peer",
+            ours(CPU) / results.median(Entry::OnePeer, CPU),
+            CPU_OVER_ONE_MAX,
+        ),
     ]
 }
 

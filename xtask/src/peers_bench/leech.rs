@@ -13,7 +13,7 @@ use super::bench::{Bench, Runner};
 use super::contender::Contender;
 use super::entry::Entry;
 use super::floor;
-use super::results::{Bar, Better, Column, Results, Wanted};
+use super::results::{Bar, Column, Results, Wanted};
 use super::run::Run;
 use super::transfer::Watch;
 use crate::interop::clients::{Job, PORT, Running};
@@ -47,36 +47,12 @@ pub(super) const BENCH: Bench = Bench {
 
 /// What a run gives, in this order.
 const COLUMNS: &[Column] = &[
-    Column {
-        heading: "MiB/s, 10–90 %",
-        digits: 0,
-        better: Some(Better::Higher),
-    },
-    Column {
-        heading: "first payload after, s",
-        digits: 2,
-        better: None,
-    },
-    Column {
-        heading: "CPU s/GiB",
-        digits: 2,
-        better: Some(Better::Lower),
-    },
-    Column {
-        heading: "peak MiB",
-        digits: 1,
-        better: Some(Better::Lower),
-    },
-    Column {
-        heading: "seeder's CPU s/GiB",
-        digits: 2,
-        better: None,
-    },
-    Column {
-        heading: "its busiest thread, of a core",
-        digits: 2,
-        better: None,
-    },
+    Column::higher("MiB/s, 10–90 %", 0),
+    Column::plain("first payload after, s", 2),
+    Column::lower("CPU s/GiB", 2),
+    Column::lower("peak MiB", 1),
+    Column::plain("seeder's CPU s/GiB", 2),
+    Column::plain("its busiest thread, of a core", 2),
 ];
 
 /// The bars of the issue.
@@ -164,37 +140,31 @@ fn bars(results: &Results) -> Vec<Bar> {
     let pair = |column| results.median(Entry::Pair, column);
     let pair_limit = CORES * 1024.0 / (pair(CPU) + pair(SEEDER_CPU));
     vec![
-        Bar {
-            what: "download CPU / floor".to_owned(),
-            measured: cpu_over(Entry::Floor),
-            wanted: Wanted::Most(CPU_OVER_FLOOR_MAX),
-        },
-        Bar {
-            what: "download CPU / floor on two threads".to_owned(),
-            measured: cpu_over(Entry::FloorTwo),
-            wanted: Wanted::Most(CPU_OVER_FLOOR_MAX),
-        },
-        Bar {
-            what: format!("download CPU / the cheapest other's ({cheapest})"),
-            measured: ours(CPU) / cheapest_cpu,
-            wanted: Wanted::Most(1.0),
-        },
+        Bar::most(
+            "download CPU / floor",
+            cpu_over(Entry::Floor),
+            CPU_OVER_FLOOR_MAX,
+        ),
+        Bar::most(
+            "download CPU / floor on two threads",
+            cpu_over(Entry::FloorTwo),
+            CPU_OVER_FLOOR_MAX,
+        ),
+        Bar::most(
+            format!("download CPU / the cheapest other's ({cheapest})"),
+            ours(CPU) / cheapest_cpu,
+            1.0,
+        ),
         Bar {
             what: format!("throughput / the fastest other's ({fastest})"),
             measured: ours(MIB_PER_S) / fastest_rate,
             wanted: Wanted::LeastUnlessBusy(RATE_OVER_BEST_MIN, ours(SEEDER_CORE)),
         },
-        Bar {
-            what: "peak MiB".to_owned(),
-            measured: ours(PEAK),
-            wanted: Wanted::Most(PEAK_MIB_MAX),
-        },
-        Bar {
-            what: format!(
-                "superseed to superseed / 2 cores by CPU of both ({pair_limit:.0} MiB/s)"
-            ),
-            measured: pair(MIB_PER_S) / pair_limit,
-            wanted: Wanted::Least(PAIR_SHARE_MIN),
-        },
+        Bar::most("peak MiB", ours(PEAK), PEAK_MIB_MAX),
+        Bar::least(
+            format!("superseed to superseed / 2 cores by CPU of both ({pair_limit:.0} MiB/s)"),
+            pair(MIB_PER_S) / pair_limit,
+            PAIR_SHARE_MIN,
+        ),
     ]
 }

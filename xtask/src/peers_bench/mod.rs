@@ -92,13 +92,7 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
     }
     let mut options = Options::parse(args)?;
     options.leave_out_what_takes_long();
-    let needs = options.needs();
-    if options.install {
-        install::install(&needs)?;
-    }
-    if let Some(tool) = install::missing(&needs) {
-        bail!("{tool} is not installed: --install does it, --clients leaves clients out");
-    }
+    install::provide(&options.needs(), options.install, install::ADVICE)?;
     stage::build_superseed()?;
     let program = stage::build_xtask()?;
     let has_idle = |bench: &Bench| matches!(bench.run, Runner::Many(_));

@@ -16,6 +16,31 @@ pub(super) struct Column {
     pub(super) better: Option<Better>,
 }
 
+impl Column {
+    /// A figure that is better when it is lower.
+    pub(super) const fn lower(heading: &'static str, digits: usize) -> Self {
+        Self::new(heading, digits, Some(Better::Lower))
+    }
+
+    /// A figure that is better when it is higher.
+    pub(super) const fn higher(heading: &'static str, digits: usize) -> Self {
+        Self::new(heading, digits, Some(Better::Higher))
+    }
+
+    /// A figure that is compared with nobody's.
+    pub(super) const fn plain(heading: &'static str, digits: usize) -> Self {
+        Self::new(heading, digits, None)
+    }
+
+    const fn new(heading: &'static str, digits: usize, better: Option<Better>) -> Self {
+        Self {
+            heading,
+            digits,
+            better,
+        }
+    }
+}
+
 /// Which of two figures is the better one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Better {
@@ -145,6 +170,24 @@ fn figure(value: f64, digits: usize) -> String {
 }
 
 impl Bar {
+    /// A figure that must be this at most.
+    pub(super) fn most(what: impl Into<String>, measured: f64, most: f64) -> Self {
+        Self {
+            what: what.into(),
+            measured,
+            wanted: Wanted::Most(most),
+        }
+    }
+
+    /// A figure that must be this at least.
+    pub(super) fn least(what: impl Into<String>, measured: f64, least: f64) -> Self {
+        Self {
+            what: what.into(),
+            measured,
+            wanted: Wanted::Least(least),
+        }
+    }
+
     /// Nobody met what was not measured.
     pub(super) fn is_met(&self) -> bool {
         match self.wanted {
@@ -191,18 +234,7 @@ mod tests {
     use super::*;
     use crate::peers_bench::contender::Contender;
 
-    const COLUMNS: &[Column] = &[
-        Column {
-            heading: "cost",
-            digits: 1,
-            better: Some(Better::Lower),
-        },
-        Column {
-            heading: "rate",
-            digits: 0,
-            better: Some(Better::Higher),
-        },
-    ];
+    const COLUMNS: &[Column] = &[Column::lower("cost", 1), Column::higher("rate", 0)];
 
     fn results() -> Results {
         let [ours, aria2, rqbit] =

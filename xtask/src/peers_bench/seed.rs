@@ -8,13 +8,12 @@ use super::bench::{Bench, Runner};
 use super::contender::Contender;
 use super::entry::Entry;
 use super::floor;
-use super::results::{Bar, Better, Column, Results, Wanted};
+use super::results::{Bar, Column, Results};
 use super::run::Run;
 use super::transfer::Watch;
 use crate::interop::clients::{Job, PORT, Running};
 use crate::interop::compare::{Strictness, same_tree};
 use crate::interop::namespace::host;
-use crate::interop::stage::wait_until;
 
 const CPU: usize = 1;
 
@@ -35,26 +34,10 @@ pub(super) const BENCH: Bench = Bench {
 
 /// What a run gives, in this order.
 const COLUMNS: &[Column] = &[
-    Column {
-        heading: "MiB/s, 10–90 %",
-        digits: 0,
-        better: Some(Better::Higher),
-    },
-    Column {
-        heading: "CPU s/GiB",
-        digits: 2,
-        better: Some(Better::Lower),
-    },
-    Column {
-        heading: "peak MiB",
-        digits: 1,
-        better: Some(Better::Lower),
-    },
-    Column {
-        heading: "leecher's CPU s/GiB",
-        digits: 2,
-        better: None,
-    },
+    Column::higher("MiB/s, 10–90 %", 0),
+    Column::lower("CPU s/GiB", 2),
+    Column::lower("peak MiB", 1),
+    Column::plain("leecher's CPU s/GiB", 2),
 ];
 
 /// The bar of the issue.
@@ -111,19 +94,18 @@ fn start_floor(run: &Run<'_>) -> Result<Running> {
         .arg(format!("{}:{PORT}", host(2)))
         .arg(&run.fixture.content);
     let mut floor = Running::until_exit(run.stage, "floor", command)?;
-    wait_until(run.limit(), "the floor to listen", || {
-        floor.process.ensure_runs()?;
-        Ok(floor.process.output()?.ends_with('\n'))
-    })?;
+    floor
+        .process
+        .wait_line(run.limit(), "the floor to listen")?;
     Ok(floor)
 }
 
 /// What was promised.
 fn bars(results: &Results) -> Vec<Bar> {
     let (cheapest, cheapest_cpu) = results.best_other(CPU);
-    vec![Bar {
-        what: format!("seed CPU / the cheapest other's ({cheapest})"),
-        measured: results.median(Entry::OURS, CPU) / cheapest_cpu,
-        wanted: Wanted::Most(CPU_OVER_BEST_MAX),
-    }]
+    vec![Bar::most(
+        format!("seed CPU / the cheapest other's ({cheapest})"),
+        results.median(Entry::OURS, CPU) / cheapest_cpu,
+        CPU_OVER_BEST_MAX,
+    )]
 }

@@ -13,7 +13,7 @@ use super::contender::Contender;
 use super::entry::Entry;
 use super::load;
 use super::procfs;
-use super::results::{Bar, Better, Column, Results, Wanted};
+use super::results::{Bar, Column, Results};
 use super::run::Run;
 use crate::interop::clients::PORT;
 use crate::interop::namespace::host;
@@ -46,36 +46,12 @@ pub(super) const BENCH: Bench = Bench {
 
 /// What a run gives, in this order.
 const COLUMNS: &[Column] = &[
-    Column {
-        heading: "MiB/s to all",
-        digits: 0,
-        better: Some(Better::Higher),
-    },
-    Column {
-        heading: "read calls / torrent",
-        digits: 3,
-        better: Some(Better::Lower),
-    },
-    Column {
-        heading: "read from the disk / torrent",
-        digits: 3,
-        better: Some(Better::Lower),
-    },
-    Column {
-        heading: "CPU s/GiB sent",
-        digits: 2,
-        better: Some(Better::Lower),
-    },
-    Column {
-        heading: "peak MiB",
-        digits: 1,
-        better: Some(Better::Lower),
-    },
-    Column {
-        heading: "leechers apart, MiB",
-        digits: 1,
-        better: None,
-    },
+    Column::higher("MiB/s to all", 0),
+    Column::lower("read calls / torrent", 3),
+    Column::lower("read from the disk / torrent", 3),
+    Column::lower("CPU s/GiB sent", 2),
+    Column::lower("peak MiB", 1),
+    Column::plain("leechers apart, MiB", 1),
 ];
 
 /// The bar of the issue.
@@ -146,10 +122,12 @@ fn forget(path: &Path) -> Result<()> {
 
 /// What was promised.
 fn bars(results: &Results) -> Vec<Bar> {
-    let bar = |what: &str, column| Bar {
-        what: what.to_owned(),
-        measured: results.median(Entry::OURS, column),
-        wanted: Wanted::Most(READ_OVER_TORRENT_MAX),
+    let bar = |what: &str, column| {
+        Bar::most(
+            what,
+            results.median(Entry::OURS, column),
+            READ_OVER_TORRENT_MAX,
+        )
     };
     vec![
         bar("100 leechers: bytes of read calls / torrent", ASKED),

@@ -56,13 +56,7 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
         return relay::serve(listen.parse()?, to.parse()?);
     }
     let options = Options::parse(args)?;
-    let needs = options.needs();
-    if options.install {
-        install::install(&needs)?;
-    }
-    if let Some(tool) = install::missing(&needs) {
-        bail!("{tool} is not installed: --install does it, --clients leaves clients out");
-    }
+    install::provide(&options.needs(), options.install, install::ADVICE)?;
     stage::build_superseed()?;
     fixture::make(&[options.bench.set()])?;
     options.measure()

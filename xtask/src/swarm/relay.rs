@@ -22,7 +22,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 
-use crate::interop::stage::{Process, Stage, wait_until};
+use crate::interop::stage::{Process, Stage};
 
 /// How much is read at a time, bytes: 0.6 ms of the line of the bench.
 const READ_LEN: usize = 32 << 10;
@@ -62,10 +62,7 @@ pub(super) fn start(
         .arg(std::env::current_exe()?)
         .args(["swarm", "--relay", &listen.to_string(), &to.to_string()]);
     let mut relay = stage.spawn(name, &mut command)?;
-    wait_until(Duration::from_secs(10), "the relay", || {
-        relay.ensure_runs()?;
-        Ok(relay.output()?.ends_with('\n'))
-    })?;
+    relay.wait_line(Duration::from_secs(10), "the relay")?;
     Ok(relay)
 }
 

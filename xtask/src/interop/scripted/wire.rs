@@ -4,6 +4,8 @@
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 
+use superseed_proto::wire::HANDSHAKE_LEN;
+
 pub(crate) const CHOKE: u8 = 0;
 pub(crate) const UNCHOKE: u8 = 1;
 pub(crate) const INTERESTED: u8 = 2;
@@ -14,9 +16,7 @@ pub(super) const CANCEL: u8 = 8;
 pub(super) const REJECT: u8 = 16;
 
 /// The longest message that the program under test has reason to send.
-const MESSAGE_LEN_MAX: usize = 1 << 20;
-
-const HANDSHAKE_LEN: usize = 68;
+pub(crate) const MESSAGE_LEN_MAX: usize = 1 << 20;
 
 /// Exchanges handshakes. Gives whether both sides know the Fast extension.
 pub(super) fn shake_hands(
@@ -28,9 +28,7 @@ pub(super) fn shake_hands(
     let mut theirs = [0; HANDSHAKE_LEN];
     stream.read_exact(&mut theirs)?;
     stream.write_all(&handshake(info_hash, peer_id, fast))?;
-    if theirs[28..48] != info_hash {
-        return Err(io::Error::other("a handshake for another torrent"));
-    }
+    check_swarm(&theirs, info_hash)?;
     Ok(fast && theirs[27] & 4 != 0)
 }
 
@@ -44,10 +42,14 @@ pub(crate) fn greet(
     stream.write_all(&handshake(info_hash, peer_id, false))?;
     let mut theirs = [0; HANDSHAKE_LEN];
     stream.read_exact(&mut theirs)?;
-    if theirs[28..48] != info_hash {
-        return Err(io::Error::other("a handshake for another torrent"));
+    check_swarm(&theirs, info_hash)
+}
+
+fn check_swarm(handshake: &[u8; HANDSHAKE_LEN], info_hash: [u8; 20]) -> io::Result<()> {
+    match handshake[28..48] == info_hash {
+        true => Ok(()),
+        false => Err(io::Error::other("a handshake for another torrent")),
     }
-    Ok(())
 }
 
 /// A handshake as it goes over the wire.

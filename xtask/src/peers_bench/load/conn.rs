@@ -4,13 +4,12 @@ use std::io::{self, Read, Write};
 use std::ops::Range;
 
 use mio::net::TcpStream;
+use superseed_proto::wire::HANDSHAKE_LEN;
+
+use crate::interop::scripted::wire::MESSAGE_LEN_MAX;
 
 /// How much is read at a time, bytes.
 const READ_LEN: usize = 64 << 10;
-/// A message that is longer is none, bytes.
-const MESSAGE_LEN_MAX: usize = 1 << 20;
-/// What a handshake has, bytes.
-const HANDSHAKE_LEN: usize = 68;
 
 /// One connection.
 #[derive(Debug)]

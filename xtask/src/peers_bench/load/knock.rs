@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use socket2::{Domain, Socket, Type};
 
 use super::{ip, peer_id};
+use crate::interop::fixture::parse_hash;
 use crate::interop::scripted::wire;
 use crate::peers_bench::ready;
 
@@ -31,7 +32,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(5);
 /// file, a line each; with `pieces`, when it has said that it has so many.
 pub(super) fn run(hashes: &Path, seed: SocketAddr, pieces: Option<u64>) -> Result<()> {
     let text = fs::read_to_string(hashes)?;
-    let hashes: Vec<[u8; 20]> = text.lines().map(parse).collect::<Result<_>>()?;
+    let hashes: Vec<[u8; 20]> = text.lines().map(parse_hash).collect::<Result<_>>()?;
     ensure!(!hashes.is_empty(), "there is nobody to knock at");
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
@@ -49,15 +50,6 @@ pub(super) fn run(hashes: &Path, seed: SocketAddr, pieces: Option<u64>) -> Resul
         }
     });
     Ok(())
-}
-
-fn parse(hex: &str) -> Result<[u8; 20]> {
-    ensure!(hex.is_ascii() && hex.len() == 40, "no info-hash: {hex}");
-    let mut hash = [0; 20];
-    for (byte, at) in hash.iter_mut().zip((0..).step_by(2)) {
-        *byte = u8::from_str_radix(&hex[at..at + 2], 16).context("no info-hash")?;
-    }
-    Ok(hash)
 }
 
 fn answers(hash: [u8; 20], seed: SocketAddr, pieces: Option<u64>, tries: usize) -> Result<bool> {

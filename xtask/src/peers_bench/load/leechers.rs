@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use mio::{Events, Interest, Poll, Token};
 use socket2::{Domain, Socket, Type};
+use superseed_proto::BLOCK_LEN;
 use superseed_proto::metainfo::Info;
 
 use super::conn::Conn;
-use super::{BLOCK_LEN, ip, peer_id};
+use super::{ip, peer_id};
 use crate::interop::scripted::wire::{self, CHOKE, INTERESTED, PIECE, REQUEST, UNCHOKE};
 
 /// How far apart they may be, bytes.

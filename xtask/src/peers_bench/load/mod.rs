@@ -19,8 +19,6 @@ use super::floor::read_torrent;
 
 /// The port that seeds of the generator listen on.
 const PORT: u16 = 7100;
-/// What a block has, bytes, but for the last of a torrent.
-const BLOCK_LEN: u32 = 16 << 10;
 
 /// The command of a generator of this kind.
 pub(super) fn command(program: &Path, kind: &str) -> Command {

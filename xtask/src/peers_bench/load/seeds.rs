@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
+use superseed_proto::Bitfield;
 use superseed_proto::metainfo::Info;
 
 use super::conn::Conn;
@@ -168,7 +169,9 @@ impl Seed {
                 self.greeted = true;
                 let handshake = wire::handshake(common.info_hash, peer_id(number), false);
                 self.conn.output().extend(handshake);
-                let bitfield = wire::frame(BITFIELD, &[&bitfield(common.info)])?;
+                let mut all = Vec::new();
+                Bitfield::full(common.info.layout.piece_count()).write_wire(&mut all);
+                let bitfield = wire::frame(BITFIELD, &[&all])?;
                 self.conn.output().extend(bitfield);
             }
             while let Some((id, payload)) = self.conn.message()? {
@@ -231,13 +234,4 @@ impl Seed {
             }
         }
     }
-}
-
-fn bitfield(info: &Info) -> Vec<u8> {
-    let count = info.layout.piece_count() as usize;
-    let mut bits = vec![0; count.div_ceil(8)];
-    for piece in 0..count {
-        bits[piece / 8] |= 0x80 >> (piece % 8);
-    }
-    bits
 }

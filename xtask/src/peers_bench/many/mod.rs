@@ -16,7 +16,7 @@ use super::contender::Contender;
 use super::entry::Entry;
 use super::load;
 use super::procfs;
-use super::results::{Bar, Better, Column, Results, Wanted};
+use super::results::{Bar, Column, Results};
 use super::setting::Setting;
 use crate::interop::clients::{PORT, libtorrent, superseed};
 use crate::interop::namespace::host;
@@ -68,36 +68,12 @@ const BENCH: Bench = Bench {
 
 /// What a run gives, in this order.
 const COLUMNS: &[Column] = &[
-    Column {
-        heading: "all answer after, s",
-        digits: 2,
-        better: Some(Better::Lower),
-    },
-    Column {
-        heading: "KiB each",
-        digits: 2,
-        better: Some(Better::Lower),
-    },
-    Column {
-        heading: "% of a core",
-        digits: 3,
-        better: Some(Better::Lower),
-    },
-    Column {
-        heading: "MiB with one torrent",
-        digits: 1,
-        better: None,
-    },
-    Column {
-        heading: "most announces in a second",
-        digits: 0,
-        better: Some(Better::Lower),
-    },
-    Column {
-        heading: "CPU ms of an announce",
-        digits: 3,
-        better: Some(Better::Lower),
-    },
+    Column::lower("all answer after, s", 2),
+    Column::lower("KiB each", 2),
+    Column::lower("% of a core", 3),
+    Column::plain("MiB with one torrent", 1),
+    Column::lower("most announces in a second", 0),
+    Column::lower("CPU ms of an announce", 3),
 ];
 
 /// The bars of the issue.
@@ -350,26 +326,18 @@ fn bars(results: &Results) -> Vec<Bar> {
     let ours = |column| results.median(Entry::Library, column);
     let theirs = results.median(LIBTORRENT, UP_S);
     vec![
-        Bar {
-            what: "all answer / libtorrent's".to_owned(),
-            measured: ours(UP_S) / theirs,
-            wanted: Wanted::Most(1.0),
-        },
-        Bar {
-            what: "KiB of an idle torrent".to_owned(),
-            measured: ours(KIB_EACH),
-            wanted: Wanted::Most(KIB_EACH_MAX),
-        },
-        Bar {
-            what: "% of a core while all are idle, without trackers".to_owned(),
-            measured: ours(CPU_PERCENT),
-            wanted: Wanted::Most(CPU_PERCENT_MAX),
-        },
-        Bar {
-            what: "most announces in a second to one host".to_owned(),
-            measured: ours(ANNOUNCES),
-            wanted: Wanted::Most(f64::from(ANNOUNCES_PER_S_MAX)),
-        },
+        Bar::most("all answer / libtorrent's", ours(UP_S) / theirs, 1.0),
+        Bar::most("KiB of an idle torrent", ours(KIB_EACH), KIB_EACH_MAX),
+        Bar::most(
+            "% of a core while all are idle, without trackers",
+            ours(CPU_PERCENT),
+            CPU_PERCENT_MAX,
+        ),
+        Bar::most(
+            "most announces in a second to one host",
+            ours(ANNOUNCES),
+            f64::from(ANNOUNCES_PER_S_MAX),
+        ),
     ]
 }
 
