@@ -11,15 +11,18 @@ use super::many::{self, Many, Shape};
 use super::results::{Bar, Column, Results};
 use super::run::{self, Run};
 use super::setting::{Setting, path_text};
-use super::{check, conns, leech, seed, spread};
+use super::{check, conns, leech, limits, seed, spread};
 use crate::interop::namespace;
 use crate::interop::stage::Stage;
 
 /// How long a run may take beside the transfer: hashing, comparing.
 const AROUND: Duration = Duration::from_secs(60);
 
+/// With `--quick`: how much benches move that are not bound to a rate, MiB.
+pub(super) const MIB_QUICK: u64 = 64;
+
 /// In the order in which they run.
-pub(super) const ALL: [Bench; 7] = [
+pub(super) const ALL: [Bench; 8] = [
     leech::BENCH,
     seed::BENCH,
     spread::BENCH,
@@ -27,6 +30,7 @@ pub(super) const ALL: [Bench; 7] = [
     many::SMALL,
     many::LARGE,
     conns::BENCH,
+    limits::BENCH,
 ];
 
 /// One thing that is measured.
@@ -35,6 +39,8 @@ pub(super) struct Bench {
     pub(super) name: &'static str,
     /// How much it moves unless told otherwise, MiB.
     pub(super) mib: u64,
+    /// The same with `--quick`.
+    pub(super) mib_quick: u64,
     /// How many runs each entry has unless told otherwise.
     pub(super) runs: u32,
     /// What its figures are measured on, for the record.
@@ -67,7 +73,7 @@ impl Bench {
     /// Clients that it cannot measure, with the reason: none is left out silently.
     pub(super) fn left_out(&self, clients: &[Contender]) -> Option<String> {
         let entries = (self.entries)(clients);
-        let is_out = |one: &&Contender| !entries.contains(&Entry::Client(**one));
+        let is_out = |one: &&Contender| !entries.iter().any(|entry| entry.client() == Some(**one));
         let out = clients.iter().filter(is_out).map(|one| one.name());
         let out: Vec<&str> = out.collect();
         let why = self.left_out;
@@ -81,7 +87,7 @@ impl Bench {
             Runner::Many(_) => format!(
                 "{} torrents, watched for {} s",
                 setting.torrents,
-                setting.idle.as_secs()
+                setting.watched.as_secs()
             ),
         }
     }
@@ -138,7 +144,7 @@ impl Bench {
         let words = setting.words()?;
         args.extend(words.iter().map(String::as_str));
         let limit = match self.run {
-            Runner::Many(shape) => many::limit(shape, setting.torrents, setting.idle),
+            Runner::Many(shape) => many::limit(shape, setting.torrents, setting.watched),
             Runner::Transfer(_) => run::limit(setting.total_len()),
         };
         let output = namespace::run(&self.stage_name(entry), &args, limit + AROUND)?;
@@ -199,7 +205,7 @@ mod tests {
             let known = (bench.entries)(&Contender::ALL);
             let said = bench.left_out(&Contender::ALL).unwrap_or_default();
             for client in Contender::ALL {
-                let is_known = known.contains(&Entry::Client(client));
+                let is_known = known.iter().any(|entry| entry.client() == Some(client));
                 assert_ne!(said.contains(client.name()), is_known, "{}", bench.name);
             }
         }

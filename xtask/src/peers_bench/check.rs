@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::bench::{Bench, Runner};
+use super::bench::{Bench, MIB_QUICK, Runner};
 use super::contender::{Contender, superseed_command};
 use super::entry::Entry;
 use super::floor;
@@ -31,6 +31,7 @@ const MIB_PER_S: usize = 0;
 pub(super) const BENCH: Bench = Bench {
     name: "check",
     mib: 2048,
+    mib_quick: MIB_QUICK,
     runs: 5,
     says: "A file in memory against its torrent. Processes from start to end, but for libtorrent, \
          whose own check is timed; the floor reads and hashes one piece after the other on all \

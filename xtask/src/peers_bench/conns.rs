@@ -1,19 +1,18 @@
 //! A thousand connected seeds that give a little each: what so many cost, beside
 //! one that gives all.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
-use super::bench::{Bench, Runner};
+use super::bench::{Bench, MIB_QUICK, Runner};
 use super::contender::{Contender, superseed_command};
 use super::entry::Entry;
-use super::load;
+use super::load::{self, Passed};
 use super::results::{Bar, Column, Results};
 use super::run::Run;
 use super::transfer::Watch;
 use crate::interop::clients::{Job, Running};
 use crate::interop::compare::{Strictness, same_tree};
 use crate::interop::namespace::host;
-use crate::interop::stage::Process;
 
 /// How many seeds there are.
 const PEERS: u16 = 1000;
@@ -30,9 +29,10 @@ pub(super) const BENCH: Bench = Bench {
     name: "conns",
     // Long enough for some whole seconds in the middle.
     mib: 3072,
+    mib_quick: MIB_QUICK,
     runs: 5,
     says: "From a thousand seeds of 200 KiB/s in one process, over loopback, to files in memory, \
-         and from a single one without a limit. Active in a second is who sent a block in it; \
+         and from a single one without a limit. Active in a second is of whom something was read in it; \
          seconds count that lie between 10 % and 90 % of the bytes.",
     left_out: "its bars are about one client alone",
     columns: COLUMNS,
@@ -99,7 +99,7 @@ fn run(run: &Run<'_>, entry: Entry) -> Result<Vec<f64>> {
     let mut leecher = Running::until_exit(run.stage, "superseed", command)?;
     let transfer = watch.until_complete(&mut leecher, run.limit(), || true)?;
     same_tree(&run.fixture.content, &dir, Strictness::Extras)?;
-    let active = Active::of(&seeds, run.fixture.total_len)?;
+    let active = Active::of(&Passed::of(&seeds.output()?)?, run.fixture.total_len);
     Ok(vec![
         transfer.mib_per_s,
         transfer.middle_cpu_s_per_gib / BLOCKS_PER_GIB * US_PER_S,
@@ -119,29 +119,21 @@ struct Active {
 }
 
 impl Active {
-    fn of(seeds: &Process, total_len: u64) -> Result<Self> {
-        let output = seeds.output()?;
-        let complete = output.rsplit_once('\n').map_or("", |(lines, _)| lines);
-        // The first line says that they listen.
-        Self::parse(complete.lines().skip(1), total_len)
-    }
-
-    /// Of lines with the second, who was active in it and the bytes sent.
-    fn parse<'a>(lines: impl Iterator<Item = &'a str>, total_len: u64) -> Result<Self> {
+    fn of(seconds: &[Passed], total_len: u64) -> Self {
         let middle = total_len / 10..=total_len / 10 * 9;
-        let (mut sent, mut least, mut seconds) = (0, f64::NAN, 0.0);
-        for line in lines {
-            let mut words = line.split(' ').skip(1);
-            let mut word = || words.next().context("a line of the seeds is short");
-            let (active, bytes): (f64, u64) = (word()?.parse()?, word()?.parse()?);
-            let before = sent;
-            sent += bytes;
-            if middle.contains(&before) && middle.contains(&sent) {
-                least = least.min(active);
-                seconds += 1.0;
-            }
+        let is_middle = |passed: &Passed| middle.contains(&passed.total());
+        let pairs = seconds.iter().zip(seconds.iter().skip(1));
+        let active = pairs
+            .filter(|(before, after)| is_middle(before) && is_middle(after))
+            .map(|(before, after)| {
+                let gave = after.since(before).into_iter().filter(|bytes| *bytes > 0);
+                gave.count() as f64
+            });
+        let active: Vec<f64> = active.collect();
+        Self {
+            least: active.iter().copied().fold(f64::NAN, f64::min),
+            seconds: active.len() as f64,
         }
-        Ok(Self { least, seconds })
     }
 }
 
@@ -168,20 +160,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_seconds_that_lie_in_the_middle_count() -> Result<()> {
-        let lines = [
-            "0 3 5",
-            "1 700 10",
-            "2 1000 40",
-            "3 990 30",
-            "4 800 10",
-            "5 1 5",
-        ];
-        let active = Active::parse(lines.into_iter(), 100)?;
-        assert!((active.least - 990.0).abs() < 1e-9);
-        assert!((active.seconds - 2.0).abs() < 1e-9);
-        assert!(Active::parse(["0 1"].into_iter(), 100).is_err());
-        assert!(Active::parse([].into_iter(), 100)?.least.is_nan());
-        Ok(())
+    fn only_seconds_that_lie_in_the_middle_count() {
+        let seconds = [[2, 3], [7, 8], [30, 20], [60, 20], [70, 25], [70, 30]];
+        let seconds = seconds.map(|bytes| Passed {
+            at_s: 0.0,
+            bytes: bytes.to_vec(),
+        });
+        let (least, total) = (1.0, 3.0);
+        let active = Active::of(&seconds, 110);
+        assert!((active.least - least).abs() < 1e-9, "{active:?}");
+        assert!((active.seconds - total).abs() < 1e-9, "{active:?}");
+        assert!(Active::of(&[], 110).least.is_nan());
     }
 }

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 
 use super::contender::Contender;
+use super::limits::{self, Limit};
 
 /// One row of a bench.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub(super) enum Entry {
     OnePeer,
     /// superseed going over data that it has downloaded.
     Recheck,
+    /// superseed with a rate limit.
+    Limited(Limit),
     /// The least possible; where threads matter, on one.
     Floor,
     /// The least possible with hashing on a second thread.
@@ -42,6 +45,7 @@ impl Entry {
             Self::Library => "superseed-library",
             Self::OnePeer => "superseed-one-peer",
             Self::Recheck => "superseed-recheck",
+            Self::Limited(limit) => limit.name,
             Self::Floor => "floor",
             Self::FloorTwo => "floor-2-threads",
         }
@@ -49,9 +53,21 @@ impl Entry {
 
     pub(super) fn named(name: &str) -> Result<Self> {
         let clients = Contender::ALL.into_iter().map(Self::Client);
-        let mut all = clients.chain(Self::OTHERS);
+        let limits = limits::ALL.into_iter().map(Self::Limited);
+        let mut all = clients.chain(Self::OTHERS).chain(limits);
         all.find(|one| one.name() == name)
             .with_context(|| format!("nothing in the bench is called {name}"))
+    }
+
+    /// The client that is measured, if it is one.
+    pub(super) fn client(self) -> Option<Contender> {
+        match self {
+            Self::Client(client) => Some(client),
+            Self::Floor | Self::FloorTwo => None,
+            Self::Pair | Self::Library | Self::OnePeer | Self::Recheck | Self::Limited(_) => {
+                Some(Contender::Superseed)
+            }
+        }
     }
 
     /// Whether it is a client of somebody else.
@@ -67,7 +83,8 @@ mod tests {
     #[test]
     fn every_entry_is_found_by_its_name() -> Result<()> {
         let clients = Contender::ALL.into_iter().map(Entry::Client);
-        for entry in clients.chain(Entry::OTHERS) {
+        let limits = limits::ALL.into_iter().map(Entry::Limited);
+        for entry in clients.chain(Entry::OTHERS).chain(limits) {
             assert_eq!(Entry::named(entry.name())?, entry);
         }
         assert!(Entry::named("floor-3-threads").is_err());

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
-use super::bench::{Bench, Runner};
+use super::bench::{Bench, MIB_QUICK, Runner};
 use super::contender::Contender;
 use super::entry::Entry;
 use super::floor;
@@ -32,6 +32,7 @@ const SEEDER_CORE: usize = 5;
 pub(super) const BENCH: Bench = Bench {
     name: "leech",
     mib: 2048,
+    mib_quick: MIB_QUICK,
     runs: 5,
     says: "From one libtorrent seeder, over loopback, to files in memory; the pair is superseed \
          from superseed. Throughput is of the bytes between 10 % and 90 % as they went over the \
@@ -125,7 +126,7 @@ fn start(
         Entry::Pair => Contender::Superseed.leech(run.stage, &job),
         Entry::Floor => floor("1"),
         Entry::FloorTwo => floor("2"),
-        Entry::Library | Entry::OnePeer | Entry::Recheck => {
+        Entry::Library | Entry::OnePeer | Entry::Recheck | Entry::Limited(_) => {
             bail!("{} has no place here", entry.name())
         }
     }

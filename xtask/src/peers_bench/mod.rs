@@ -2,7 +2,7 @@
 //! that is possible.
 //!
 //! This module owns the command line. `leech`, `seed`, `spread`, `check`,
-//! `many` and `conns` are the benches; every run of them is a process of its own in fresh namespaces
+//! `many`, `conns` and `limits` are the benches; every run of them is a process of its own in fresh namespaces
 //! (`cargo xtask peers-bench --inside …`). docs/peers-bench.md tells users
 //! about it.
 
@@ -13,6 +13,7 @@ mod contender;
 mod entry;
 mod floor;
 mod leech;
+mod limits;
 mod load;
 mod many;
 mod procfs;
@@ -41,17 +42,17 @@ use setting::Setting;
 use crate::interop::install::{self, Tool};
 use crate::interop::stage;
 
-const USAGE: &str = "cargo xtask peers-bench [leech|seed|spread|check|many|conns] [--install] [--quick] \
+const USAGE: &str = "cargo xtask peers-bench [leech|seed|spread|check|many|conns|limits] [--install] [--quick] \
                      [--clients NAME,NAME] [--runs N] [--mib N] [--torrents N]";
 
-/// With `--quick`: how many runs and MiB.
-const QUICK: (u32, u64) = (1, 64);
+/// With `--quick`: how many runs.
+const RUNS_QUICK: u32 = 1;
 
-/// How many idle torrents, and how long they are watched.
+/// How many idle torrents, and how long they are watched; limits at most as long.
 const TORRENTS: u32 = 10_000;
-const IDLE: Duration = Duration::from_secs(600);
+const WATCHED: Duration = Duration::from_secs(600);
 const QUICK_TORRENTS: u32 = 500;
-const QUICK_IDLE: Duration = Duration::from_secs(5);
+const QUICK_WATCHED: Duration = Duration::from_secs(5);
 /// superseed has no more at a time; one is needed to tell what the others take.
 const TORRENTS_MAX: u32 = 65_535;
 
@@ -105,7 +106,7 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
         let setting = Setting {
             mib: options.mib(bench),
             torrents: options.torrents(),
-            idle: options.idle(),
+            watched: options.watched(),
             place: place.path().to_owned(),
             program: program.clone(),
         };
@@ -206,12 +207,16 @@ impl Options {
     }
 
     fn runs(&self, bench: &Bench) -> u32 {
-        let runs = if self.quick { QUICK.0 } else { bench.runs };
+        let runs = if self.quick { RUNS_QUICK } else { bench.runs };
         self.runs.unwrap_or(runs)
     }
 
     fn mib(&self, bench: &Bench) -> u64 {
-        let mib = if self.quick { QUICK.1 } else { bench.mib };
+        let mib = if self.quick {
+            bench.mib_quick
+        } else {
+            bench.mib
+        };
         self.mib.unwrap_or(mib)
     }
 
@@ -220,8 +225,8 @@ impl Options {
         self.torrents.unwrap_or(torrents)
     }
 
-    fn idle(&self) -> Duration {
-        if self.quick { QUICK_IDLE } else { IDLE }
+    fn watched(&self) -> Duration {
+        if self.quick { QUICK_WATCHED } else { WATCHED }
     }
 
     /// libtorrent is the other side of everyone.
@@ -274,7 +279,10 @@ mod tests {
         assert_eq!((all.runs(&seed::BENCH), all.mib(&seed::BENCH)), (5, 1024));
         let quick = Options::parse(&["leech", "--quick", "--clients", "superseed,aria2"])?;
         assert_eq!(names(&quick), ["leech"]);
-        assert_eq!((quick.runs(&leech::BENCH), quick.mib(&leech::BENCH)), QUICK);
+        assert_eq!(
+            (quick.runs(&leech::BENCH), quick.mib(&leech::BENCH)),
+            (1, 64)
+        );
         assert_eq!(quick.clients, [Contender::Superseed, Contender::Aria2]);
         let own = Options::parse(&["--quick", "--runs", "3", "--mib", "256"])?;
         assert_eq!((own.runs(&leech::BENCH), own.mib(&leech::BENCH)), (3, 256));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::{IpAddr, Ipv4Addr};
 
 use anyhow::{Context, Result};
 
@@ -107,8 +108,59 @@ pub(super) fn wire_bytes() -> Result<u64> {
         .context("a counter is no number")
 }
 
+/// What those who listen at `port` have sent and the other side has not read
+/// yet, bytes, by their addresses. What has come and is not acknowledged counts
+/// twice.
+pub(super) fn under_way(port: u16) -> Result<BTreeMap<IpAddr, u64>> {
+    let text = fs::read_to_string("/proc/self/net/tcp")?;
+    let mut bytes = BTreeMap::new();
+    for line in text.lines().skip(1) {
+        let socket = Socket::parse(line).with_context(|| format!("no socket: {line}"))?;
+        let ends = [
+            (socket.local, socket.unacknowledged),
+            (socket.remote, socket.unread),
+        ];
+        for ((ip, _), len) in ends.into_iter().filter(|((_, at), _)| *at == port) {
+            *bytes.entry(ip).or_default() += len;
+        }
+    }
+    Ok(bytes)
+}
+
+/// A row of `/proc/net/tcp`.
+struct Socket {
+    local: (IpAddr, u16),
+    remote: (IpAddr, u16),
+    unacknowledged: u64,
+    unread: u64,
+}
+
+impl Socket {
+    fn parse(line: &str) -> Option<Self> {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let addr = |at: usize| {
+            let (ip, port) = fields.get(at)?.split_once(':')?;
+            // The kernel shows the four bytes as it has them in memory.
+            let ip = u32::from_str_radix(ip, 16).ok()?.to_ne_bytes();
+            Some((
+                Ipv4Addr::from(ip).into(),
+                u16::from_str_radix(port, 16).ok()?,
+            ))
+        };
+        let (unacknowledged, unread) = fields.get(4)?.split_once(':')?;
+        Some(Self {
+            local: addr(1)?,
+            remote: addr(2)?,
+            unacknowledged: u64::from_str_radix(unacknowledged, 16).ok()?,
+            unread: u64::from_str_radix(unread, 16).ok()?,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+
     use super::*;
 
     #[test]
@@ -118,6 +170,32 @@ mod tests {
         assert!((usage.cpu_s - 2.25).abs() < 1e-9);
         assert!(!usage.ended);
         assert!(parse_stat("7 (a) Z 1 7 7").is_none());
+    }
+
+    #[test]
+    fn a_row_of_the_kernel_is_understood() {
+        let row =
+            "  2: 0101630A:1BBC 0300630A:8E2C 01 0000000C:00000007 00:00000000 00000000 0 0 1";
+        let socket = Socket::parse(row).expect("a whole row");
+        assert_eq!(socket.local, (Ipv4Addr::new(10, 99, 1, 1).into(), 7100));
+        assert_eq!(socket.remote.0, Ipv4Addr::new(10, 99, 0, 3));
+        assert_eq!((socket.unacknowledged, socket.unread), (12, 7));
+        assert!(Socket::parse("2: 0101630A:1BBC").is_none());
+    }
+
+    #[test]
+    fn what_was_sent_is_under_way_until_it_is_read() -> Result<()> {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        let port = listener.local_addr()?.port();
+        let mut reader = std::net::TcpStream::connect(("127.0.0.1", port))?;
+        let (mut writer, _) = listener.accept()?;
+        let under_way = || Ok::<_, anyhow::Error>(under_way(port)?.into_values().sum::<u64>());
+        assert_eq!(under_way()?, 0);
+        writer.write_all(b"twelve bytes")?;
+        assert!(under_way()? >= 12);
+        reader.read_exact(&mut [0; 12])?;
+        assert!(under_way()? <= 12, "it may not be acknowledged yet");
+        Ok(())
     }
 
     #[test]

@@ -69,6 +69,8 @@ pub(super) struct Bar {
 pub(super) enum Wanted {
     Most(f64),
     Least(f64),
+    /// From one to the other.
+    Within([f64; 2]),
     /// Or this share of a core used by the other side, which then is the limit.
     LeastUnlessBusy(f64, f64),
 }
@@ -139,7 +141,7 @@ impl Results {
             .collect();
         let heading = |at: &usize| self.columns[*at].heading;
         let headings: Vec<&str> = compared.iter().map(heading).collect();
-        if self.rows.iter().all(|(one, _)| *one == Entry::OURS) {
+        if compared.is_empty() || self.rows.iter().all(|(one, _)| *one == Entry::OURS) {
             return String::new();
         }
         let mut table = format!("| superseed's to | {} |\n", headings.join(" | "));
@@ -188,11 +190,21 @@ impl Bar {
         }
     }
 
+    /// A figure that must lie between two.
+    pub(super) fn within(what: impl Into<String>, measured: f64, within: [f64; 2]) -> Self {
+        Self {
+            what: what.into(),
+            measured,
+            wanted: Wanted::Within(within),
+        }
+    }
+
     /// Nobody met what was not measured.
     pub(super) fn is_met(&self) -> bool {
         match self.wanted {
             Wanted::Most(most) => self.measured <= most,
             Wanted::Least(least) => self.measured >= least,
+            Wanted::Within([least, most]) => (least..=most).contains(&self.measured),
             Wanted::LeastUnlessBusy(least, busy) => {
                 self.measured >= least || !self.measured.is_nan() && busy >= BUSY
             }
@@ -211,11 +223,16 @@ impl Bar {
             let wanted = match bar.wanted {
                 Wanted::Most(most) => format!("≤ {most:.2}"),
                 Wanted::Least(least) => format!("≥ {least:.2}"),
+                Wanted::Within([least, most]) => format!("{least:.2} to {most:.2}"),
                 Wanted::LeastUnlessBusy(least, busy) => format!(
                     "≥ {least:.2}, or a seeder at its limit (its busiest thread had {busy:.2} of a core)"
                 ),
             };
-            let measured = figure(bar.measured, 2);
+            let digits = match bar.wanted {
+                Wanted::Within(_) => 3,
+                _ => 2,
+            };
+            let measured = figure(bar.measured, digits);
             let _ = writeln!(
                 table,
                 "| {} | {measured} | {wanted} | {verdict} |",
@@ -279,11 +296,15 @@ mod tests {
         assert!(bar(1.0, Wanted::Most(1.0)).is_met());
         assert!(!bar(1.1, Wanted::Most(1.0)).is_met());
         assert!(!bar(0.9, Wanted::Least(1.0)).is_met());
+        assert!(bar(0.9, Wanted::Within([0.9, 1.1])).is_met());
+        assert!(!bar(0.8, Wanted::Within([0.9, 1.1])).is_met());
+        assert!(!bar(1.2, Wanted::Within([0.9, 1.1])).is_met());
         assert!(bar(0.9, Wanted::LeastUnlessBusy(1.0, 1.0)).is_met());
         assert!(!bar(0.9, Wanted::LeastUnlessBusy(1.0, 0.8)).is_met());
         for wanted in [
             Wanted::Most(1.0),
             Wanted::Least(1.0),
+            Wanted::Within([0.0, 1.0]),
             Wanted::LeastUnlessBusy(1.0, 1.0),
         ] {
             assert!(!bar(f64::NAN, wanted).is_met());

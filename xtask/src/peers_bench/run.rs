@@ -23,6 +23,8 @@ pub(super) struct Run<'s> {
     pub(super) fixture: Fixture,
     /// A directory of its own, in memory.
     pub(super) dir: PathBuf,
+    /// How long limits are watched at most.
+    pub(super) watched: Duration,
     /// This program, built with all optimisations.
     pub(super) program: PathBuf,
 }
@@ -34,6 +36,7 @@ impl<'s> Run<'s> {
             stage,
             fixture: setting.fixture()?,
             dir,
+            watched: setting.watched,
             program: setting.program.clone(),
         })
     }
@@ -67,6 +70,16 @@ impl<'s> Run<'s> {
 
     /// The same with the content in a directory of the caller's.
     pub(super) fn seed_from(&self, client: Contender, dir: &Path) -> Result<Running> {
+        self.seed_limited(client, dir, None)
+    }
+
+    /// The same with an upload limit, bytes per second.
+    pub(super) fn seed_limited(
+        &self,
+        client: Contender,
+        dir: &Path,
+        upload_limit: Option<u64>,
+    ) -> Result<Running> {
         let nobody = tracker_of_peers(host(8), &[])?;
         let torrent = with_trackers(&self.fixture, &[nobody], &self.stage.path("seed.torrent"))?;
         let job = Job {
@@ -74,7 +87,7 @@ impl<'s> Run<'s> {
             dir,
             ip: host(2),
             peers: &[],
-            upload_limit: None,
+            upload_limit,
         };
         let mut seed = client.seed(self.stage, &job)?;
         let pieces = self.fixture.total_len.div_ceil(self.fixture.piece_len);

@@ -4,7 +4,7 @@
 
 use anyhow::Result;
 
-use super::bench::{Bench, Runner};
+use super::bench::{Bench, MIB_QUICK, Runner};
 use super::contender::Contender;
 use super::entry::Entry;
 use super::floor;
@@ -21,6 +21,7 @@ const CPU: usize = 1;
 pub(super) const BENCH: Bench = Bench {
     name: "seed",
     mib: 1024,
+    mib_quick: MIB_QUICK,
     runs: 5,
     says: "To one libtorrent leecher, over loopback, from files in memory. CPU is user and system \
          time of the seeder from the leecher's start to its end; the floor is sendfile to a \

@@ -19,8 +19,8 @@ pub(super) struct Setting {
     pub(super) mib: u64,
     /// How many idle torrents there are.
     pub(super) torrents: u32,
-    /// How long they are watched.
-    pub(super) idle: Duration,
+    /// How long they are watched, and limits at most.
+    pub(super) watched: Duration,
     /// Where content and results lie, in memory.
     pub(super) place: PathBuf,
     /// This program, built with all optimisations.
@@ -44,7 +44,7 @@ impl Setting {
         Ok([
             self.mib.to_string(),
             self.torrents.to_string(),
-            self.idle.as_secs().to_string(),
+            self.watched.as_secs().to_string(),
             path_text(&self.place)?.to_owned(),
             path_text(&self.program)?.to_owned(),
         ])
@@ -52,13 +52,13 @@ impl Setting {
 
     /// Of a command line.
     pub(super) fn of(words: &[&str]) -> Result<Self> {
-        let [mib, torrents, idle_s, place, program] = words else {
+        let [mib, torrents, watched_s, place, program] = words else {
             bail!("a setting has five words");
         };
         Ok(Self {
             mib: mib.parse()?,
             torrents: torrents.parse()?,
-            idle: Duration::from_secs(idle_s.parse()?),
+            watched: Duration::from_secs(watched_s.parse()?),
             place: PathBuf::from(place),
             program: PathBuf::from(program),
         })
@@ -80,7 +80,7 @@ mod tests {
         let setting = Setting {
             mib: 64,
             torrents: 3,
-            idle: Duration::from_secs(9),
+            watched: Duration::from_secs(9),
             place: "/dev/shm/a b".into(),
             program: "/bin/true".into(),
         };

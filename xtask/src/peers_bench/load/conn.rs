@@ -21,6 +21,8 @@ pub(super) struct Conn {
     /// What is to go, from `sent` on.
     output: Vec<u8>,
     sent: usize,
+    received_total: u64,
+    sent_total: u64,
 }
 
 impl Conn {
@@ -31,7 +33,19 @@ impl Conn {
             taken: 0,
             output: Vec::new(),
             sent: 0,
+            received_total: 0,
+            sent_total: 0,
         }
+    }
+
+    /// All that has come, bytes.
+    pub(super) fn received_total(&self) -> u64 {
+        self.received_total
+    }
+
+    /// All that the socket has taken, bytes.
+    pub(super) fn sent_total(&self) -> u64 {
+        self.sent_total
     }
 
     /// Where to put what is to go.
@@ -48,7 +62,10 @@ impl Conn {
     pub(super) fn flush(&mut self) -> io::Result<()> {
         while self.backlog() > 0 {
             match self.stream.write(&self.output[self.sent..]) {
-                Ok(len) => self.sent += len,
+                Ok(len) => {
+                    self.sent += len;
+                    self.sent_total += len as u64;
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 // Not connected yet; an event will say when.
                 Err(error) if error.kind() == io::ErrorKind::NotConnected => return Ok(()),
@@ -67,8 +84,9 @@ impl Conn {
         let before = self.input.len();
         self.input.resize(before + READ_LEN, 0);
         let result = self.stream.read(&mut self.input[before..]);
-        self.input
-            .truncate(before + result.as_ref().copied().unwrap_or_default());
+        let len = result.as_ref().copied().unwrap_or_default();
+        self.input.truncate(before + len);
+        self.received_total += len as u64;
         match result {
             Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(_) => Ok(true),

@@ -1,7 +1,8 @@
 //! Leechers that stay close together: each a little behind the one before it,
 //! all within a window, so that a seeder that reads once can serve everyone.
 //!
-//! Every byte that comes is compared with the content.
+//! Every byte that comes is compared with the content. Once a second the process
+//! says how much has come to each.
 
 use std::fs;
 use std::io;
@@ -16,6 +17,7 @@ use superseed_proto::BLOCK_LEN;
 use superseed_proto::metainfo::Info;
 
 use super::conn::Conn;
+use super::passed::Teller;
 use super::{ip, peer_id};
 use crate::interop::scripted::wire::{self, CHOKE, INTERESTED, PIECE, REQUEST, UNCHOKE};
 
@@ -77,8 +79,13 @@ pub(super) fn run(
     let torrent = Torrent { content, piece_len };
     let (start, mut heard) = (Instant::now(), Instant::now());
     let (mut last, mut apart) = (0, 0);
+    let mut teller = Teller::new();
     while last < torrent.blocks() {
-        poll.poll(&mut events, Some(Duration::from_secs(1)))?;
+        poll.poll(&mut events, Some(teller.due_in()))?;
+        if teller.is_due() {
+            let received = leechers.iter().map(|leecher| leecher.conn.received_total());
+            teller.tell(&received.collect::<Vec<_>>());
+        }
         ensure!(heard.elapsed() < SILENCE_MAX, "nothing came for long");
         for event in &events {
             let leecher = &mut leechers[event.token().0];

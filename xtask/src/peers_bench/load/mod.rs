@@ -7,6 +7,7 @@
 mod conn;
 mod knock;
 mod leechers;
+mod passed;
 mod seeds;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -14,6 +15,8 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Result, bail};
+
+pub(super) use passed::Passed;
 
 use super::floor::read_torrent;
 

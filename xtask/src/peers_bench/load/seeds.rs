@@ -1,11 +1,11 @@
 //! Seeds, as many as connect to their addresses: each answers what it is asked
-//! at its rate, or at once. Once a second the process says how many of them sent
-//! something in it, and how much all did. Nobody is unchoked before all are
-//! connected, so that what is measured is so many peers and not their coming.
+//! at its rate, or at once. Once a second the process says how much of each the
+//! other side has read. Nobody is unchoked before all are connected, so that
+//! what is measured is so many peers and not their coming.
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -17,8 +17,10 @@ use superseed_proto::Bitfield;
 use superseed_proto::metainfo::Info;
 
 use super::conn::Conn;
+use super::passed::Teller;
 use super::{PORT, peer_id};
 use crate::interop::scripted::wire::{self, BITFIELD, INTERESTED, PIECE, REQUEST, UNCHOKE};
+use crate::peers_bench::procfs;
 
 const LISTENER: Token = Token(usize::MAX);
 
@@ -45,6 +47,8 @@ struct Common<'i> {
 }
 
 struct Seed {
+    /// Its own address.
+    ip: IpAddr,
     conn: Conn,
     greeted: bool,
     /// The other side wants to be unchoked.
@@ -53,20 +57,9 @@ struct Seed {
     requests: VecDeque<[u32; 3]>,
     /// When its rate allows the next block.
     next_at: Instant,
-    /// The last second in which it sent something.
-    active_in: Option<u64>,
 }
 
-/// What happened in a second.
-#[derive(Default)]
-struct Second {
-    number: u64,
-    active: usize,
-    bytes: u64,
-}
-
-/// Serves until killed. Says that it listens, and then each second's figures:
-/// its number, how many seeds sent something, and how many bytes.
+/// Serves until killed. Says that it listens, and then what has passed.
 pub(super) fn run(
     info: &Info,
     info_hash: [u8; 20],
@@ -87,17 +80,13 @@ pub(super) fn run(
         .register(&mut listener, LISTENER, Interest::READABLE)?;
     println!("listening");
     let mut seeds: Vec<Option<Seed>> = Vec::new();
-    let (start, mut second) = (Instant::now(), Second::default());
-    let (mut ticked, mut all_came) = (start, false);
+    let (mut teller, mut passed) = (Teller::new(), Vec::new());
+    let (mut ticked, mut all_came) = (Instant::now(), false);
     loop {
         poll.poll(&mut events, Some(TICK))?;
-        let number = start.elapsed().as_secs();
-        if number > second.number {
-            println!("{} {} {}", second.number, second.active, second.bytes);
-            second = Second {
-                number,
-                ..Second::default()
-            };
+        if teller.is_due() {
+            count_passed(&seeds, &mut passed)?;
+            teller.tell(&passed);
         }
         for event in &events {
             if event.token() == LISTENER {
@@ -106,14 +95,14 @@ pub(super) fn run(
                     let interest = Interest::READABLE | Interest::WRITABLE;
                     let token = Token(seeds.len());
                     poll.registry().register(&mut stream, token, interest)?;
-                    seeds.push(Some(Seed::new(stream)));
+                    seeds.push(Some(Seed::new(stream)?));
                 }
                 continue;
             }
             let number = event.token().0;
             serve(&mut seeds[number], |seed| {
                 seed.take_in(&common, u16::try_from(number)?)?;
-                seed.answer(&common, &mut second)
+                seed.answer(&common)
             })?;
         }
         let greeted = |slot: &&Option<Seed>| slot.as_ref().is_some_and(|seed| seed.greeted);
@@ -124,10 +113,23 @@ pub(super) fn run(
         if rate_bytes_per_s.is_some() && ticked.elapsed() >= TICK {
             ticked = Instant::now();
             for slot in &mut seeds {
-                serve(slot, |seed| seed.answer(&common, &mut second))?;
+                serve(slot, |seed| seed.answer(&common))?;
             }
         }
     }
+}
+
+/// What each seed's other side has read of it, bytes. Who is gone keeps its figure.
+fn count_passed(seeds: &[Option<Seed>], passed: &mut Vec<u64>) -> Result<()> {
+    let under_way = procfs::under_way(PORT)?;
+    passed.resize(seeds.len(), 0);
+    for (slot, passed) in seeds.iter().zip(passed) {
+        if let Some(seed) = slot {
+            let under_way = under_way.get(&seed.ip).copied().unwrap_or_default();
+            *passed = seed.conn.sent_total().saturating_sub(under_way);
+        }
+    }
+    Ok(())
 }
 
 /// Lets a seed act; it is gone if the other side is.
@@ -145,15 +147,15 @@ fn serve(slot: &mut Option<Seed>, act: impl FnOnce(&mut Seed) -> Result<()>) -> 
 }
 
 impl Seed {
-    fn new(stream: mio::net::TcpStream) -> Self {
-        Self {
+    fn new(stream: mio::net::TcpStream) -> Result<Self> {
+        Ok(Self {
+            ip: stream.local_addr()?.ip(),
             conn: Conn::new(stream),
             greeted: false,
             waits: false,
             requests: VecDeque::new(),
             next_at: Instant::now(),
-            active_in: None,
-        }
+        })
     }
 
     fn take_in(&mut self, common: &Common<'_>, number: u16) -> Result<()> {
@@ -199,7 +201,7 @@ impl Seed {
     }
 
     /// Sends what was asked for, as much as its rate allows and the socket takes.
-    fn answer(&mut self, common: &Common<'_>, second: &mut Second) -> Result<()> {
+    fn answer(&mut self, common: &Common<'_>) -> Result<()> {
         let now = Instant::now();
         let earliest = now.checked_sub(CATCH_UP).unwrap_or(now);
         loop {
@@ -221,11 +223,6 @@ impl Seed {
                 if let Some(rate) = common.rate_bytes_per_s {
                     let took = Duration::from_secs_f64(f64::from(len) / rate);
                     self.next_at = self.next_at.max(earliest) + took;
-                }
-                second.bytes += u64::from(len);
-                if self.active_in != Some(second.number) {
-                    self.active_in = Some(second.number);
-                    second.active += 1;
                 }
             }
             self.conn.flush()?;

@@ -51,6 +51,7 @@ const BENCH: Bench = Bench {
     name: "many",
     // Nothing is moved.
     mib: 0,
+    mib_quick: 0,
     // The watch is long enough to be its own median.
     runs: 1,
     says: "Complete torrents in one session, started from resume records, without trackers. All \
@@ -135,7 +136,7 @@ impl Many<'_> {
         let (mut process, up_s) = self.up(entry, &all, None)?;
         thread::sleep(SETTLE);
         let (start, before) = (Instant::now(), procfs::usage(process.id())?.cpu_s);
-        thread::sleep(self.setting.idle);
+        thread::sleep(self.setting.watched);
         let cpu_s = procfs::usage(process.id())?.cpu_s - before;
         let seconds = start.elapsed().as_secs_f64();
         let resident = procfs::resident_bytes(process.id())?;
