@@ -260,6 +260,10 @@ pub struct OpenReport {
     pub unchecked: Bitfield,
     /// The resume record, if there was one: the files are known to be ours.
     pub record: Option<RecordTotals>,
+    /// A number for the device that the files are on: the torrents of one share
+    /// memory and wait for one another, those of two do neither. The workers
+    /// fill it in.
+    pub device: u64,
 }
 
 /// Totals that outlive a run.

@@ -104,6 +104,7 @@ impl Scene {
                 trusted: Bitfield::new(PIECES),
                 unchecked: Bitfield::new(PIECES),
                 record: None,
+                device: 0,
             }))),
             DiskOp::Write {
                 piece,

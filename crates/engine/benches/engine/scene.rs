@@ -366,6 +366,7 @@ impl Scene {
                     trusted,
                     unchecked: Bitfield::new(self.case.pieces),
                     record: None,
+                    device: 0,
                 })))
             }
             DiskOp::Write {

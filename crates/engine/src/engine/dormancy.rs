@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::Engine;
-use super::jobs::{Job, JobKind};
+use super::jobs::JobKind;
 use super::shared::Cx;
 use super::timers::Timer;
 use super::torrents::Slot;
@@ -134,8 +134,7 @@ impl Engine {
             other => other,
         });
         self.with_dormant(key, now, out, |dormant, cx| {
-            let kind = JobKind::Sleep;
-            cx.disk(key, Job { torrent: key, kind }, DiskOp::Sleep);
+            dormant.disk(cx, JobKind::Sleep, DiskOp::Sleep);
             dormant.plan_connect(cx);
         });
     }
@@ -196,8 +195,7 @@ impl Engine {
                 ),
             };
             return self.with_dormant(key, now, out, |dormant, cx| {
-                let kind = JobKind::Sleep;
-                cx.disk(key, Job { torrent: key, kind }, DiskOp::Sleep);
+                dormant.disk(cx, JobKind::Sleep, DiskOp::Sleep);
                 dormant.wake_failed(cx, error);
             });
         }

@@ -25,4 +25,15 @@ impl Torrent {
         }
         self.watch_idleness(cx);
     }
+
+    /// Counts what its device holds now, and whether something is downloaded to it.
+    pub(crate) fn settle(&mut self, cx: &mut Cx<'_>) {
+        let committed = cx.shared.block_bytes_committed();
+        cx.shared.memory.settle(self.device, committed);
+        let downloads = self.may_download() && !self.peers.is_empty();
+        if self.counts_as_download != downloads {
+            self.counts_as_download = downloads;
+            cx.shared.memory.count_download(self.device, downloads);
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use superseed_proto::layout::PieceIndex;
 
+use super::memory::DeviceIndex;
 use super::read_cache::RunKey;
 use crate::ids::TorrentKey;
 use crate::time::Time;
@@ -19,6 +20,8 @@ pub(crate) struct Outstanding {
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) torrent: TorrentKey,
+    /// Where the torrent's files are, or the first if nobody knows yet.
+    pub(crate) device: DeviceIndex,
     pub(crate) kind: JobKind,
 }
 

@@ -6,6 +6,7 @@ mod due;
 mod finish;
 mod holdings;
 pub(crate) mod jobs;
+pub(crate) mod memory;
 mod query;
 mod quota;
 pub(crate) mod read_cache;
@@ -158,14 +159,17 @@ impl Engine {
         out: &mut Outbox,
         act: impl FnOnce(&mut Torrent, &mut Cx<'_>),
     ) {
+        let Some(device) = self.torrents.get(key).map(|torrent| torrent.device) else {
+            return;
+        };
         self.act_on(key, now, out, act);
         // Each once: who gets nothing again waits behind all others.
-        for _ in 0..self.shared.starved.len() {
-            let budget = self.shared.settings.piece_budget_bytes;
-            if self.shared.block_bytes_committed() >= budget {
+        for _ in 0..self.shared.memory.starved(device).len() {
+            let room = self.shared.memory_of(device);
+            if room.held >= room.part {
                 return;
             }
-            let Some((torrent, peer)) = self.shared.starved.pop() else {
+            let Some((torrent, peer)) = self.shared.memory.next_starved(device) else {
                 return;
             };
             self.act_on(torrent, now, out, |torrent, cx| torrent.feed(cx, peer));
@@ -184,6 +188,7 @@ impl Engine {
         };
         act(torrent, &mut cx);
         torrent.finish(&mut cx);
+        torrent.settle(&mut cx);
         if torrent.is_gone() {
             self.remove(key, out);
         } else if torrent.take_sleep_due() {
@@ -262,6 +267,9 @@ impl Engine {
             return;
         };
         let key = job.torrent;
+        if matches!(job.kind, JobKind::Read(_)) {
+            self.shared.memory.read_ends(job.device);
+        }
         match (&job.kind, result) {
             (JobKind::Wake, DiskResult::Woken(result)) => self.woken(key, result, now, out),
             (JobKind::Sleep, DiskResult::Asleep) => {}

@@ -125,13 +125,6 @@ impl ReadCache {
         self.loading as usize
     }
 
-    /// Whether a run may be read before it is needed. What is on its way may
-    /// take half of the cache: more would push out what was read ahead before
-    /// it is sent, and memory would grow with the number of peers.
-    pub(crate) fn may_read_ahead(&self, budget_bytes: u64) -> bool {
-        (self.loading + 1) * u64::from(RUN_LEN) <= budget_bytes / 2
-    }
-
     /// A read ended well. Evicts what no longer fits and returns who waited, who
     /// started it first.
     pub(crate) fn loaded(&mut self, key: RunKey, data: Bytes, budget_bytes: u64) -> Waiters {

@@ -12,8 +12,8 @@ use superseed_proto::peer_id::PeerId;
 
 use super::dormancy::Dormancy;
 use super::jobs::{Job, Outstanding};
+use super::memory::{DeviceIndex, Memory};
 use super::read_cache::ReadCache;
-use super::starved::Starved;
 use super::timers::{Timer, Timers};
 use crate::action::{Action, Outbox};
 use crate::block::BlockPool;
@@ -42,6 +42,15 @@ pub(crate) type Conns = SlotMap<ConnKey, Conn>;
 pub(crate) struct AnnounceOf {
     pub(crate) torrent: TorrentKey,
     pub(crate) slot: SlotId,
+}
+
+/// The memory for blocks of the torrents of one device, bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DeviceMemory {
+    /// What they asked for or received.
+    pub(crate) held: u64,
+    /// What they may hold.
+    pub(crate) part: u64,
 }
 
 /// The state that belongs to no single torrent.
@@ -77,8 +86,7 @@ pub(crate) struct Shared {
     /// Bytes asked of peers and not received.
     pub(crate) asked_bytes: u64,
     pub(crate) dormancy: Dormancy,
-    /// Who goes first when there is memory for blocks again.
-    pub(crate) starved: Starved,
+    pub(crate) memory: Memory,
     pub(crate) stopping: bool,
 }
 
@@ -119,7 +127,7 @@ impl Shared {
             down: Ewma::new(RATE_TAU, Time::START),
             asked_bytes: 0,
             dormancy: Dormancy::default(),
-            starved: Starved::default(),
+            memory: Memory::default(),
             stopping: false,
             settings,
             secret,
@@ -129,6 +137,15 @@ impl Shared {
     /// Bytes that received and asked-for blocks hold or will hold.
     pub(crate) fn block_bytes_committed(&self) -> u64 {
         self.asked_bytes + self.pool.bytes_out()
+    }
+
+    /// How much of the memory for blocks a device has, and may have, while
+    /// something happens to a torrent on it.
+    pub(crate) fn memory_of(&self, device: DeviceIndex) -> DeviceMemory {
+        DeviceMemory {
+            held: self.memory.held(device, self.block_bytes_committed()),
+            part: self.memory.part(device, self.settings.piece_budget_bytes),
+        }
     }
 
     /// How long requests may wait at each peer, as the memory for blocks allows.

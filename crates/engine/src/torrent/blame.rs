@@ -23,7 +23,7 @@ use super::writing::Run;
 use crate::block::BlockBuf;
 use crate::candidates::host;
 use crate::disk::{DiskError, DiskOp};
-use crate::engine::jobs::{Job, JobKind};
+use crate::engine::jobs::JobKind;
 use crate::engine::shared::Cx;
 use crate::engine::timers::Timer;
 use crate::event::EventKind;
@@ -181,16 +181,12 @@ impl Torrent {
         unwritten: Vec<BlockBuf>,
         expected: Option<ExpectedHash>,
     ) {
-        let job = Job {
-            torrent: self.key,
-            kind,
-        };
         let op = DiskOp::Digest {
             piece,
             unwritten,
             expected,
         };
-        cx.disk(self.key, job, op);
+        self.disk(cx, kind, op);
     }
 
     /// The blocks of a started piece with who sent them.

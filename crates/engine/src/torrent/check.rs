@@ -11,7 +11,7 @@ use superseed_proto::layout::{FileIndex, PieceIndex};
 
 use super::{Life, Torrent};
 use crate::disk::{CheckVerdict, DiskError, DiskErrorKind, DiskOp, OpenReport};
-use crate::engine::jobs::{Job, JobKind};
+use crate::engine::jobs::JobKind;
 use crate::engine::shared::Cx;
 use crate::event::EventKind;
 
@@ -102,6 +102,7 @@ impl Torrent {
             trusted: Bitfield::new(all.len()),
             unchecked: all,
             record: Some(self.lasting.earlier),
+            device: 0,
         };
         if self.take_found(cx, &report) {
             self.say_checked(cx);
@@ -126,11 +127,8 @@ impl Torrent {
                 self.check.waiting.pop_front();
             }
             self.check.jobs += 1;
-            let job = Job {
-                torrent: self.key,
-                kind: JobKind::Check(self.check.number),
-            };
-            cx.disk(self.key, job, DiskOp::Check { pieces });
+            let kind = JobKind::Check(self.check.number);
+            self.disk(cx, kind, DiskOp::Check { pieces });
         }
     }
 

@@ -21,6 +21,7 @@ use crate::action::Action;
 use crate::candidates::CloseKind;
 use crate::disk::{Amendment, DiskError, DiskOp};
 use crate::engine::jobs::{Job, JobKind};
+use crate::engine::memory::DeviceIndex;
 use crate::engine::shared::Cx;
 use crate::engine::timers::Timer;
 use crate::event::{EventKind, TorrentState};
@@ -153,9 +154,15 @@ impl Dormant {
         true
     }
 
-    fn disk(&self, cx: &mut Cx<'_>, kind: JobKind, op: DiskOp) {
+    pub(crate) fn disk(&self, cx: &mut Cx<'_>, kind: JobKind, op: DiskOp) {
         let torrent = self.lasting.key;
-        cx.disk(torrent, Job { torrent, kind }, op);
+        let device = DeviceIndex::default();
+        let job = Job {
+            torrent,
+            device,
+            kind,
+        };
+        cx.disk(torrent, job, op);
     }
 
     /// Whether storage is at waking it.

@@ -11,7 +11,7 @@ use superseed_proto::layout::BLOCK_LEN;
 
 use super::{Life, Torrent};
 use crate::engine::jobs::{Job, JobKind, Outstanding};
-use crate::engine::shared::{Conns, Cx, Shared};
+use crate::engine::shared::{Conns, Cx, DeviceMemory, Shared};
 use crate::engine::timers::Timer;
 use crate::explain::{BindingLimit, Cause, Explanation};
 use crate::rate::TokenBucket;
@@ -110,7 +110,7 @@ impl Torrent {
     /// Notes a slow write; to be called before anything follows from it.
     pub(crate) fn disk_answered(&mut self, cx: &Cx<'_>, job: &Job, since: Time) {
         let took = cx.now.since(since);
-        let slow = if memory_is_full(cx.shared) {
+        let slow = if memory_is_full(cx.shared.memory_of(self.device)) {
             DISK_JOB_SLOW_AFTER_IF_FULL
         } else {
             DISK_JOB_SLOW_AFTER
@@ -229,12 +229,15 @@ impl Torrent {
 
     /// Whether writes do not keep up with what peers send.
     ///
-    /// Memory for blocks is everybody's: when the disk of another torrent has
-    /// used it up, this one waits for that disk too.
+    /// Memory for blocks is everybody's on a device: when the writes of another
+    /// torrent have used it up, this one waits for them too.
     fn slow_disk(&self, shared: &Shared, now: Time) -> Option<Cause> {
-        let full = memory_is_full(shared);
-        let all = self.disk_queue(shared, now, is_write);
-        if full && all.bytes * 2 >= shared.block_bytes_committed() {
+        let memory = shared.memory_of(self.device);
+        let full = memory_is_full(memory);
+        let all = self.disk_queue(shared, now, |job| {
+            job.device == self.device && is_write(job)
+        });
+        if full && all.bytes * 2 >= memory.held {
             return Some(all.cause(true));
         }
         let mut own = self.disk_queue(shared, now, |job| job.torrent == self.key && is_write(job));
@@ -265,9 +268,9 @@ impl Torrent {
 }
 
 /// Whether no more blocks can be asked for than writes make room for.
-fn memory_is_full(shared: &Shared) -> bool {
+fn memory_is_full(memory: DeviceMemory) -> bool {
     let (parts, of) = MEMORY_FULL_PARTS;
-    shared.block_bytes_committed() * of >= shared.settings.piece_budget_bytes * parts
+    memory.held * of >= memory.part * parts
 }
 
 fn is_write(job: &Job) -> bool {

@@ -17,7 +17,7 @@ use super::{Life, Torrent};
 use crate::action::Action;
 use crate::config::Priority;
 use crate::disk::{DiskError, DiskOp, Keepsake, OpenReport, Terms};
-use crate::engine::jobs::{Job, JobKind};
+use crate::engine::jobs::JobKind;
 use crate::engine::shared::{Cx, Shared};
 use crate::engine::timers::Timer;
 use crate::ids::ConnKey;
@@ -72,6 +72,7 @@ impl Torrent {
 
     /// Goes on after being dormant, with those who waited for it.
     pub(crate) fn woken(&mut self, cx: &mut Cx<'_>, report: &OpenReport, waiting: Vec<ConnKey>) {
+        self.device = cx.shared.memory.device(report.device);
         self.take_found(cx, report);
         self.life = if self.lasting.options.paused {
             Life::Paused
@@ -144,11 +145,8 @@ impl Torrent {
             snapshot: self.snapshot(cx.now),
             terms: self.terms(),
         };
-        let job = Job {
-            torrent: self.key,
-            kind: JobKind::Keep,
-        };
-        cx.disk(self.key, job, DiskOp::Keep(Box::new(keepsake)));
+        let kind = JobKind::Keep;
+        self.disk(cx, kind, DiskOp::Keep(Box::new(keepsake)));
     }
 
     /// Storage keeps it, or does not.

@@ -7,7 +7,7 @@ use superseed_proto::layout::FileIndex;
 use super::{Leaving, Life, Torrent};
 use crate::config::{PickerKind, Priority};
 use crate::disk::{DiskError, DiskErrorKind, DiskOp, OpenReport};
-use crate::engine::jobs::{Job, JobKind};
+use crate::engine::jobs::JobKind;
 use crate::engine::shared::Cx;
 use crate::engine::timers::Timer;
 use crate::event::{EventKind, TorrentState};
@@ -23,14 +23,7 @@ impl Torrent {
     pub(crate) fn open(&mut self, cx: &mut Cx<'_>) {
         self.life = Life::Opening;
         self.say_state(cx);
-        cx.disk(
-            self.key,
-            Job {
-                torrent: self.key,
-                kind: JobKind::Open,
-            },
-            DiskOp::Open,
-        );
+        self.disk(cx, JobKind::Open, DiskOp::Open);
     }
 
     pub(crate) fn opened(&mut self, cx: &mut Cx<'_>, result: Result<Box<OpenReport>, DiskError>) {
@@ -41,6 +34,7 @@ impl Torrent {
             Ok(report) => report,
             Err(error) => return self.fail(cx, error),
         };
+        self.device = cx.shared.memory.device(report.device);
         if !self.lasting.opened_before {
             // Later records hold what was counted since, too.
             self.lasting.opened_before = true;
@@ -233,11 +227,8 @@ impl Torrent {
             Life::Opening | Life::Failed(_) | Life::Leaving(_)
         );
         if wanted != before && opened {
-            let job = Job {
-                torrent: self.key,
-                kind: JobKind::SetWanted,
-            };
-            cx.disk(self.key, job, DiskOp::SetWanted { wanted });
+            let kind = JobKind::SetWanted;
+            self.disk(cx, kind, DiskOp::SetWanted { wanted });
         }
         if !self.picker.is_complete() && self.lasting.complete_since.is_some() {
             self.lasting.count_seeding_time(cx.now);

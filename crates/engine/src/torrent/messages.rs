@@ -325,7 +325,8 @@ impl Torrent {
         // What was taken back after a time-out is still welcome if nobody else
         // brought it; what was never asked for is not worth a buffer over the budget.
         let known = asked.is_some_and(|asked| !asked.is_cancelled());
-        let in_budget = cx.shared.block_bytes_committed() < cx.shared.settings.piece_budget_bytes;
+        let memory = cx.shared.memory_of(self.device);
+        let in_budget = memory.held < memory.part;
         let wanted = block.filter(|block| {
             may_download && (known || in_budget) && self.picker.is_block_missing(*block)
         });

@@ -59,8 +59,10 @@ use crate::candidates::Turnover;
 use crate::candidates::connect::SlowStart;
 use crate::choker::Choker;
 use crate::config::{PickerKind, Priority, TorrentOptions};
-use crate::disk::DiskError;
-use crate::engine::shared::Shared;
+use crate::disk::{DiskError, DiskOp};
+use crate::engine::jobs::{Job, JobKind};
+use crate::engine::memory::DeviceIndex;
+use crate::engine::shared::{Cx, Shared};
 use crate::ids::{ConnKey, TorrentKey};
 use crate::picker::Picker;
 use crate::rate::{Ewma, TokenBucket};
@@ -112,6 +114,10 @@ pub(crate) struct Torrent {
     pub(crate) layout: Layout,
     pub(crate) lasting: Lasting,
     pub(crate) life: Life,
+    /// Where its files are.
+    pub(crate) device: DeviceIndex,
+    /// It is among the downloads of its device.
+    pub(crate) counts_as_download: bool,
     /// The disk takes no more: downloads wait, uploads go on.
     disk_waits: Option<DiskError>,
     /// The last write that the disk was slow with.
@@ -192,6 +198,8 @@ impl Torrent {
             key,
             layout,
             life: Life::Opening,
+            device: DeviceIndex::default(),
+            counts_as_download: false,
             disk_waits: None,
             slow_write: None,
             picker: Picker::new(layout, kind),
@@ -227,6 +235,16 @@ impl Torrent {
         };
         torrent.apply_priorities();
         torrent
+    }
+
+    /// Sends a job to its storage.
+    fn disk(&self, cx: &mut Cx<'_>, kind: JobKind, op: DiskOp) {
+        let job = Job {
+            torrent: self.key,
+            device: self.device,
+            kind,
+        };
+        cx.disk(self.key, job, op);
     }
 
     pub(crate) fn info_hashes(&self) -> InfoHashes {

@@ -10,7 +10,7 @@ use superseed_proto::layout::PieceIndex;
 
 use super::{Life, Torrent};
 use crate::disk::{DiskError, DiskOp, ResumeSnapshot};
-use crate::engine::jobs::{Job, JobKind};
+use crate::engine::jobs::JobKind;
 use crate::engine::shared::Cx;
 use crate::engine::timers::Timer;
 use crate::time::Time;
@@ -118,24 +118,14 @@ impl Torrent {
         let pieces = std::mem::take(&mut self.durable.waiting);
         self.durable.waiting_bytes = 0;
         self.durable.sync_out = true;
-        cx.disk(
-            self.key,
-            Job {
-                torrent: self.key,
-                kind: JobKind::Sync(pieces),
-            },
-            DiskOp::Sync,
-        );
+        self.disk(cx, JobKind::Sync(pieces), DiskOp::Sync);
     }
 
     fn save_now(&mut self, cx: &mut Cx<'_>) {
         self.durable.save_begins();
         let snapshot = self.snapshot(cx.now);
-        let job = Job {
-            torrent: self.key,
-            kind: JobKind::Save,
-        };
-        cx.disk(self.key, job, DiskOp::SaveRecord(Box::new(snapshot)));
+        let kind = JobKind::Save;
+        self.disk(cx, kind, DiskOp::SaveRecord(Box::new(snapshot)));
     }
 
     pub(super) fn snapshot(&self, now: Time) -> ResumeSnapshot {
@@ -211,14 +201,7 @@ impl Torrent {
         };
         if settled && !leaving.close_asked {
             leaving.close_asked = true;
-            cx.disk(
-                self.key,
-                Job {
-                    torrent: self.key,
-                    kind: JobKind::Close,
-                },
-                DiskOp::Close,
-            );
+            self.disk(cx, JobKind::Close, DiskOp::Close);
         }
     }
 

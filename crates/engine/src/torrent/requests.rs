@@ -7,7 +7,7 @@ use superseed_proto::wire::Message;
 use super::Torrent;
 use super::store::WAITS_WHOLE_BYTES_MAX;
 use crate::config::RequestKind;
-use crate::engine::shared::Cx;
+use crate::engine::shared::{Cx, DeviceMemory};
 use crate::engine::timers::Timer;
 use crate::ids::ConnKey;
 use crate::limits::REJECTS_IN_A_ROW_MAX;
@@ -40,8 +40,10 @@ impl Torrent {
         if !self.may_download() {
             return;
         }
-        let committed = cx.shared.block_bytes_committed();
-        let budget = cx.shared.settings.piece_budget_bytes;
+        let DeviceMemory {
+            held: committed,
+            part: budget,
+        } = cx.shared.memory_of(self.device);
         let limit_room = self.limit_room(cx);
         let Some(peer) = cx.conns.get(key).and_then(|conn| conn.peer()) else {
             return;
@@ -58,12 +60,12 @@ impl Torrent {
             return;
         }
         let depth = peer.window.depth(cx.now, peer.requests_max());
-        let depth = depth.min(self.share_of_memory(cx, committed));
+        let depth = depth.min(self.share_of_memory(cx, committed, budget));
         let room = limit_room.min(request_room(
             cx.shared.download.rate(),
             cx.shared.asked_bytes,
         ));
-        let others_starve = cx.shared.starved.has_others(self.key);
+        let others_starve = cx.shared.memory.starved(self.device).has_others(self.key);
         let in_budget = if others_starve {
             0
         } else {
@@ -143,12 +145,11 @@ impl Torrent {
     /// what is free. With a thousand peers less than a block is free then, and
     /// who came first would have ten while others wait: a tenth of the rate of
     /// the scenario `thousand-peers`.
-    fn share_of_memory(&self, cx: &Cx<'_>, committed: u64) -> usize {
-        let budget = cx.shared.settings.piece_budget_bytes;
+    fn share_of_memory(&self, cx: &Cx<'_>, committed: u64, budget: u64) -> usize {
         if committed <= budget / 2 {
             return usize::MAX;
         }
-        let peers = self.owing.len() + cx.shared.starved.len();
+        let peers = self.owing.len() + cx.shared.memory.starved(self.device).len();
         let blocks = (budget / u64::from(BLOCK_LEN)) as usize;
         (SHARE_OF_FREE_MEMORY * blocks / (1 + SHARE_OF_FREE_MEMORY * peers)).max(1)
     }
@@ -157,7 +158,7 @@ impl Torrent {
     fn starve(&self, cx: &mut Cx<'_>, key: ConnKey) {
         let peer = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut());
         if peer.is_some_and(|peer| !std::mem::replace(&mut peer.starved, true)) {
-            cx.shared.starved.push(self.key, key);
+            cx.shared.memory.starve(self.device, self.key, key);
         }
     }
 
@@ -185,9 +186,9 @@ impl Torrent {
         // A piece of one's own is in memory until its last block came, if it is
         // not written in runs: with many peers they would be all there is, and
         // most had to wait.
-        let budget = cx.shared.settings.piece_budget_bytes;
+        let memory = cx.shared.memory_of(self.device);
         let in_runs = self.layout.piece_len_nominal() > WAITS_WHOLE_BYTES_MAX;
-        let has_room = in_runs || cx.shared.block_bytes_committed() <= budget / 2;
+        let has_room = in_runs || memory.held <= memory.part / 2;
         PickPeer {
             conn: key,
             have,

@@ -5,7 +5,7 @@ use superseed_proto::wire::{Message, encode_piece_header};
 
 use super::Torrent;
 use crate::disk::{DiskError, DiskOp};
-use crate::engine::jobs::{Job, JobKind};
+use crate::engine::jobs::JobKind;
 use crate::engine::read_cache::{Lookup, RUN_LEN, RunKey};
 use crate::engine::shared::Cx;
 use crate::ids::ConnKey;
@@ -117,20 +117,14 @@ impl Torrent {
             Lookup::Hit(data) => Some(data),
             Lookup::Loading => None,
             Lookup::Miss => {
+                cx.shared.memory.read_begins(self.device);
                 let len = run.len(&self.layout);
                 let op = DiskOp::Read {
                     piece: run.piece,
                     begin: run.begin(),
                     len,
                 };
-                cx.disk(
-                    self.key,
-                    Job {
-                        torrent: self.key,
-                        kind: JobKind::Read(run),
-                    },
-                    op,
-                );
+                self.disk(cx, JobKind::Read(run), op);
                 None
             }
         }
@@ -153,7 +147,7 @@ impl Torrent {
         }
         let budget = cx.shared.settings.read_cache_bytes;
         for run in runs {
-            if !cx.shared.cache.may_read_ahead(budget) {
+            if !may_read_ahead(cx.shared.memory.reads(self.device), budget) {
                 return;
             }
             self.run(cx, key, run);
@@ -276,6 +270,14 @@ impl Torrent {
             self.serve(cx, key);
         }
     }
+}
+
+/// Whether a run may be read before it is needed. What is on its way from a
+/// device may take half of the cache: more would push out what was read ahead
+/// before it is sent, and memory would grow with the number of peers. What
+/// hangs elsewhere is in no cache yet.
+fn may_read_ahead(reads: u64, budget_bytes: u64) -> bool {
+    (reads + 1) * u64::from(RUN_LEN) <= budget_bytes / 2
 }
 
 /// Whether a block of a request may join those that wait: in bytes, in number,

@@ -7,7 +7,7 @@ use super::store::StoreJob;
 use super::{Life, Torrent};
 use crate::block::BlockBuf;
 use crate::disk::{DiskError, DiskOp, PieceVerdict};
-use crate::engine::jobs::{Job, JobKind};
+use crate::engine::jobs::JobKind;
 use crate::engine::shared::Cx;
 use crate::ids::ConnKey;
 
@@ -60,7 +60,7 @@ impl Torrent {
             return true;
         }
         let of_peers = cx.conns.len() as u64 * u64::from(BLOCK_LEN);
-        self.store.waiting_bytes() > cx.shared.settings.piece_budget_bytes / 2 + of_peers
+        self.store.waiting_bytes() > cx.shared.memory_of(self.device).part / 2 + of_peers
     }
 
     /// Gives every started piece the chance to write.
@@ -132,14 +132,7 @@ impl Torrent {
                 )
             }
         };
-        cx.disk(
-            self.key,
-            Job {
-                torrent: self.key,
-                kind,
-            },
-            op,
-        );
+        self.disk(cx, kind, op);
     }
 
     /// A write ended.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
-use superseed_engine::disk::CheckVerdict;
+use superseed_engine::disk::{CheckVerdict, OpenReport};
 use superseed_engine::{
     BlockBuf, Command, ConnKey, DiskErrorKind, DiskJob, DiskOp, DiskResult, Input, Settings,
     TorrentKey, TorrentOptions, TorrentState,
@@ -193,4 +193,75 @@ fn a_paused_torrent_gives_its_memory_back() {
     }
     let stats = scene.engine.torrent_stats(key, scene.now).unwrap();
     assert_eq!(stats.state, TorrentState::Seeding);
+}
+
+/// A torrent on a device, and a seed that unchokes us.
+fn on_device(scene: &mut Scene, name: &str, device: u64) -> (TorrentKey, ConnKey) {
+    let metainfo = torrent(name, 4 * BLOCK_LEN, 200);
+    let report = OpenReport {
+        device,
+        ..nothing(200)
+    };
+    let key = scene.add_open(&metainfo, TorrentOptions::default(), report);
+    scene.serve_disk();
+    let seed = scene.peer(&metainfo);
+    scene.say(seed, &Message::HaveAll);
+    scene.say(seed, &Message::Unchoke);
+    (key, seed)
+}
+
+/// A seed brings what it was asked for until it is asked for nothing more.
+fn bring_all(scene: &mut Scene, seed: ConnKey) -> usize {
+    let mut brought = 0;
+    loop {
+        let asked = scene.take_asked(seed);
+        if asked.is_empty() {
+            return brought;
+        }
+        brought += asked.len();
+        for block in asked {
+            scene.bring(seed, block);
+        }
+    }
+}
+
+/// With two torrents of which one waits for its writes: how many blocks the
+/// other brings while its own are answered at once.
+fn brought_beside_one_that_hangs(devices: [u64; 2]) -> (usize, usize) {
+    let mut scene = Scene::new(Settings {
+        piece_budget_bytes: 64 * u64::from(BLOCK_LEN),
+        ..Settings::default()
+    });
+    let (stuck, first) = on_device(&mut scene, "stuck", devices[0]);
+    let (_, second) = on_device(&mut scene, "fine", devices[1]);
+    let held = bring_all(&mut scene, first);
+    let mut brought = 0;
+    for _ in 0..10 {
+        brought += bring_all(&mut scene, second);
+        let (hung, fine) = std::mem::take(&mut scene.jobs)
+            .into_iter()
+            .partition(|job| job.torrent == stuck);
+        scene.jobs = fine;
+        scene.serve_disk();
+        scene.jobs = hung;
+        bring_all(&mut scene, first);
+    }
+    (held, brought)
+}
+
+#[test]
+fn a_device_that_hangs_holds_no_more_memory_than_its_part() {
+    let (held, brought) = brought_beside_one_that_hangs([1, 2]);
+    assert!(
+        (32..40).contains(&held),
+        "{held} blocks wait for the device"
+    );
+    assert!(brought >= 10 * 24, "the other brought {brought}");
+}
+
+#[test]
+fn torrents_of_one_device_wait_for_it_together() {
+    let (held, brought) = brought_beside_one_that_hangs([1, 1]);
+    assert!(held >= 50, "{held} blocks wait for the device");
+    assert!(brought < 10 * 10, "the other brought {brought}");
 }

@@ -46,6 +46,7 @@ pub(crate) fn nothing(pieces: u32) -> OpenReport {
         trusted: Bitfield::new(pieces),
         unchecked: Bitfield::new(pieces),
         record: None,
+        device: 0,
     }
 }
 

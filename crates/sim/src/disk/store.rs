@@ -174,6 +174,7 @@ impl Store {
             trusted,
             unchecked,
             record: self.record.as_ref().map(|record| record.totals),
+            device: 0,
         }
     }
 

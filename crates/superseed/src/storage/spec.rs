@@ -132,6 +132,7 @@ impl StorageSpec {
             trusted: none.clone(),
             unchecked: none,
             record: None,
+            device: 0,
         }
     }
 }
