@@ -77,7 +77,8 @@ pub const TRACKERS_PER_TORRENT_MAX: usize = 100;
 pub const UDP_TRACKERS_MAX: usize = 1_000;
 /// Dormant torrents that are being woken at a time: each may read a torrent file
 /// of megabytes. Whoever shook hands with another one waits, as long as a
-/// handshake may take.
+/// handshake may take. One that takes long does not count: its device hangs, and
+/// the host's workers bound how many they read for.
 pub const WAKING_MAX: usize = 8;
 /// Bytes kept of what a peer says behind its handshake while its torrent is being
 /// woken; the rest waits in its socket. A peer that leaves is noticed by reading.

@@ -4,6 +4,7 @@
 //! at a time and so many are awake without a peer. Who is over waits.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
 
 use super::Engine;
 use super::jobs::JobKind;
@@ -19,6 +20,10 @@ use crate::torrent::Torrent;
 use crate::torrent::dormant::{Dormant, Had};
 use crate::torrent::lasting::Lasting;
 
+/// A torrent that takes longer to wake waits for a device that hangs, and no
+/// other waits for it. Reading a torrent file of megabytes takes milliseconds.
+const WAKING_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Torrents on their way into dormancy and out of it.
 #[derive(Debug, Default)]
 pub(crate) struct Dormancy {
@@ -26,8 +31,8 @@ pub(crate) struct Dormancy {
     idle: BTreeSet<(Time, TorrentKey)>,
     /// Torrents that are to be woken, each once.
     due: VecDeque<TorrentKey>,
-    /// How many storage is waking.
-    waking: usize,
+    /// Whom storage is waking, and since when.
+    waking: Vec<(TorrentKey, Time)>,
 }
 
 impl Dormancy {
@@ -43,6 +48,24 @@ impl Dormancy {
     /// A torrent that was idle since then is so no more.
     pub(crate) fn is_busy(&mut self, torrent: TorrentKey, since: Time) {
         self.idle.remove(&(since, torrent));
+    }
+
+    /// How many are being woken, beside those whose device hangs: others would
+    /// wait for it with them.
+    fn waking(&self, now: Time) -> usize {
+        let begun = self.waking.iter();
+        begun
+            .filter(|(_, since)| now.since(*since) < WAKING_PATIENCE)
+            .count()
+    }
+
+    /// When the next of them will have taken too long.
+    fn patience_ends(&self, now: Time) -> Time {
+        let ends = self
+            .waking
+            .iter()
+            .map(|(_, since)| *since + WAKING_PATIENCE);
+        ends.filter(|end| *end > now).min().unwrap_or(Time::NEVER)
     }
 
     /// Whether somebody waits to be woken.
@@ -144,10 +167,12 @@ impl Engine {
     pub(super) fn wake_due(&mut self, now: Time, out: &mut Outbox) {
         while let Some(&key) = self.shared.dormancy.due.front() {
             let dormancy = &self.shared.dormancy;
-            if dormancy.waking >= WAKING_MAX {
-                return;
+            let waking = dormancy.waking(now);
+            if waking >= WAKING_MAX {
+                let at = dormancy.patience_ends(now);
+                return self.shared.timers.set(Timer::Waking, at);
             }
-            if dormancy.waking + dormancy.idle.len() >= IDLE_AWAKE_MAX {
+            if waking + dormancy.idle.len() >= IDLE_AWAKE_MAX {
                 let enough = dormancy.due.len().min(WAKING_MAX);
                 for (_, idle) in dormancy.idle.iter().take(enough) {
                     self.shared.timers.set_no_later(Timer::Idle(*idle), now);
@@ -159,7 +184,9 @@ impl Engine {
             self.with_dormant(key, now, out, |dormant, cx| {
                 begun = dormant.begin_waking(cx);
             });
-            self.shared.dormancy.waking += usize::from(begun);
+            if begun {
+                self.shared.dormancy.waking.push((key, now));
+            }
         }
     }
 
@@ -171,7 +198,8 @@ impl Engine {
         now: Time,
         out: &mut Outbox,
     ) {
-        self.shared.dormancy.waking -= 1;
+        let dormancy = &mut self.shared.dormancy;
+        dormancy.waking.retain(|(waking, _)| *waking != key);
         let Some(dormant) = self.torrents.dormant(key).filter(|one| one.is_waking()) else {
             // It is leaving, and is closed next.
             return;

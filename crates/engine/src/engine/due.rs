@@ -45,6 +45,8 @@ impl Engine {
                     let (awake, dormant) = (Torrent::farewell_over, Dormant::farewell_over);
                     self.with_either(key, now, out, |t, _| awake(t), |d, _| dormant(d));
                 }
+                // Whose turn it is now is seen at the end of each input.
+                Timer::Waking => {}
                 Timer::UdpTrackers => self.drive_udp(now, out),
                 Timer::UploadQuota => self.wake_uploads(now, out),
                 Timer::DownloadQuota => self.wake_downloads(now, out),

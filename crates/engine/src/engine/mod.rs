@@ -61,6 +61,8 @@ pub enum Reason {
     SeedGoal,
     /// A torrent had nothing to do for long enough to be dormant.
     Idle,
+    /// A torrent takes too long to wake for others to wait for it.
+    Wake,
     /// A removed torrent has waited long enough for its trackers.
     Farewell,
     /// A UDP tracker is asked again.

@@ -33,6 +33,8 @@ pub(crate) enum Timer {
     Idle(TorrentKey),
     /// A removed torrent's last announces.
     Farewell(TorrentKey),
+    /// A torrent takes too long to wake for others to wait for it.
+    Waking,
     /// UDP tracker retransmissions.
     UdpTrackers,
     /// Peers that wait for upload quota.
@@ -57,6 +59,7 @@ impl Timer {
             Self::Goal(_) => Reason::SeedGoal,
             Self::Idle(_) => Reason::Idle,
             Self::Farewell(_) => Reason::Farewell,
+            Self::Waking => Reason::Wake,
             Self::UdpTrackers => Reason::UdpTracker,
             Self::UploadQuota => Reason::UploadQuota,
             Self::DownloadQuota => Reason::DownloadQuota,

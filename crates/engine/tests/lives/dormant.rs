@@ -229,6 +229,29 @@ fn who_knocks_at_every_torrent_wakes_a_few_at_a_time_and_never_holds_many() {
 }
 
 #[test]
+fn torrents_wake_though_as_many_as_may_wake_at_a_time_wait_for_a_device_that_hangs() {
+    let mut scene = sleepy();
+    let all = many(&mut scene, WAKING_MAX + 1);
+    let peers: Vec<_> = all
+        .iter()
+        .map(|(_, metainfo)| scene.peer(metainfo))
+        .collect();
+    let wakes = |scene: &Scene| {
+        let jobs = scene.jobs.iter();
+        jobs.map(|job| job.torrent).collect::<Vec<_>>()
+    };
+    assert_eq!(wakes(&scene).len(), WAKING_MAX);
+    scene.pass(Duration::from_secs(1));
+    let last = all[WAKING_MAX].0;
+    assert_eq!(wakes(&scene).last(), Some(&last));
+    scene.jobs.swap(0, WAKING_MAX);
+    answer_wake(&mut scene, &all);
+    scene.pass(Duration::from_secs(1));
+    assert!(!scene.engine.is_dormant(last));
+    assert!(!scene.is_closed(peers[WAKING_MAX]));
+}
+
+#[test]
 fn who_waits_too_long_for_a_torrent_to_wake_is_let_go() {
     let mut scene = sleepy();
     let all = many(&mut scene, 1);

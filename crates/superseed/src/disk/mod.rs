@@ -2,12 +2,15 @@
 //! one [`DiskResult`].
 //!
 //! Work is cut into *lanes*, one per device, each with threads of its own, so
-//! that a device that hangs stops only its own torrents. What a lane does
-//! first is in [`queue`]; what a job does is in [`work`]. The pool decides
-//! nothing about pieces: which job is sent when is the engine's business.
+//! that a device that hangs stops only its own torrents. Until a torrent's
+//! device is known, [`opening`] keeps apart what is opened in different places.
+//! What a lane does first is in [`queue`]; what a job does is in [`work`]. The
+//! pool decides nothing about pieces: which job is sent when is the engine's
+//! business.
 
 mod buffers;
 mod check;
+mod opening;
 mod queue;
 mod work;
 mod worker;
@@ -26,14 +29,12 @@ use superseed_engine::ids::{JobKey, TorrentKey};
 
 use crate::storage::{Storage, StorageSpec};
 use buffers::ReadBuffers;
+use opening::Opening;
 use queue::{LaneQueue, TorrentQueue};
 
 /// The most lanes; devices beyond share one. Each has [`DiskPool::new`]'s
 /// number of threads.
 const LANES_MAX: usize = 16;
-
-/// The lane in which torrents are opened, before their device is known.
-const OPENING_LANE: usize = 0;
 
 /// The end of a job.
 pub(crate) type Completion = (JobKey, DiskResult);
@@ -57,6 +58,7 @@ struct State {
     torrents: HashMap<TorrentKey, TorrentQueue>,
     lanes: Vec<Lane>,
     lane_of_device: HashMap<u64, usize>,
+    opening: Opening,
     stopping: bool,
     threads: usize,
 }
@@ -64,6 +66,7 @@ struct State {
 struct Lane {
     queue: LaneQueue,
     work: Arc<Condvar>,
+    threads: usize,
     /// Threads that wait for `work`.
     idle: usize,
 }
@@ -83,6 +86,7 @@ impl DiskPool {
             torrents: HashMap::new(),
             lanes: Vec::new(),
             lane_of_device: HashMap::new(),
+            opening: Opening::default(),
             stopping: false,
             threads: 0,
         };
@@ -135,8 +139,7 @@ impl DiskPool {
             return;
         };
         if let Some(job) = torrent.offer(job) {
-            let lane = torrent.lane;
-            let idle = state.push(lane, job);
+            let idle = self.shared.dispatch(&mut state, job);
             // A thread that is woken under the lock would only wait for it.
             drop(state);
             if let Some(work) = idle {
@@ -176,11 +179,16 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn stop(&self) -> MutexGuard<'_, State> {
+    fn stop(self: &Arc<Self>) -> MutexGuard<'_, State> {
         let mut state = self.lock();
         state.stopping = true;
-        // The storages go when the last worker lets go of them.
-        state.torrents.clear();
+        // The storages go when the last worker lets go of them. To close the
+        // files of those that none has may take as long as anything of a disk.
+        let torrents = std::mem::take(&mut state.torrents);
+        if !torrents.is_empty() {
+            worker::spawn_closing(Arc::clone(self), &mut state, torrents);
+        }
+        state.opening.clear();
         for lane in &mut state.lanes {
             lane.queue.clear();
             lane.work.notify_all();
@@ -213,6 +221,7 @@ impl Shared {
         state.lanes.push(Lane {
             queue,
             work: Arc::new(Condvar::new()),
+            threads: 0,
             idle: 0,
         });
         for _ in 0..self.threads_per_lane {

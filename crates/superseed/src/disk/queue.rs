@@ -12,7 +12,8 @@ use std::sync::Arc;
 
 use superseed_engine::disk::{DiskJob, DiskOp};
 
-use crate::storage::{Storage, StorageSpec, TorrentStorage};
+use super::opening::OPENING_LANE;
+use crate::storage::{Recalled, Storage, StorageSpec, TorrentStorage};
 
 /// How many reads may overtake a waiting write in a row.
 const READS_IN_A_ROW_MAX: u32 = 8;
@@ -111,6 +112,10 @@ pub(super) struct TorrentQueue {
     pub(super) spec: Option<Arc<StorageSpec>>,
     /// Where it is kept, if it may sleep.
     pub(super) kept: Option<Arc<Path>>,
+    /// Where its files are, if that is known.
+    pub(super) dir: Option<Arc<Path>>,
+    /// What was kept of it, on its way from having been read to being opened.
+    pub(super) recalled: Option<Box<Recalled>>,
     /// Its storage, once it is open.
     pub(super) open: Option<Arc<dyn TorrentStorage>>,
     /// The lane of its device.
@@ -135,12 +140,15 @@ impl TorrentQueue {
         spec: Option<Arc<StorageSpec>>,
         kept: Option<Arc<Path>>,
     ) -> Self {
+        let dir = spec.as_ref().map(|spec| spec.dir.as_path().into());
         Self {
             storage,
             spec,
             kept,
             open: None,
-            lane: super::OPENING_LANE,
+            dir,
+            recalled: None,
+            lane: OPENING_LANE,
             outstanding: 0,
             exclusive: false,
             parked: VecDeque::new(),

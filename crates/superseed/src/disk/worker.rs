@@ -1,5 +1,6 @@
 //! The life of a disk thread.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
@@ -10,16 +11,38 @@ use superseed_engine::ids::TorrentKey;
 
 use super::buffers::ReadBuffers;
 use super::check::CheckBuffer;
+use super::queue::TorrentQueue;
 use super::{Shared, State, work};
-use crate::storage::{Storage, StorageSpec, TorrentStorage};
+use crate::storage::{Recalled, Storage, StorageSpec, TorrentStorage};
 
 /// Starts a thread for a lane. Without it the lane has one thread less, which
 /// is only a matter as long as no other could be started either.
 pub(super) fn spawn(shared: Arc<Shared>, state: &mut State, lane: usize) {
     let builder = thread::Builder::new().name(format!("disk-{lane}"));
     match builder.spawn(move || run(&shared, lane)) {
-        Ok(_) => state.threads += 1,
+        Ok(_) => {
+            state.threads += 1;
+            state.lanes[lane].threads += 1;
+        }
         Err(error) => tracing::error!(%error, "cannot start a disk thread"),
+    }
+}
+
+/// Starts a thread that lets go of torrents, as workers do.
+pub(super) fn spawn_closing(
+    shared: Arc<Shared>,
+    state: &mut State,
+    torrents: HashMap<TorrentKey, TorrentQueue>,
+) {
+    let builder = thread::Builder::new().name("disk-closing".to_owned());
+    let close = move || {
+        drop(torrents);
+        shared.lock().threads -= 1;
+        shared.ended.notify_all();
+    };
+    match builder.spawn(close) {
+        Ok(_) => state.threads += 1,
+        Err(error) => tracing::error!(%error, "cannot start a thread that closes files"),
     }
 }
 
@@ -28,16 +51,17 @@ struct Subject {
     storage: Arc<dyn Storage>,
     spec: Option<Arc<StorageSpec>>,
     kept: Option<Arc<Path>>,
+    recalled: Option<Box<Recalled>>,
     open: Option<Arc<dyn TorrentStorage>>,
 }
 
 fn run(shared: &Arc<Shared>, lane: usize) {
     let mut buffer = CheckBuffer::new();
     let mut next = None;
-    while let Some((mut job, subject)) = next.take().or_else(|| wait(shared, lane)) {
+    while let Some((mut job, mut subject)) = next.take().or_else(|| wait(shared, lane)) {
         let is_check = matches!(job.op, DiskOp::Check { .. });
         let done = catch_unwind(AssertUnwindSafe(|| {
-            perform(&mut job, &subject, &shared.reads, &mut buffer)
+            perform(&mut job, &mut subject, &shared.reads, &mut buffer)
         }));
         drop(subject);
         let done =
@@ -45,6 +69,18 @@ fn run(shared: &Arc<Shared>, lane: usize) {
         let mut state = shared.lock();
         if is_check {
             state.lanes[lane].queue.check_ended();
+        }
+        if let Then::Recalled(recalled) = done.then {
+            // Where it is opened depends on where its files are.
+            if let Some(torrent) = state.torrents.get_mut(&job.torrent) {
+                torrent.dir = Some(recalled.spec.dir.as_path().into());
+                torrent.recalled = Some(recalled);
+            }
+            if let Some(work) = shared.dispatch(&mut state, job) {
+                work.notify_one();
+            }
+            next = state.take_job(lane);
+            continue;
         }
         let released = conclude(shared, &mut state, &job, done.then);
         // Under the lock, so that no job that waited for this one is answered
@@ -85,11 +121,12 @@ impl State {
             && let Some(job) = self.lanes[lane].queue.pop()
         {
             // A torrent outlives its jobs: only `Close`, its last, removes it.
-            if let Some(torrent) = self.torrents.get(&job.torrent) {
+            if let Some(torrent) = self.torrents.get_mut(&job.torrent) {
                 let subject = Subject {
                     storage: Arc::clone(&torrent.storage),
                     spec: torrent.spec.clone(),
                     kept: torrent.kept.clone(),
+                    recalled: torrent.recalled.take(),
                     open: torrent.open.clone(),
                 };
                 return Some((job, subject));
@@ -110,6 +147,8 @@ enum Then {
     Opened(Arc<dyn TorrentStorage>),
     Wanted(Vec<bool>),
     Kept(PathBuf),
+    /// To be opened now.
+    Recalled(Box<Recalled>),
     Asleep,
     Woken(Arc<dyn TorrentStorage>, Arc<StorageSpec>),
 }
@@ -126,14 +165,25 @@ impl Done {
     }
 }
 
-/// Opens a torrent that was asleep.
-fn wake(subject: &Subject, wanted: Vec<bool>) -> Done {
-    let woken = match &subject.kept {
-        Some(kept) => subject.storage.wake(kept, wanted),
-        None => Err(work::not_kept()),
+/// Reads what was kept of a torrent that was asleep, or opens it if that was done.
+fn wake(subject: &mut Subject, wanted: &mut Vec<bool>) -> Done {
+    let Some(kept) = &subject.kept else {
+        return Done::of(DiskResult::Woken(Err(work::not_kept())));
     };
-    match woken {
-        Ok(woken) => {
+    let Some(recalled) = subject.recalled.take() else {
+        return match subject.storage.recall(kept) {
+            Ok(recalled) => Done {
+                // Nobody hears it: the job goes on.
+                result: DiskResult::Asleep,
+                then: Then::Recalled(Box::new(recalled)),
+            },
+            Err(error) => Done::of(DiskResult::Woken(Err(error))),
+        };
+    };
+    let wanted = std::mem::take(wanted);
+    match subject.storage.wake(*recalled, wanted) {
+        Ok(mut woken) => {
+            woken.report.device = woken.storage.device();
             let awakening = Awakening {
                 metainfo: woken.metainfo,
                 report: woken.report,
@@ -149,7 +199,7 @@ fn wake(subject: &Subject, wanted: Vec<bool>) -> Done {
 
 fn perform(
     job: &mut DiskJob,
-    subject: &Subject,
+    subject: &mut Subject,
     reads: &ReadBuffers,
     buffer: &mut CheckBuffer,
 ) -> Done {
@@ -159,10 +209,13 @@ fn perform(
                 return Done::of(DiskResult::Opened(Err(work::not_open())));
             };
             match subject.storage.open(spec) {
-                Ok((open, report)) => Done {
-                    result: DiskResult::Opened(Ok(Box::new(report))),
-                    then: Then::Opened(Arc::from(open)),
-                },
+                Ok((open, mut report)) => {
+                    report.device = open.device();
+                    Done {
+                        result: DiskResult::Opened(Ok(Box::new(report))),
+                        then: Then::Opened(Arc::from(open)),
+                    }
+                }
                 Err(error) => Done::of(DiskResult::Opened(Err(error))),
             }
         }
@@ -183,7 +236,7 @@ fn perform(
                 then: Then::Asleep,
             }
         }
-        (DiskOp::Wake { wanted }, None) => wake(subject, std::mem::take(wanted)),
+        (DiskOp::Wake { wanted }, None) => wake(subject, wanted),
         (DiskOp::Amend(amendment), _) => Done::of(DiskResult::Amended(match &subject.kept {
             Some(kept) => subject.storage.amend(kept, amendment),
             None => Err(work::not_kept()),
@@ -212,16 +265,25 @@ fn conclude(shared: &Arc<Shared>, state: &mut State, job: &DiskJob, then: Then) 
     }
     if let Then::Opened(open) | Then::Woken(open, _) = &then {
         let lane = shared.lane_for(state, open.device());
-        if let Some(torrent) = state.torrents.get_mut(&key) {
+        let dir = state.torrents.get_mut(&key).and_then(|torrent| {
             torrent.lane = lane;
+            torrent.dir.clone()
+        });
+        if let Some(dir) = dir {
+            state.opening.learn(dir, lane);
         }
+    }
+    if matches!(job.op, DiskOp::Open | DiskOp::Wake { .. })
+        && let Some(dir) = state.torrents.get(&key).and_then(|one| one.dir.clone())
+    {
+        shared.opening_ended(state, &dir);
     }
     let Some(torrent) = state.torrents.get_mut(&key) else {
         return (None, None);
     };
     let mut closed = None;
     match then {
-        Then::Nothing => {}
+        Then::Nothing | Then::Recalled(_) => {}
         Then::Opened(open) => torrent.open = Some(open),
         Then::Wanted(wanted) => {
             if let Some(spec) = &mut torrent.spec {
@@ -236,17 +298,13 @@ fn conclude(shared: &Arc<Shared>, state: &mut State, job: &DiskJob, then: Then) 
         Then::Woken(open, spec) => (torrent.open, torrent.spec) = (Some(open), Some(spec)),
     }
     torrent.ended();
-    release(state, key);
+    release(shared, state, key);
     (None, closed)
 }
 
-fn release(state: &mut State, key: TorrentKey) {
-    while let Some((lane, job)) = state
-        .torrents
-        .get_mut(&key)
-        .and_then(|torrent| Some((torrent.lane, torrent.release()?)))
-    {
-        if let Some(work) = state.push(lane, job) {
+fn release(shared: &Arc<Shared>, state: &mut State, key: TorrentKey) {
+    while let Some(job) = state.torrents.get_mut(&key).and_then(TorrentQueue::release) {
+        if let Some(work) = shared.dispatch(state, job) {
             work.notify_one();
         }
     }

@@ -120,13 +120,14 @@ pub trait Storage: Send + Sync {
     }
 
     /// Opens a torrent that sleeps, with one entry of `wanted` per file, or
-    /// fewer if the rest is wanted.
+    /// fewer if the rest is wanted. It was recalled just before: only this
+    /// touches the device of its files.
     ///
     /// # Errors
     ///
-    /// As [`Storage::open`], or if what was kept cannot be read or is damaged.
-    fn wake(&self, kept: &Path, _wanted: Vec<bool>) -> Result<Woken, DiskError> {
-        Err(nothing_kept(kept))
+    /// As [`Storage::open`].
+    fn wake(&self, recalled: Recalled, _wanted: Vec<bool>) -> Result<Woken, DiskError> {
+        Err(nothing_kept(&recalled.spec.dir))
     }
 
     /// Changes what the record of a sleeping torrent says of its totals and of

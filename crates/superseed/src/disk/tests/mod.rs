@@ -1,6 +1,7 @@
 //! The pool, driven as the engine's host drives it.
 
 mod jobs;
+mod opening;
 mod rough;
 
 use std::io::IoSlice;
@@ -56,8 +57,16 @@ impl Bench {
     }
 
     fn add(&mut self, storage: Arc<dyn Storage>, len: u64) -> TorrentKey {
+        self.add_in("unused", storage, len)
+    }
+
+    fn add_in(&mut self, dir: &str, storage: Arc<dyn Storage>, len: u64) -> TorrentKey {
         let torrent = self.torrents.insert(());
-        self.pool.register(torrent, storage, spec(len));
+        let spec = StorageSpec {
+            dir: dir.into(),
+            ..spec(len)
+        };
+        self.pool.register(torrent, storage, spec);
         torrent
     }
 

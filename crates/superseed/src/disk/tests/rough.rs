@@ -9,13 +9,13 @@ struct Rough {
 }
 
 #[derive(Default)]
-struct Gate {
+pub(super) struct Gate {
     state: Mutex<(bool, usize)>,
     moved: Condvar,
 }
 
 impl Gate {
-    fn pass(&self) {
+    pub(super) fn pass(&self) {
         let mut state = self.state.lock().unwrap();
         state.1 += 1;
         self.moved.notify_all();
@@ -24,12 +24,16 @@ impl Gate {
         }
     }
 
-    fn open(&self) {
+    pub(super) fn open(&self) {
         self.state.lock().unwrap().0 = true;
         self.moved.notify_all();
     }
 
-    fn wait_for(&self, count: usize) {
+    pub(super) fn close(&self) {
+        self.state.lock().unwrap().0 = false;
+    }
+
+    pub(super) fn wait_for(&self, count: usize) {
         let mut state = self.state.lock().unwrap();
         while state.1 < count {
             state = self.moved.wait(state).unwrap();

@@ -86,12 +86,14 @@ impl FileStorage {
         if file_count > sync::SYNCED_ONE_BY_ONE_MAX {
             return Ok(Root::new(path.to_owned(), Arc::new(dir), stat.device));
         }
+        // It outlives the lock: closing may take as long as anything of a disk.
+        let dir = Arc::new(dir);
         let mut dirs = self.dirs.lock().unwrap_or_else(PoisonError::into_inner);
         dirs.retain(|_, dir| dir.strong_count() > 0);
         let known = dirs.entry((stat.device, stat.inode)).or_default();
-        let dir = known.upgrade().unwrap_or_else(|| Arc::new(dir));
-        *known = Arc::downgrade(&dir);
-        Ok(Root::new(path.to_owned(), dir, stat.device))
+        let shared = known.upgrade().unwrap_or_else(|| Arc::clone(&dir));
+        *known = Arc::downgrade(&shared);
+        Ok(Root::new(path.to_owned(), shared, stat.device))
     }
 }
 
@@ -140,8 +142,10 @@ impl Storage for FileStorage {
         })
     }
 
-    fn wake(&self, kept: &Path, wanted: Vec<bool>) -> Result<Woken, DiskError> {
-        let (metainfo, mut spec) = kept::load(kept)?;
+    fn wake(&self, recalled: Recalled, wanted: Vec<bool>) -> Result<Woken, DiskError> {
+        let Recalled {
+            metainfo, mut spec, ..
+        } = recalled;
         spec.wanted = wanted;
         let spec = Arc::new(spec);
         let root = self.root(&spec.dir, spec.files.len())?;
@@ -151,7 +155,7 @@ impl Storage for FileStorage {
         // As long as it is what it was, later records say so too.
         torrent.remember(of_record);
         Ok(Woken {
-            metainfo: Arc::new(metainfo),
+            metainfo,
             spec,
             storage: Box::new(torrent),
             report,

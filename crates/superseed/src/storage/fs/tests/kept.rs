@@ -74,12 +74,17 @@ fn kept() -> Kept {
 
 impl Kept {
     fn wake(&self) -> crate::storage::Woken {
-        let woken = self.bench.storage.wake(&self.path, Vec::new());
+        let woken = self.try_to_wake();
         woken.unwrap_or_else(|error| panic!("{error}"))
     }
 
+    fn try_to_wake(&self) -> Result<crate::storage::Woken, DiskError> {
+        let storage = &self.bench.storage;
+        storage.wake(storage.recall(&self.path)?, Vec::new())
+    }
+
     fn wake_error(&self) -> DiskError {
-        match self.bench.storage.wake(&self.path, Vec::new()) {
+        match self.try_to_wake() {
             Ok(_) => panic!("this should not wake"),
             Err(error) => error,
         }
