@@ -39,6 +39,8 @@ pub(crate) enum Tool {
     Rtorrent,
     /// Counts instructions.
     Valgrind,
+    /// A file system that can be stopped.
+    Bindfs,
 }
 
 impl Tool {
@@ -57,6 +59,7 @@ impl Tool {
             Self::Mktorrent => &[("mktorrent", "mktorrent")],
             Self::Rtorrent => &[("rtorrent", "rtorrent")],
             Self::Valgrind => &[("valgrind", "valgrind")],
+            Self::Bindfs => &[("bindfs", "bindfs")],
             // What its build needs beside Rust and a C compiler.
             Self::Rqbit => &[("pkg-config", "pkg-config"), ("libssl-dev", "openssl")],
         }

@@ -209,15 +209,15 @@ pub(crate) fn build_xtask() -> Result<PathBuf> {
     Ok(target_dir().join("release/xtask"))
 }
 
-/// Builds the example of the library that seeds idle torrents.
-pub(crate) fn build_idle_torrents() -> Result<()> {
-    let example = ["--package", "superseed", "--example", "idle_torrents"];
+/// Builds an example of the library.
+pub(crate) fn build_example(name: &str) -> Result<()> {
+    let example = ["--package", "superseed", "--example", name];
     process::cargo(&[&["build", "--release", "--quiet"], &example[..]].concat())
 }
 
 /// Where it lies then.
-pub(crate) fn idle_torrents() -> PathBuf {
-    target_dir().join("release/examples/idle_torrents")
+pub(crate) fn example(name: &str) -> PathBuf {
+    target_dir().join("release/examples").join(name)
 }
 
 fn target_dir() -> PathBuf {

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 
 use super::contender::Contender;
+use super::device::{self, Device};
 use super::limits::{self, Limit};
 
 /// One row of a bench.
@@ -19,6 +20,8 @@ pub(super) enum Entry {
     Recheck,
     /// superseed with a rate limit.
     Limited(Limit),
+    /// superseed with a torrent on a device that works or hangs.
+    Device(Device),
     /// The least possible; where threads matter, on one.
     Floor,
     /// The least possible with hashing on a second thread.
@@ -46,6 +49,7 @@ impl Entry {
             Self::OnePeer => "superseed-one-peer",
             Self::Recheck => "superseed-recheck",
             Self::Limited(limit) => limit.name,
+            Self::Device(device) => device.name,
             Self::Floor => "floor",
             Self::FloorTwo => "floor-2-threads",
         }
@@ -54,7 +58,8 @@ impl Entry {
     pub(super) fn named(name: &str) -> Result<Self> {
         let clients = Contender::ALL.into_iter().map(Self::Client);
         let limits = limits::ALL.into_iter().map(Self::Limited);
-        let mut all = clients.chain(Self::OTHERS).chain(limits);
+        let devices = device::ALL.into_iter().map(Self::Device);
+        let mut all = clients.chain(Self::OTHERS).chain(limits).chain(devices);
         all.find(|one| one.name() == name)
             .with_context(|| format!("nothing in the bench is called {name}"))
     }
@@ -64,9 +69,12 @@ impl Entry {
         match self {
             Self::Client(client) => Some(client),
             Self::Floor | Self::FloorTwo => None,
-            Self::Pair | Self::Library | Self::OnePeer | Self::Recheck | Self::Limited(_) => {
-                Some(Contender::Superseed)
-            }
+            Self::Pair
+            | Self::Library
+            | Self::OnePeer
+            | Self::Recheck
+            | Self::Limited(_)
+            | Self::Device(_) => Some(Contender::Superseed),
         }
     }
 
@@ -84,7 +92,9 @@ mod tests {
     fn every_entry_is_found_by_its_name() -> Result<()> {
         let clients = Contender::ALL.into_iter().map(Entry::Client);
         let limits = limits::ALL.into_iter().map(Entry::Limited);
-        for entry in clients.chain(Entry::OTHERS).chain(limits) {
+        let devices = device::ALL.into_iter().map(Entry::Device);
+        let others = Entry::OTHERS.into_iter().chain(limits).chain(devices);
+        for entry in clients.chain(others) {
             assert_eq!(Entry::named(entry.name())?, entry);
         }
         assert!(Entry::named("floor-3-threads").is_err());

@@ -2,7 +2,7 @@
 //! that is possible.
 //!
 //! This module owns the command line. `leech`, `seed`, `spread`, `check`,
-//! `many`, `conns` and `limits` are the benches; every run of them is a process of its own in fresh namespaces
+//! `many`, `conns`, `limits` and `device` are the benches; every run of them is a process of its own in fresh namespaces
 //! (`cargo xtask peers-bench --inside …`). docs/peers-bench.md tells users
 //! about it.
 
@@ -10,6 +10,7 @@ mod bench;
 mod check;
 mod conns;
 mod contender;
+mod device;
 mod entry;
 mod floor;
 mod leech;
@@ -42,7 +43,7 @@ use setting::Setting;
 use crate::interop::install::{self, Tool};
 use crate::interop::stage;
 
-const USAGE: &str = "cargo xtask peers-bench [leech|seed|spread|check|many|conns|limits] [--install] [--quick] \
+const USAGE: &str = "cargo xtask peers-bench [leech|seed|spread|check|many|conns|limits|device] [--install] [--quick] \
                      [--clients NAME,NAME] [--runs N] [--mib N] [--torrents N]";
 
 /// With `--quick`: how many runs.
@@ -98,7 +99,10 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
     let program = stage::build_xtask()?;
     let has_idle = |bench: &Bench| matches!(bench.run, Runner::Many(_));
     if options.benches.iter().any(has_idle) {
-        stage::build_idle_torrents()?;
+        stage::build_example(many::EXAMPLE)?;
+    }
+    if options.has(&device::BENCH) {
+        stage::build_example(device::EXAMPLE)?;
     }
     let place = place()?;
     let mut failures = Vec::new();
@@ -233,7 +237,12 @@ impl Options {
     fn needs(&self) -> Vec<Tool> {
         let mut needs = vec![Tool::Iproute, Tool::Libtorrent];
         needs.extend(self.clients.iter().filter_map(|one| one.tool()));
+        needs.extend(self.has(&device::BENCH).then_some(Tool::Bindfs));
         needs
+    }
+
+    fn has(&self, bench: &Bench) -> bool {
+        self.benches.iter().any(|one| one.name == bench.name)
     }
 
     /// Runs a bench, prints what it gave and keeps it. Gives what failed.

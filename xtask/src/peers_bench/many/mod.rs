@@ -21,10 +21,13 @@ use super::setting::Setting;
 use crate::interop::clients::{PORT, libtorrent, superseed};
 use crate::interop::namespace::host;
 use crate::interop::scripted::CountingTracker;
-use crate::interop::stage::{Process, Stage, idle_torrents, wait_until};
+use crate::interop::stage::{Process, Stage, example, wait_until};
 use torrents::Torrents;
 
 pub(crate) use torrents::Shape;
+
+/// The program of the library's that seeds idle torrents.
+pub(super) const EXAMPLE: &str = "idle_torrents";
 
 const KIB: f64 = 1024.0;
 
@@ -195,7 +198,7 @@ impl Many<'_> {
                 torrents.note_records()
             }
             Entry::Library if !torrents.state().exists() => {
-                let mut command = Command::new(idle_torrents());
+                let mut command = Command::new(example(EXAMPLE));
                 crate::process::run(command.arg("keep").arg(torrents.dir()))
             }
             LIBTORRENT if !torrents.resume().exists() => {
@@ -246,7 +249,7 @@ impl Many<'_> {
                 command
             }
             Entry::Library => {
-                let mut command = Command::new(idle_torrents());
+                let mut command = Command::new(example(EXAMPLE));
                 command.arg(torrents.dir()).args(["--listen", &listen]);
                 command.args(["--seconds", FOR_EVER_S]);
                 command.args(tracker.iter().flat_map(|url| ["--tracker", url]));
