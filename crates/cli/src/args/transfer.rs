@@ -140,6 +140,8 @@ pub(crate) struct TransferArgs {
     #[arg(long, value_name = "RATE", default_value = "0", value_parser = parse_rate, help_heading = "Network")]
     pub(crate) max_overall_upload_limit: Rate,
     /// Most peers of one torrent
+    ///
+    /// Fewer are taken, with a warning, where the process may open too few files (`ulimit -n`).
     #[arg(long, value_name = "N", default_value = "200", alias = "bt-max-peers", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Network")]
     pub(crate) max_peers: u16,
     /// The start of our peer id, at most twelve bytes

@@ -22,8 +22,6 @@ const REQUESTS_PER_TURN: usize = 128;
 const COMPLETIONS_PER_TURN: usize = 256;
 /// Peers accepted per listener and turn.
 const ACCEPTS_PER_TURN: usize = 64;
-/// Accepted streams that wait for the engine's word.
-const WAITING_MAX: usize = 256;
 /// Datagrams per listener and turn.
 const DATAGRAMS_PER_TURN: usize = 64;
 
@@ -88,6 +86,10 @@ impl Host {
                     Command::Recheck(torrent) => self.torrents.will_check(*torrent),
                     Command::Resume(torrent) => self.torrents.will_resume(*torrent),
                     _ => {}
+                }
+                let mut command = command;
+                if let Command::Configure(settings) = &mut command {
+                    self.descriptors.bound(settings);
                 }
                 self.handle(Input::Command(command));
                 self.orders.push(reply);
@@ -206,11 +208,13 @@ impl Host {
         let now = Instant::now();
         for at in 0..self.listeners.len() {
             for _ in 0..ACCEPTS_PER_TURN {
-                let full = self.waiting.len() >= WAITING_MAX;
-                if full || !self.listeners[at].may_accept(now) {
+                if !self.listeners[at].may_accept(now) {
                     break;
                 }
                 self.accept_one(at, now);
+                // Who is refused goes at once, and holds no descriptor that the
+                // next one needs.
+                self.perform_actions();
             }
         }
     }
@@ -239,6 +243,7 @@ impl Host {
         let listener = &mut self.listeners[at];
         match listener.tcp.accept() {
             Ok((stream, remote)) => {
+                self.spare.has_let_in();
                 // Without it the stream is slower, not wrong.
                 let _ = stream.set_nodelay(true);
                 let ticket = Ticket(self.next_ticket);
@@ -253,8 +258,10 @@ impl Host {
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => listener.tcp_ready = false,
             Err(error) if connect::is_local_limit(&error) => {
-                tracing::warn!(%error, "cannot accept peers for a moment");
-                listener.rest(now);
+                if !self.spare.turn_away(&listener.tcp) {
+                    tracing::warn!(%error, "cannot accept peers for a moment");
+                    listener.rest(now);
+                }
             }
             // The peer went away before it was accepted, or the network
             // reports an error of the new stream here (accept(2)).

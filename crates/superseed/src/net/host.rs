@@ -19,6 +19,7 @@ use superseed_engine::{
 };
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+use super::descriptors::{Descriptors, Spare};
 use super::doorbell::Doorbell;
 use super::listen::Listener;
 use super::streams::{FIRST_TOKEN, Streams};
@@ -67,6 +68,9 @@ pub(super) struct Host {
     /// Accepted, and not yet named by the engine.
     pub(super) waiting: HashMap<Ticket, TcpStream>,
     pub(super) next_ticket: u64,
+    /// What all connections have to make do with.
+    pub(super) descriptors: Descriptors,
+    pub(super) spare: Spare,
     /// Outgoing streams that may be up or have failed.
     pub(super) connect_events: Vec<ConnKey>,
     pub(super) deferred: Vec<Deferred>,

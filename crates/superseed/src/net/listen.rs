@@ -12,8 +12,9 @@ use superseed_engine::ListenerId;
 use crate::session::config::{Config, DEFAULT_PORT, DEFAULT_PORTS_TRIED};
 use crate::session::error::StartError;
 
-/// Connections that the system holds until they are accepted.
-const BACKLOG: i32 = 256;
+/// Connections that the system holds until they are accepted: as many as Linux
+/// grants. One that does not fit comes back after a second, when it is late.
+const BACKLOG: i32 = 4_096;
 /// How often a port that the system chose for TCP may turn out to be taken for
 /// UDP before that is an error.
 const FREE_PORT_TRIES: usize = 16;

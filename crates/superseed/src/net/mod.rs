@@ -5,6 +5,7 @@
 //! workers', HTTP and names the control plane's.
 
 mod connect;
+mod descriptors;
 mod doorbell;
 mod feed;
 mod host;
@@ -31,8 +32,8 @@ use crate::session::config::Config;
 use crate::session::error::StartError;
 use crate::session::events::EVENTS_MAX;
 use crate::session::request::{Link, Places, REQUESTS_MAX};
-use crate::storage::Storage;
 use crate::storage::fs::FileStorage;
+use descriptors::{Descriptors, Spare};
 use doorbell::{Doorbell, wake};
 use host::{Host, WAKER};
 use listen::Listener;
@@ -79,7 +80,11 @@ pub(crate) fn start(config: Config) -> Result<Link, StartError> {
     let bell = Doorbell::new(Arc::clone(&waker));
     let ringer = bell.clone();
     let (disk, completions) = DiskPool::new(workers, move || ringer.ring());
-    let storage = config.storage.unwrap_or_else(default_storage);
+    let descriptors = Descriptors(os::raise_fd_limit());
+    let files = || Arc::new(FileStorage::for_fd_limit(descriptors.0));
+    let storage = config.storage.unwrap_or_else(|| files());
+    let mut settings = config.settings;
+    descriptors.bound(&mut settings);
     let (request_sender, requests) = mpsc::channel(REQUESTS_MAX);
     let (notices, _) = broadcast::channel(EVENTS_MAX);
     let (ended, ended_seen) = watch::channel(false);
@@ -96,7 +101,7 @@ pub(crate) fn start(config: Config) -> Result<Link, StartError> {
         },
     );
     let host = Host {
-        engine: Engine::new(config.settings, seed),
+        engine: Engine::new(settings, seed),
         out: Outbox::new(),
         began: Instant::now(),
         poll,
@@ -104,6 +109,8 @@ pub(crate) fn start(config: Config) -> Result<Link, StartError> {
         streams: Streams::default(),
         waiting: HashMap::new(),
         next_ticket: 0,
+        descriptors,
+        spare: Spare::new(),
         connect_events: Vec::new(),
         deferred: Vec::new(),
         requests,
@@ -128,11 +135,6 @@ pub(crate) fn start(config: Config) -> Result<Link, StartError> {
         .spawn(move || host.run())
         .map_err(system("a thread"))?;
     Ok(link)
-}
-
-/// Files, as many of them open as the process may have.
-fn default_storage() -> Arc<dyn Storage> {
-    Arc::new(FileStorage::for_fd_limit(os::raise_fd_limit()))
 }
 
 /// Workers even on a machine with one core: one may wait for a disk while the
