@@ -12,7 +12,8 @@ pub struct Settings {
     pub client_name: String,
     /// Rate limits of all torrents together.
     pub limits: RateLimits,
-    /// Most connections of all torrents together.
+    /// Most connections of all torrents together. A host may allow fewer: each
+    /// takes a file descriptor.
     pub connections_max: usize,
     /// Most connections of one torrent.
     pub connections_per_torrent_max: usize,
@@ -21,7 +22,8 @@ pub struct Settings {
     /// Most unchoked peers per torrent, beside optimistic ones; `None` means
     /// as many as the measured uplink feeds.
     pub upload_slots: Option<usize>,
-    /// Bytes that received, unwritten blocks may hold (memory).
+    /// Bytes that received, unwritten blocks may hold (memory). Where torrents
+    /// are downloaded to several devices each device has an equal part.
     pub piece_budget_bytes: u64,
     /// Bytes of read-ahead kept for uploads (memory).
     pub read_cache_bytes: u64,

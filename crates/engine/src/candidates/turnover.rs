@@ -1,5 +1,11 @@
-//! Keep the useful, replace the useless: whom a torrent that has all its
-//! connections gives up for somebody new.
+//! Keep the useful, replace the useless: whom a torrent, or a session, that has
+//! all its connections gives up for somebody new.
+//!
+//! Whoever is in stays as long as blocks flow either way, as one side wants
+//! something of the other and that is not in vain for long, or as the user named
+//! it. Of the others those go first of whom neither side wants anything: seeds
+//! for a seed, idlers for anyone. Who knocks and finds no place is turned away at
+//! once; nobody useful goes for a stranger, of whom nothing is known.
 //!
 //! Only who has been of no use for long is given up, only for a peer of which
 //! nothing is known yet, and only now and then: a peer that was replaced is

@@ -18,7 +18,7 @@ use super::timers::{Timer, Timers};
 use crate::action::{Action, Outbox};
 use crate::block::BlockPool;
 use crate::candidates::connect::ConnectBudget;
-use crate::candidates::{ExternalVotes, Voter};
+use crate::candidates::{ExternalVotes, Turnover, Voter};
 use crate::config::Settings;
 use crate::disk::{DiskJob, DiskOp};
 use crate::event::{Event, EventKind};
@@ -87,6 +87,8 @@ pub(crate) struct Shared {
     pub(crate) asked_bytes: u64,
     pub(crate) dormancy: Dormancy,
     pub(crate) memory: Memory,
+    /// When a peer may be given up because the session is full.
+    pub(crate) turnover: Turnover,
     pub(crate) stopping: bool,
 }
 
@@ -128,6 +130,7 @@ impl Shared {
             asked_bytes: 0,
             dormancy: Dormancy::default(),
             memory: Memory::default(),
+            turnover: Turnover::default(),
             stopping: false,
             settings,
             secret,

@@ -47,14 +47,16 @@ impl Engine {
         now: Time,
         out: &mut Outbox,
     ) {
-        let full = self.conns.len() >= self.shared.settings.connections_max + INCOMING_SLACK;
+        if self.is_full() {
+            self.make_room(now, out);
+        }
         let stranger = |conn: &&Conn| {
             conn.incoming
                 && matches!(conn.phase, Phase::Handshaking(_))
                 && host(conn.remote.ip()) == host(remote.ip())
         };
         let crowd = self.conns.values().filter(stranger).count() >= STRANGERS_PER_HOST_MAX;
-        if full || crowd || self.shared.stopping || self.torrents.is_empty() {
+        if self.is_full() || crowd || self.shared.stopping || self.torrents.is_empty() {
             return out.push(Action::Refuse { ticket });
         }
         let mut conn = Conn::new(remote, Phase::Handshaking(Box::default()), now);
@@ -66,6 +68,28 @@ impl Engine {
             .timers
             .set(Timer::Conn(key), now + HANDSHAKE_TIMEOUT);
         out.push(Action::Accept { ticket, conn: key });
+    }
+
+    /// Whether not even a stranger is let in.
+    fn is_full(&self) -> bool {
+        self.conns.len() >= self.shared.settings.connections_max + INCOMING_SLACK
+    }
+
+    /// Somebody knocks: the last places of the session shall not be useless
+    /// ones' for good, whatever torrent they are of. Nobody is looked for more
+    /// often than somebody may be given up.
+    fn make_room(&mut self, now: Time, out: &mut Outbox) {
+        if !self.shared.turnover.allows(now) {
+            return;
+        }
+        self.shared.turnover.replaced(now);
+        let useless = self.conns.iter().filter_map(|(key, conn)| {
+            let torrent = self.torrents.get(conn.torrent?)?;
+            Some((torrent.uselessness(conn, now)?, key, torrent.key))
+        });
+        if let Some((_, key, torrent)) = useless.max() {
+            self.with_torrent(torrent, now, out, |torrent, cx| torrent.give_up(cx, key));
+        }
     }
 
     pub(super) fn connected(&mut self, key: ConnKey, now: Time, out: &mut Outbox) {

@@ -5,7 +5,9 @@ use crate::candidates::{CloseKind, Standing, Uselessness};
 use crate::engine::shared::Cx;
 use crate::ids::ConnKey;
 use crate::limits::INCOMING_SLACK;
+use crate::peer::Conn;
 use crate::stats::PeerSource;
+use crate::time::Time;
 
 impl Torrent {
     /// Peers whose streams are up.
@@ -44,16 +46,24 @@ impl Torrent {
         if !self.turnover.allows(cx.now) {
             return;
         }
-        let useless = |key: &ConnKey| Some((self.uselessness(cx, *key)?, *key));
+        let useless = |key: &ConnKey| {
+            let conn = cx.conns.get(*key)?;
+            Some((self.uselessness(conn, cx.now)?, *key))
+        };
         let Some((_, key)) = self.peers.iter().filter_map(useless).max() else {
             return;
         };
         self.turnover.replaced(cx.now);
+        self.give_up(cx, key);
+    }
+
+    /// Gives up a peer that is useless.
+    pub(crate) fn give_up(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
         self.disconnect(cx, key, CloseKind::Useless, None);
     }
 
-    fn uselessness(&self, cx: &Cx<'_>, key: ConnKey) -> Option<Uselessness> {
-        let conn = cx.conns.get(key)?;
+    /// How useless one of its peers is; `None` if it is worth its place.
+    pub(crate) fn uselessness(&self, conn: &Conn, now: Time) -> Option<Uselessness> {
         let peer = conn.peer()?;
         let standing = Standing {
             since: peer.since,
@@ -63,6 +73,6 @@ impl Torrent {
             of_user: conn.source == PeerSource::User,
             priority: self.lasting.candidates.priority(conn.remote),
         };
-        standing.uselessness(cx.now)
+        standing.uselessness(now)
     }
 }

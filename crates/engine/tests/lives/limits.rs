@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use superseed_engine::limits::INCOMING_SLACK;
 use superseed_engine::{
     Action, DiskOp, Input, ListenerId, RateLimits, Settings, Ticket, TorrentOptions,
 };
@@ -110,4 +111,42 @@ fn ten_strangers_more_than_the_limit_are_let_in_and_the_next_is_turned_away() {
         panic!("the engine should turn the stranger away");
     };
     assert_eq!(ticket, Ticket(13));
+}
+
+#[test]
+fn a_full_session_gives_up_who_is_useless_and_nobody_else_for_who_knocks() {
+    let mut scene = Scene::new(Settings {
+        connections_max: 2,
+        ..Settings::default()
+    });
+    let places = u8::try_from(2 + INCOMING_SLACK).unwrap();
+    let metainfo = torrent("a", 16_384, 1);
+    let other = torrent("b", 16_384, 1);
+    scene.add_open(&metainfo, TorrentOptions::default(), everything(1));
+    scene.add_open(&other, TorrentOptions::default(), everything(1));
+    let useful = scene.peer(&metainfo);
+    scene.say(useful, &Message::HaveNone);
+    scene.say(useful, &Message::Interested);
+    let idle: Vec<_> = (1..places).map(|_| scene.peer(&other)).collect();
+    for peer in &idle {
+        scene.say(*peer, &Message::HaveNone);
+    }
+    let knocks = |scene: &mut Scene, number| {
+        scene.handle(Input::Incoming {
+            ticket: Ticket(number),
+            remote: ([10, 0, 2, 1], 50_000).into(),
+            listener: ListenerId(0),
+        });
+        let accepts = |action: &Action| matches!(action, Action::Accept { .. });
+        let is_in = scene.actions.iter().any(accepts);
+        scene.actions.retain(|action| !accepts(action));
+        is_in
+    };
+    assert!(!knocks(&mut scene, 100), "nobody was useless for long");
+    scene.pass(Duration::from_secs(70));
+    let gone = |scene: &Scene| idle.iter().filter(|peer| scene.is_closed(**peer)).count();
+    assert!(knocks(&mut scene, 101));
+    assert!(!knocks(&mut scene, 102), "one at a time");
+    assert_eq!(gone(&scene), 1);
+    assert!(!scene.is_closed(useful));
 }
