@@ -2,16 +2,15 @@
 //! to the others.
 //!
 //! ```text
-//! apart ADDR TORRENT DIR PEER BYTES_PER_S [TORRENT DIR PEER BYTES_PER_S …]
+//! apart ADDR TORRENT DIR PEER [TORRENT DIR PEER …]
 //! ```
 //!
 //! Each is downloaded or served until the program is killed. Says "N checked"
-//! and "N complete" of the N-th, from 0. A PEER of `-` is nobody, and a rate of
-//! 0 no limit.
+//! and "N complete" of the N-th, from 0. A PEER of `-` is nobody.
 
 use std::error::Error;
 
-use superseed::{AddOptions, Config, RateLimits, Session, TorrentOptions};
+use superseed::{AddOptions, Config, Session, TorrentOptions};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -19,14 +18,14 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 async fn main() -> Outcome<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let Some((listen, torrents)) = args.split_first().filter(|(_, rest)| !rest.is_empty()) else {
-        return Err("usage: apart ADDR TORRENT DIR PEER BYTES_PER_S …".into());
+        return Err("usage: apart ADDR TORRENT DIR PEER …".into());
     };
     let session = Session::start(Config {
         listen: vec![listen.parse()?],
         ..Config::default()
     })?;
     let mut all = Vec::new();
-    for (number, words) in torrents.chunks(4).enumerate() {
+    for (number, words) in torrents.chunks(3).enumerate() {
         let (bytes, options) = options(words)?;
         let session = session.clone();
         // A storage that is slow to open holds up no other.
@@ -48,20 +47,15 @@ async fn main() -> Outcome<()> {
 
 /// A torrent's bytes, and how it is added.
 fn options(words: &[String]) -> Outcome<(Vec<u8>, AddOptions)> {
-    let [torrent, dir, peer, rate] = words else {
-        return Err("a torrent has four words".into());
+    let [torrent, dir, peer] = words else {
+        return Err("a torrent has three words".into());
     };
     let peers = match peer.as_str() {
         "-" => Vec::new(),
         peer => vec![peer.parse()?],
     };
-    let rate = Some(rate.parse()?).filter(|rate| *rate > 0);
     let options = TorrentOptions {
         peers,
-        limits: RateLimits {
-            upload_bytes_per_s: rate,
-            download_bytes_per_s: rate,
-        },
         ..TorrentOptions::default()
     };
     let options = AddOptions {

@@ -11,7 +11,7 @@ use super::many::{self, Many, Shape};
 use super::results::{Bar, Column, Results};
 use super::run::{self, Run};
 use super::setting::{Setting, path_text};
-use super::{check, conns, device, leech, limits, seed, spread};
+use super::{bound, check, conns, device, leech, limits, seed, spread};
 use crate::interop::namespace;
 use crate::interop::stage::Stage;
 
@@ -22,7 +22,7 @@ const AROUND: Duration = Duration::from_secs(60);
 pub(super) const MIB_QUICK: u64 = 64;
 
 /// In the order in which they run.
-pub(super) const ALL: [Bench; 9] = [
+pub(super) const ALL: [Bench; 10] = [
     leech::BENCH,
     seed::BENCH,
     spread::BENCH,
@@ -32,6 +32,7 @@ pub(super) const ALL: [Bench; 9] = [
     conns::BENCH,
     limits::BENCH,
     device::BENCH,
+    bound::BENCH,
 ];
 
 /// One thing that is measured.

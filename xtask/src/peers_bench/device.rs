@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::bench::{Bench, Runner};
-use super::contender::Contender;
+use super::contender::{Contender, superseed_command};
 use super::entry::Entry;
 use super::ready;
 use super::results::{Bar, Column, Results};
@@ -34,11 +34,11 @@ const MIB: u64 = 1 << 20;
 const HANG: Duration = Duration::from_secs(5);
 const WORK: Duration = Duration::from_secs(1);
 /// What the torrent on it moves at most.
-const STUCK_RATE_BYTES_PER_S: u64 = 20 * MIB;
+const STUCK_RATE_BYTES_PER_S: u64 = 10 * MIB;
 /// What the other moves at most: what the machine can do with ease, so that a
 /// second lost is lost, and nothing is gained by a processor that is free while
 /// the device hangs.
-const RATE_BYTES_PER_S: u64 = 100 * MIB;
+const RATE_BYTES_PER_S: u64 = 40 * MIB;
 /// How large that torrent is: more than it gets done.
 const STUCK_LEN: u64 = 1024 * MIB;
 /// How long it may take to be mounted, or hashed.
@@ -75,13 +75,13 @@ const RATE: usize = 0;
 pub(super) const BENCH: Bench = Bench {
     name: "device",
     // Some hangs long.
-    mib: 2048,
-    mib_quick: 1024,
-    runs: 5,
+    mib: 768,
+    mib_quick: 512,
+    runs: 3,
     says: "Two torrents in one session of the library's example `apart`, seeded to a superseed \
-         each, or downloaded from one each, over loopback. One is in memory and limited to \
-         100 MiB/s; the other, limited to 20 MiB/s, on a device that hangs for 5 s, works for 1 s, and so on, while the first \
-         is moved; of a download from the start. The rate is that of the first from the start of \
+         each, or downloaded from one each, over loopback. One is in memory, and its peer moves \
+         40 MiB/s; the other, whose peer moves 10 MiB/s, is on a device that hangs for 5 s, \
+         works for 1 s, and so on, while the first is moved; of a download from the start. The rate is that of the first from the start of \
          its download to its end.",
     left_out: "its bars are about one client alone",
     columns: COLUMNS,
@@ -148,9 +148,14 @@ fn seed(run: &Run<'_>, stuck: &Fixture, mount: &Mount, device: Device) -> Result
         peers: &peers,
         upload_limit: None,
     };
-    let slow_leech = Contender::Superseed.leech(run.stage, &job(&stuck.torrent, &slow, 4))?;
+    let leech = |job: &Job<'_>, rate: u64| {
+        let mut command = superseed_command(run.stage, "download", job);
+        command.args(["--max-overall-download-limit", &rate.to_string()]);
+        Contender::Superseed.until_exit(run.stage, command)
+    };
+    let slow_leech = leech(&job(&stuck.torrent, &slow, 4), STUCK_RATE_BYTES_PER_S)?;
     let begun_other = Instant::now();
-    let mut leech = Contender::Superseed.leech(run.stage, &job(&run.fixture.torrent, &fast, 2))?;
+    let mut leech = leech(&job(&run.fixture.torrent, &fast, 2), RATE_BYTES_PER_S)?;
     leech.process.wait_success(run.limit())?;
     let other_s = begun_other.elapsed().as_secs_f64();
     let moved = allocated(&slow)? as f64 / begun.elapsed().as_secs_f64();
@@ -161,20 +166,26 @@ fn seed(run: &Run<'_>, stuck: &Fixture, mount: &Mount, device: Device) -> Result
 }
 
 fn leech(run: &Run<'_>, stuck: &Fixture, mount: &Mount, device: Device) -> Result<Vec<f64>> {
-    let seed = run.seed(Contender::Superseed)?;
-    let full = run.data("stuck")?;
-    link_content(stuck, &full)?;
-    let job = Job {
-        torrent: &stuck.torrent,
-        dir: &full,
-        ip: host(4),
-        peers: &[],
-        upload_limit: None,
+    let seed = |fixture: &Fixture, name: &str, n, rate| {
+        let full = run.data(name)?;
+        link_content(fixture, &full)?;
+        let job = Job {
+            torrent: &fixture.torrent,
+            dir: &full,
+            ip: host(n),
+            peers: &[],
+            upload_limit: Some(rate),
+        };
+        let mut seed = Contender::Superseed.seed(run.stage, &job)?;
+        let addr = (host(n), PORT).into();
+        let pieces = fixture.total_len.div_ceil(fixture.piece_len);
+        ready::wait(&mut seed, addr, fixture.info_hash, pieces)?;
+        anyhow::Ok(seed)
     };
-    let mut slow_seed = Contender::Superseed.seed(run.stage, &job)?;
-    let addr = (host(4), PORT).into();
-    let pieces = stuck.total_len.div_ceil(stuck.piece_len);
-    ready::wait(&mut slow_seed, addr, stuck.info_hash, pieces)?;
+    let seeds = [
+        seed(&run.fixture, "seed", 2, RATE_BYTES_PER_S)?,
+        seed(stuck, "stuck", 4, STUCK_RATE_BYTES_PER_S)?,
+    ];
     let dir = run.data("leech")?;
     let hanging = device.hangs.then(|| Hanging::begin(&mount.process));
     let hanging = hanging.transpose()?;
@@ -190,7 +201,7 @@ fn leech(run: &Run<'_>, stuck: &Fixture, mount: &Mount, device: Device) -> Resul
     let moved = allocated(&mount.behind)? as f64 / seconds;
     let hangs = hanging.map_or(0, Hanging::end);
     same_tree(&run.fixture.content, &dir, Strictness::Extras)?;
-    drop((session, seed, slow_seed));
+    drop((session, seeds));
     Ok(figures(run, seconds, moved, hangs))
 }
 
@@ -203,17 +214,13 @@ fn figures(run: &Run<'_>, seconds: f64, moved_bytes_per_s: f64, hangs: u32) -> V
     ]
 }
 
-/// Starts a session at `host(3)` with two torrents, each limited: what it
-/// is, where it goes, and from whom.
+/// Starts a session at `host(3)` with two torrents: what each is, where it
+/// is, and from whom it comes.
 fn apart(run: &Run<'_>, torrents: [(&Fixture, &PathBuf, &String); 2]) -> Result<Process> {
     let mut command = Command::new(example(EXAMPLE));
     command.arg(format!("{}:{PORT}", host(3)));
-    for ((fixture, dir, peer), rate) in torrents
-        .into_iter()
-        .zip([STUCK_RATE_BYTES_PER_S, RATE_BYTES_PER_S])
-    {
-        command.arg(&fixture.torrent).arg(dir);
-        command.args([peer, &rate.to_string()]);
+    for (fixture, dir, peer) in torrents {
+        command.arg(&fixture.torrent).arg(dir).arg(peer);
     }
     run.stage.spawn(EXAMPLE, &mut command)
 }
@@ -265,8 +272,8 @@ impl Mount {
             path_text(&behind)?,
             path_text(&path)?,
         ]);
-        let mut process = run.stage.spawn("device", &mut command)?;
         let before = std::fs::metadata(&path)?.dev();
+        let mut process = run.stage.spawn("device", &mut command)?;
         wait_until(PATIENCE, "the device to be mounted", || {
             process.ensure_runs()?;
             Ok(std::fs::metadata(&path)?.dev() != before)

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 
+use super::bound::{self, Files};
 use super::contender::Contender;
 use super::device::{self, Device};
 use super::limits::{self, Limit};
@@ -22,6 +23,8 @@ pub(super) enum Entry {
     Limited(Limit),
     /// superseed with a torrent on a device that works or hangs.
     Device(Device),
+    /// superseed that may open so many files.
+    Files(Files),
     /// The least possible; where threads matter, on one.
     Floor,
     /// The least possible with hashing on a second thread.
@@ -50,6 +53,7 @@ impl Entry {
             Self::Recheck => "superseed-recheck",
             Self::Limited(limit) => limit.name,
             Self::Device(device) => device.name,
+            Self::Files(files) => files.name,
             Self::Floor => "floor",
             Self::FloorTwo => "floor-2-threads",
         }
@@ -59,7 +63,9 @@ impl Entry {
         let clients = Contender::ALL.into_iter().map(Self::Client);
         let limits = limits::ALL.into_iter().map(Self::Limited);
         let devices = device::ALL.into_iter().map(Self::Device);
-        let mut all = clients.chain(Self::OTHERS).chain(limits).chain(devices);
+        let files = bound::ALL.into_iter().map(Self::Files);
+        let others = Self::OTHERS.into_iter().chain(limits);
+        let mut all = clients.chain(others).chain(devices).chain(files);
         all.find(|one| one.name() == name)
             .with_context(|| format!("nothing in the bench is called {name}"))
     }
@@ -74,7 +80,8 @@ impl Entry {
             | Self::OnePeer
             | Self::Recheck
             | Self::Limited(_)
-            | Self::Device(_) => Some(Contender::Superseed),
+            | Self::Device(_)
+            | Self::Files(_) => Some(Contender::Superseed),
         }
     }
 
@@ -93,7 +100,9 @@ mod tests {
         let clients = Contender::ALL.into_iter().map(Entry::Client);
         let limits = limits::ALL.into_iter().map(Entry::Limited);
         let devices = device::ALL.into_iter().map(Entry::Device);
-        let others = Entry::OTHERS.into_iter().chain(limits).chain(devices);
+        let files = bound::ALL.into_iter().map(Entry::Files);
+        let others = Entry::OTHERS.into_iter().chain(limits);
+        let others = others.chain(devices).chain(files);
         for entry in clients.chain(others) {
             assert_eq!(Entry::named(entry.name())?, entry);
         }

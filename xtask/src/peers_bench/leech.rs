@@ -126,7 +126,12 @@ fn start(
         Entry::Pair => Contender::Superseed.leech(run.stage, &job),
         Entry::Floor => floor("1"),
         Entry::FloorTwo => floor("2"),
-        Entry::Library | Entry::OnePeer | Entry::Recheck | Entry::Limited(_) | Entry::Device(_) => {
+        Entry::Library
+        | Entry::OnePeer
+        | Entry::Recheck
+        | Entry::Limited(_)
+        | Entry::Device(_)
+        | Entry::Files(_) => {
             bail!("{} has no place here", entry.name())
         }
     }

@@ -2,11 +2,12 @@
 //! that is possible.
 //!
 //! This module owns the command line. `leech`, `seed`, `spread`, `check`,
-//! `many`, `conns`, `limits` and `device` are the benches; every run of them is a process of its own in fresh namespaces
+//! `many`, `conns`, `limits`, `device` and `bound` are the benches; every run of them is a process of its own in fresh namespaces
 //! (`cargo xtask peers-bench --inside …`). docs/peers-bench.md tells users
 //! about it.
 
 mod bench;
+mod bound;
 mod check;
 mod conns;
 mod contender;
@@ -43,7 +44,7 @@ use setting::Setting;
 use crate::interop::install::{self, Tool};
 use crate::interop::stage;
 
-const USAGE: &str = "cargo xtask peers-bench [leech|seed|spread|check|many|conns|limits|device] [--install] [--quick] \
+const USAGE: &str = "cargo xtask peers-bench [leech|seed|spread|check|many|conns|limits|device|bound] [--install] [--quick] \
                      [--clients NAME,NAME] [--runs N] [--mib N] [--torrents N]";
 
 /// With `--quick`: how many runs.

@@ -95,6 +95,20 @@ pub(super) fn reads(pid: u32) -> Result<Reads> {
     })
 }
 
+/// Connections that found no room in the backlog of a listener of the namespace.
+pub(super) fn listen_overflows() -> Result<u64> {
+    let text = fs::read_to_string("/proc/net/netstat")?;
+    let mut lines = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("TcpExt: "));
+    let (names, values) = (lines.next(), lines.next());
+    let names = names.context("TCP has no counters")?.split(' ');
+    let mut all = names.zip(values.context("TCP has no counters")?.split(' '));
+    let found = all.find(|(name, _)| *name == "ListenOverflows");
+    let (_, value) = found.context("overflows are not counted")?;
+    value.parse().context("a counter is no number")
+}
+
 /// What has gone over the namespace's loopback, bytes with headers, both ways.
 pub(super) fn wire_bytes() -> Result<u64> {
     let text = fs::read_to_string("/proc/self/net/dev")?;

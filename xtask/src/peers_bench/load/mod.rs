@@ -9,7 +9,9 @@ mod knock;
 mod leechers;
 mod passed;
 mod seeds;
+mod strangers;
 
+use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
@@ -17,6 +19,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 pub(super) use passed::Passed;
+pub(super) use strangers::Knocked;
 
 use super::floor::read_torrent;
 
@@ -44,6 +47,17 @@ pub(super) fn run(args: &[&str]) -> Result<()> {
             let (info, info_hash) = read_torrent(torrent)?;
             let rate = rate.first().map(|rate| rate.parse()).transpose()?;
             seeds::run(&info, info_hash, Path::new(content), count.parse()?, rate)
+        }
+        ["strangers", count, torrent, content, rate, client] => {
+            let (info, info_hash) = read_torrent(torrent)?;
+            let common = seeds::Common {
+                info: &info,
+                info_hash,
+                file: File::open(content)?,
+                count: count.parse()?,
+                rate_bytes_per_s: Some(rate.parse()?),
+            };
+            strangers::run(&common, client.parse()?)
         }
         ["knock", hashes, seed, pieces @ ..] => {
             let pieces = pieces.first().map(|pieces| pieces.parse()).transpose()?;

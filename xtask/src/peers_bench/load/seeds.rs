@@ -31,26 +31,29 @@ const BACKLOG_MAX: usize = 64 << 10;
 const BLOCK_LEN_MAX: u32 = 128 << 10;
 
 /// How often seeds are looked at that wait for their rate.
-const TICK: Duration = Duration::from_millis(10);
+pub(super) const TICK: Duration = Duration::from_millis(10);
 /// What a seed that was not asked may send at once, later.
 const CATCH_UP: Duration = Duration::from_millis(100);
 
 /// What all seeds have in common.
-struct Common<'i> {
-    info: &'i Info,
-    info_hash: [u8; 20],
-    file: File,
+pub(super) struct Common<'i> {
+    pub(super) info: &'i Info,
+    pub(super) info_hash: [u8; 20],
+    pub(super) file: File,
     /// How many there are to be.
-    count: usize,
+    pub(super) count: usize,
     /// Of each seed; none is as fast as the socket.
-    rate_bytes_per_s: Option<f64>,
+    pub(super) rate_bytes_per_s: Option<f64>,
 }
 
-struct Seed {
+pub(super) struct Seed {
     /// Its own address.
     ip: IpAddr,
-    conn: Conn,
-    greeted: bool,
+    pub(super) conn: Conn,
+    /// It has said its handshake.
+    spoke: bool,
+    /// The other side has said its own.
+    pub(super) greeted: bool,
     /// The other side wants to be unchoked.
     waits: bool,
     /// Piece, begin and length.
@@ -147,10 +150,11 @@ fn serve(slot: &mut Option<Seed>, act: impl FnOnce(&mut Seed) -> Result<()>) -> 
 }
 
 impl Seed {
-    fn new(stream: mio::net::TcpStream) -> Result<Self> {
+    pub(super) fn new(stream: mio::net::TcpStream) -> Result<Self> {
         Ok(Self {
             ip: stream.local_addr()?.ip(),
             conn: Conn::new(stream),
+            spoke: false,
             greeted: false,
             waits: false,
             requests: VecDeque::new(),
@@ -158,7 +162,15 @@ impl Seed {
         })
     }
 
-    fn take_in(&mut self, common: &Common<'_>, number: u16) -> Result<()> {
+    /// Says the handshake: who connects does so first.
+    pub(super) fn speak(&mut self, common: &Common<'_>, number: u16) {
+        if !std::mem::replace(&mut self.spoke, true) {
+            let handshake = wire::handshake(common.info_hash, peer_id(number), false);
+            self.conn.output().extend(handshake);
+        }
+    }
+
+    pub(super) fn take_in(&mut self, common: &Common<'_>, number: u16) -> Result<()> {
         while self.conn.receive()? {
             if !self.greeted {
                 let Some(theirs) = self.conn.handshake() else {
@@ -169,8 +181,7 @@ impl Seed {
                     "a handshake for another torrent"
                 );
                 self.greeted = true;
-                let handshake = wire::handshake(common.info_hash, peer_id(number), false);
-                self.conn.output().extend(handshake);
+                self.speak(common, number);
                 let mut all = Vec::new();
                 Bitfield::full(common.info.layout.piece_count()).write_wire(&mut all);
                 let bitfield = wire::frame(BITFIELD, &[&all])?;
@@ -191,7 +202,7 @@ impl Seed {
         Ok(())
     }
 
-    fn unchoke_if_waiting(&mut self) -> Result<()> {
+    pub(super) fn unchoke_if_waiting(&mut self) -> Result<()> {
         if self.waits {
             self.waits = false;
             self.conn.output().extend(wire::frame(UNCHOKE, &[])?);
@@ -201,7 +212,7 @@ impl Seed {
     }
 
     /// Sends what was asked for, as much as its rate allows and the socket takes.
-    fn answer(&mut self, common: &Common<'_>) -> Result<()> {
+    pub(super) fn answer(&mut self, common: &Common<'_>) -> Result<()> {
         let now = Instant::now();
         let earliest = now.checked_sub(CATCH_UP).unwrap_or(now);
         loop {
