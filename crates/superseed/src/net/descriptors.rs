@@ -6,11 +6,14 @@
 //! who knocks when there is no other all the same.
 
 use std::fmt::{self, Display};
+use std::io;
 
 use mio::net::TcpListener;
 use socket2::{Domain, Socket, Type};
 use superseed_engine::Settings;
 use superseed_engine::limits::INCOMING_SLACK;
+
+use super::connect::is_local_limit;
 
 /// The part of the descriptors that connections to peers may take.
 const CONNECTIONS_PARTS: (u64, u64) = (5, 8);
@@ -47,6 +50,17 @@ impl Display for Descriptors {
     }
 }
 
+/// What came of turning somebody away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TurnedAway {
+    /// One is gone.
+    One,
+    /// Nobody knocks any more.
+    Nobody,
+    /// Others were faster with the last descriptor.
+    NoDescriptor,
+}
+
 /// A descriptor for who knocks when there is no other: without it nobody could
 /// be turned away, and all would wait in the backlog until they gave up.
 pub(super) struct Spare {
@@ -75,19 +89,25 @@ impl Spare {
         }
     }
 
-    /// Turns away who knocks. False if nobody did, or if others were faster with
-    /// the last descriptor.
-    pub(super) fn turn_away(&mut self, listener: &TcpListener) -> bool {
-        if !self.is_told {
+    /// Turns away who knocks. The system says that no descriptor is left whether
+    /// somebody knocks or not.
+    pub(super) fn turn_away(&mut self, listener: &TcpListener) -> TurnedAway {
+        drop(self.kept.take());
+        let accepted = listener.accept();
+        let turned_away = match &accepted {
+            Ok(_) => TurnedAway::One,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => TurnedAway::Nobody,
+            Err(error) if is_local_limit(error) => TurnedAway::NoDescriptor,
+            // It went away by itself.
+            Err(_) => TurnedAway::One,
+        };
+        drop(accepted);
+        self.kept = Self::open();
+        if turned_away != TurnedAway::Nobody && !self.is_told {
             self.is_told = true;
             tracing::warn!("peers are turned away: no file descriptor is left");
         }
-        drop(self.kept.take());
-        let accepted = listener.accept();
-        let turned_away = accepted.is_ok();
-        drop(accepted);
-        self.kept = Self::open();
-        turned_away && self.kept.is_some()
+        turned_away
     }
 }
 
@@ -124,8 +144,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let mut spare = Spare::new();
         let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        assert!(spare.turn_away(&listener));
+        assert_eq!(spare.turn_away(&listener), TurnedAway::One);
         assert_eq!(stream.read(&mut [0]).unwrap(), 0);
-        assert!(!spare.turn_away(&listener), "nobody knocks");
+        assert_eq!(spare.turn_away(&listener), TurnedAway::Nobody);
     }
 }

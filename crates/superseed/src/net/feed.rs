@@ -11,6 +11,7 @@ use superseed_engine::{
 use tokio::sync::mpsc::error::TryRecvError;
 
 use super::connect;
+use super::descriptors::TurnedAway;
 use super::host::{Deferred, Host};
 use crate::control::Answer;
 use crate::session::error::Gone;
@@ -258,9 +259,13 @@ impl Host {
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => listener.tcp_ready = false,
             Err(error) if connect::is_local_limit(&error) => {
-                if !self.spare.turn_away(&listener.tcp) {
-                    tracing::warn!(%error, "cannot accept peers for a moment");
-                    listener.rest(now);
+                match self.spare.turn_away(&listener.tcp) {
+                    TurnedAway::One => {}
+                    TurnedAway::Nobody => listener.tcp_ready = false,
+                    TurnedAway::NoDescriptor => {
+                        tracing::warn!(%error, "cannot accept peers for a moment");
+                        listener.rest(now);
+                    }
                 }
             }
             // The peer went away before it was accepted, or the network
