@@ -54,7 +54,9 @@ impl Default for Settings {
             half_open_max: 50,
             upload_slots: None,
             piece_budget_bytes: 32 << 20,
-            read_cache_bytes: 16 << 20,
+            // A hundred peers that are 16 MiB apart are served from one read: their
+            // runs, and those that the first and the last of them have begun.
+            read_cache_bytes: 20 << 20,
             announce_ip: None,
             choker: ChokerKind::Default,
             picker: PickerKind::RarestFirst,

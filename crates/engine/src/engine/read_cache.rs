@@ -12,9 +12,7 @@ use smallvec::SmallVec;
 use superseed_proto::layout::{Layout, PieceIndex};
 
 use crate::ids::{ConnKey, TorrentKey};
-
-/// The length of a run in bytes: what one disk read brings.
-pub(crate) const RUN_LEN: u32 = 256 * 1024;
+use crate::limits::RUN_LEN;
 
 /// Names a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

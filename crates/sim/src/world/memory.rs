@@ -3,8 +3,9 @@
 use superseed_engine::limits::{
     ALLOWED_FAST_MAX, BANNED_PER_TORRENT_MAX, CANDIDATES_PER_TORRENT_MAX, INCOMING_SLACK,
     NEWCOMERS_PER_TORRENT_MAX, OUTGOING_BUFFER_MAX, QUEUED_BYTES_MAX, READS_PER_PEER_MAX,
-    REQUEST_LEN_MAX, REQUESTS_IN_QUEUE_MAX, REQUESTS_OUTSTANDING_MAX, SELF_ADDRS_PER_TORRENT_MAX,
-    SUSPECT_BLOCKS_MAX, SUSPECT_PIECES_MAX, TRACKERS_PER_TORRENT_MAX, UDP_TRACKERS_MAX,
+    REQUEST_LEN_MAX, REQUESTS_IN_QUEUE_MAX, REQUESTS_OUTSTANDING_MAX, RUN_LEN,
+    SELF_ADDRS_PER_TORRENT_MAX, SUSPECT_BLOCKS_MAX, SUSPECT_PIECES_MAX, TRACKERS_PER_TORRENT_MAX,
+    UDP_TRACKERS_MAX,
 };
 use superseed_engine::{Holdings, PeerHoldings, Settings, TorrentHoldings};
 use superseed_proto::BLOCK_LEN;
@@ -15,9 +16,9 @@ use super::{HostId, World};
 const INPUTS_PER_LOOK: u64 = 64;
 /// What may wait for one peer: the bound, and the block that goes beyond it.
 const QUEUED_MAX: usize = QUEUED_BYTES_MAX as usize + REQUEST_LEN_MAX as usize;
-/// Runs of 256 KiB that so many bytes can be parts of: each may begin in one run
+/// Runs that so many bytes can be parts of: each may begin in one run
 /// and end in another.
-const QUEUED_RUNS_MAX: usize = QUEUED_BYTES_MAX as usize / (256 << 10) + 2;
+const QUEUED_RUNS_MAX: usize = QUEUED_BYTES_MAX as usize / RUN_LEN as usize + 2;
 /// Blocks that may wait for one peer, each of which may be in two parts.
 const QUEUED_PARTS_MAX: usize = 2 * (QUEUED_BYTES_MAX as usize / BLOCK_LEN as usize + 1);
 /// The longest message of a peer that is kept until it is whole.
@@ -51,7 +52,7 @@ fn first_over(settings: &Settings, held: &Holdings, bringers: usize) -> Option<&
     // Beyond the budget every connection may have one block, and one request.
     let blocks_max = settings.piece_budget_bytes + 2 * bringers as u64 * block_len;
     // The newest run stays even if it alone is too large.
-    let cache_max = settings.read_cache_bytes.max(256 << 10);
+    let cache_max = settings.read_cache_bytes.max(u64::from(RUN_LEN));
     let own = [
         (
             "connections",

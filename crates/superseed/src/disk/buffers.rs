@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 
 /// How many free buffers are kept: 4 MiB of the runs that the engine reads.
-const FREE_MAX: usize = 16;
+const FREE_MAX: usize = 8;
 /// The longest buffer that is kept, in bytes: the engine reads no longer run
 /// for peers, and what a handle reads may be a whole piece.
-const KEPT_LEN_MAX: usize = 256 << 10;
+const KEPT_LEN_MAX: usize = 512 << 10;
 
 /// Free buffers, the last that was given back on top: it is the most likely to
 /// lie in a cache of the processor.
