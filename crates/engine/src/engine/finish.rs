@@ -15,9 +15,8 @@ impl Torrent {
         self.super_seed(cx);
         if self.take_refill_due() {
             self.fill_all(cx);
-        } else {
-            self.fill_some(cx);
         }
+        self.fill_some(cx);
         if self.take_connect_due() {
             self.connect_more(cx);
             // Who lost a peer may want others.

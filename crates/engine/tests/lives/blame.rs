@@ -189,6 +189,10 @@ impl Stage {
             stage.verdicts.iter().any(|(_, right)| !right)
         });
         assert!(self.verdicts.contains(&(0, false)), "{:?}", self.verdicts);
+        // What was asked for twice at the end came from the other.
+        for conn in [honest, liar] {
+            self.scene.take_asked(conn);
+        }
         (honest, liar)
     }
 
