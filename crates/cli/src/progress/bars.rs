@@ -9,7 +9,6 @@ use super::terminal::Terminal;
 use super::{Ending, Progress, View, line, peers};
 use crate::env::Stream;
 use crate::exit::{Exit, Failure};
-use crate::text::figures;
 
 /// Torrents that have a line of their own.
 const LINES_MAX: usize = 10;
@@ -66,17 +65,6 @@ pub(super) fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-/// The line for all torrents together.
-fn total(views: &[View]) -> String {
-    let sum = |of: fn(&View) -> u64| figures::rate(views.iter().map(of).sum());
-    format!(
-        "{} torrents  {} down  {} up",
-        views.len(),
-        sum(|view| view.stats.download_bytes_per_s),
-        sum(|view| view.stats.upload_bytes_per_s),
-    )
-}
-
 impl Progress for Bars {
     fn added(&mut self, view: &View) {
         self.show(view);
@@ -90,12 +78,12 @@ impl Progress for Bars {
         self.show(view);
     }
 
-    fn update(&mut self, views: &[View]) {
+    fn update(&mut self, views: &[View], running: usize) {
         for view in views {
             self.show(view);
         }
-        if views.len() > 1 {
-            self.total.set_message(total(views));
+        if running > 1 {
+            self.total.set_message(line::total(views, running));
         }
         if let Some(table) = &self.table {
             // A line that wraps is a line too many to go up when redrawing.

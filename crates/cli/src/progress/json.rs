@@ -74,7 +74,7 @@ impl Progress for Json {
         }));
     }
 
-    fn update(&mut self, views: &[View]) {
+    fn update(&mut self, views: &[View], _: usize) {
         if self.last.is_some_and(|last| last.elapsed() < self.interval) {
             return;
         }

@@ -47,6 +47,16 @@ pub(super) fn whole(view: &View) -> String {
     format!("{}  {}", head(view, usize::MAX), tail(view))
 }
 
+/// The line for all torrents together, of which those move that are shown.
+pub(super) fn total(views: &[View], running: usize) -> String {
+    let sum = |of: fn(&View) -> u64| figures::rate(views.iter().map(of).sum());
+    format!(
+        "{running} torrents  {} down  {} up",
+        sum(|view| view.stats.download_bytes_per_s),
+        sum(|view| view.stats.upload_bytes_per_s),
+    )
+}
+
 /// How much of what is wanted is there; while existing data is checked, how
 /// much of the torrent was looked at.
 pub(super) fn percent(stats: &TorrentStats) -> f64 {

@@ -58,8 +58,9 @@ pub(crate) trait Progress {
     fn state(&mut self, view: &View);
     /// A download stalls, or stalls for another reason now.
     fn stalled(&mut self, view: &View);
-    /// Another second has passed: all running torrents.
-    fn update(&mut self, views: &[View]);
+    /// Another second has passed: the torrents in which something may move, of
+    /// so many that run.
+    fn update(&mut self, views: &[View], running: usize);
     /// Every wanted piece of a torrent is there.
     fn complete(&mut self, view: &View, path: &Path);
     /// A torrent, or the source of one, failed.

@@ -53,7 +53,7 @@ impl Progress for Plain {
         }
     }
 
-    fn update(&mut self, views: &[View]) {
+    fn update(&mut self, views: &[View], running: usize) {
         if self.interval.is_zero() || self.last.elapsed() < self.interval {
             return;
         }
@@ -63,6 +63,10 @@ impl Progress for Plain {
             for line in peers::table(view) {
                 self.stderr.say(line);
             }
+        }
+        // The others sleep; a line says that they are still there.
+        if views.len() < running {
+            self.stderr.say(line::total(views, running));
         }
     }
 
@@ -100,7 +104,7 @@ impl Progress for Quiet {
 
     fn stalled(&mut self, _: &View) {}
 
-    fn update(&mut self, _: &[View]) {}
+    fn update(&mut self, _: &[View], _: usize) {}
 
     fn complete(&mut self, _: &View, _: &Path) {}
 

@@ -1,6 +1,6 @@
 //! One torrent of a call, from its source to its end.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,25 +13,43 @@ use crate::exit::{Exit, Failure};
 pub(crate) struct Item {
     /// As the user wrote it.
     pub(crate) given: String,
-    /// What it is; `None` if it could not be read.
-    pub(crate) metainfo: Option<Arc<Metainfo>>,
-    /// How to add it.
-    pub(crate) options: AddOptions,
+    /// What to call it and where it lies; `None` if it could not be read.
+    about: Option<About>,
     /// How far it is.
     pub(crate) stage: Stage,
     /// The last known figures.
     pub(crate) stats: Option<TorrentStats>,
 }
 
+/// What is always known of a torrent: little, since there may be thousands.
+#[derive(Debug)]
+struct About {
+    name: String,
+    /// Its info-hash in hex.
+    hash: String,
+    /// Where its data lies.
+    path: PathBuf,
+}
+
 /// How far a torrent of this call is.
 #[derive(Debug)]
 pub(crate) enum Stage {
     /// It waits for its turn.
-    Waiting,
+    Waiting(Box<Waiting>),
     /// It is in the session.
     Running(Box<Running>),
     /// It is over, well or not.
     Ended(Result<(), Failure>),
+}
+
+/// What it takes to add a torrent. The session has it from then on, and lets go
+/// of most of it while the torrent sleeps.
+#[derive(Clone, Debug)]
+pub(crate) struct Waiting {
+    /// What it is.
+    pub(crate) metainfo: Arc<Metainfo>,
+    /// How to add it.
+    pub(crate) options: AddOptions,
 }
 
 /// A torrent in the session.
@@ -56,9 +74,8 @@ impl Item {
     pub(crate) fn new(given: String, metainfo: Arc<Metainfo>, options: AddOptions) -> Self {
         Self {
             given,
-            metainfo: Some(metainfo),
-            options,
-            stage: Stage::Waiting,
+            about: Some(About::new(&metainfo, &options)),
+            stage: Stage::Waiting(Box::new(Waiting { metainfo, options })),
             stats: None,
         }
     }
@@ -67,8 +84,7 @@ impl Item {
     pub(crate) fn failed(given: String, failure: Failure) -> Self {
         Self {
             given,
-            metainfo: None,
-            options: AddOptions::default(),
+            about: None,
             stage: Stage::Ended(Err(failure)),
             stats: None,
         }
@@ -76,33 +92,33 @@ impl Item {
 
     /// What to call it: the torrent's name where it is known.
     pub(crate) fn name(&self) -> &str {
-        match (&self.options.name, &self.metainfo) {
-            (Some(name), _) => name,
-            (None, Some(metainfo)) => metainfo.name(),
-            (None, None) => &self.given,
-        }
+        let about = self.about.as_ref();
+        about.map_or(&self.given, |about| &about.name)
     }
 
     /// The info-hash in hex; empty where it is not known.
-    pub(crate) fn hash(&self) -> String {
-        let metainfo = self.metainfo.as_ref();
-        metainfo.map_or_else(String::new, |metainfo| metainfo.info_hashes.to_string())
+    pub(crate) fn hash(&self) -> &str {
+        let about = self.about.as_ref();
+        about.map_or("", |about| &about.hash)
     }
 
-    /// Where its data lies.
-    pub(crate) fn path(&self) -> PathBuf {
-        let dir = self.options.dir.clone().unwrap_or_default();
-        // Of a renamed single file there is nothing under the torrent's name.
-        let single = self.metainfo.as_ref().is_some_and(|m| !m.info.multi_file);
-        match self.options.renames.as_slice() {
-            [.., (_, path)] if single => dir.join(path),
-            _ => dir.join(self.name()),
+    /// Where its data lies; nowhere, if it could not be read.
+    pub(crate) fn path(&self) -> &Path {
+        let about = self.about.as_ref();
+        about.map_or(Path::new(""), |about| &about.path)
+    }
+
+    /// What it takes to add it, while it waits for its turn.
+    pub(crate) fn waiting(&self) -> Option<&Waiting> {
+        match &self.stage {
+            Stage::Waiting(waiting) => Some(waiting),
+            Stage::Running(_) | Stage::Ended(_) => None,
         }
     }
 
-    /// Whether it waits for its turn.
-    pub(crate) fn is_waiting(&self) -> bool {
-        matches!(self.stage, Stage::Waiting)
+    /// Whether it is in the session.
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(self.stage, Stage::Running(_))
     }
 
     /// Whether it is over.
@@ -114,7 +130,7 @@ impl Item {
     pub(crate) fn running(&mut self) -> Option<&mut Running> {
         match &mut self.stage {
             Stage::Running(running) => Some(running),
-            Stage::Waiting | Stage::Ended(_) => None,
+            Stage::Waiting(_) | Stage::Ended(_) => None,
         }
     }
 
@@ -137,7 +153,7 @@ impl Item {
         let complete = match &self.stage {
             Stage::Ended(_) => return,
             Stage::Running(running) => running.complete,
-            Stage::Waiting => false,
+            Stage::Waiting(_) => false,
         };
         self.stage = Stage::Ended(if complete {
             Ok(())
@@ -148,6 +164,23 @@ impl Item {
             );
             Err(Failure::new(Exit::Interrupted, message))
         });
+    }
+}
+
+impl About {
+    fn new(metainfo: &Metainfo, options: &AddOptions) -> Self {
+        let name = options.name.as_deref().unwrap_or(metainfo.name());
+        let dir = options.dir.clone().unwrap_or_default();
+        // Of a renamed single file there is nothing under the torrent's name.
+        let path = match options.renames.as_slice() {
+            [.., (_, path)] if !metainfo.info.multi_file => dir.join(path),
+            _ => dir.join(name),
+        };
+        Self {
+            name: name.to_owned(),
+            hash: metainfo.info_hashes.to_string(),
+            path,
+        }
     }
 }
 

@@ -73,10 +73,10 @@ async fn run(
     let mut progress = progress::choose(&args, global, env);
     for item in &items {
         if let Some(failure) = item.failure() {
-            progress.error(item.name(), &item.hash(), failure);
+            progress.error(item.name(), item.hash(), failure);
         }
     }
-    if items.iter().any(Item::is_waiting) {
+    if items.iter().any(|item| item.waiting().is_some()) {
         let session = setup::session(&args)?;
         let peers = setup::resolve_peers(&args.peer).await?;
         runner::run(
@@ -157,14 +157,14 @@ async fn load(given: &OsString, args: &TransferArgs, order: Order, env: &mut Env
 fn show_files(items: &[Item], global: &GlobalArgs, env: &Env) -> Result<Exit, Failure> {
     let mut exit = Exit::Success;
     for item in items {
-        match (&item.metainfo, item.failure()) {
-            (Some(metainfo), None) => {
+        match (item.waiting(), item.failure()) {
+            (Some(waiting), _) => {
                 if items.len() > 1 && !global.json {
                     env.stdout.line(format!("{}:", printable(item.name())))?;
                 }
-                show::list_files(metainfo, global.json, &env.stdout)?;
+                show::list_files(&waiting.metainfo, global.json, &env.stdout)?;
             }
-            (_, failure) => {
+            (None, failure) => {
                 if let Some(failure) = failure {
                     let words = printable(&failure.message);
                     env.stderr.say(format!("superseed: {words}"));

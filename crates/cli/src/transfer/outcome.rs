@@ -18,8 +18,8 @@ pub(crate) fn exit(items: &[Item]) -> Exit {
 pub(crate) fn endings(items: &[Item]) -> Vec<Ending> {
     let ending = |item: &Item| Ending {
         name: item.name().to_owned(),
-        hash: item.hash(),
-        path: item.path(),
+        hash: item.hash().to_owned(),
+        path: item.path().to_owned(),
         failure: item.failure().cloned(),
     };
     items.iter().map(ending).collect()

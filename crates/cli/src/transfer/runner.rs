@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use super::TICK;
-use super::item::{Item, Running, Stage};
+use super::item::{Item, Running, Stage, Waiting};
 use super::order::Order;
 use crate::args::TransferArgs;
 use crate::env::Env;
@@ -47,6 +47,9 @@ pub(crate) async fn run(
         started: Instant::now(),
         firewall_hinted: false,
         tracker_errors: HashMap::new(),
+        positions: HashMap::new(),
+        missed_events: false,
+        incoming_seen: false,
     };
     runner.drive(env).await?;
     runner.finish(env).await
@@ -64,6 +67,12 @@ struct Runner<'a> {
     firewall_hinted: bool,
     /// What was last told of each tracker that fails.
     tracker_errors: HashMap<String, String>,
+    /// Which item each torrent of the session is.
+    positions: HashMap<TorrentKey, usize>,
+    /// Events were lost since all torrents were looked at.
+    missed_events: bool,
+    /// Somebody has connected to us.
+    incoming_seen: bool,
 }
 
 impl Runner<'_> {
@@ -88,7 +97,7 @@ impl Runner<'_> {
                 notice = events.next() => match notice {
                     Some(Notice::Event(event)) => self.event(event).await,
                     // What was lost shows in the figures of the next tick.
-                    Some(Notice::Lagged(_)) => (),
+                    Some(Notice::Lagged(_)) => self.missed_events = true,
                     None => return Err(Failure::new(Exit::Other, "the session has stopped")),
                 },
                 _ = tick.tick() => {
@@ -108,7 +117,7 @@ impl Runner<'_> {
         for at in 0..self.items.len() {
             // First what costs little: with thousands of seeds nobody waits, and
             // this is done after each event.
-            if !self.items[at].is_waiting() {
+            if self.items[at].waiting().is_none() {
                 continue;
             }
             if !self.order.is_seed && self.downloading() >= slots {
@@ -124,26 +133,31 @@ impl Runner<'_> {
     }
 
     async fn add(&mut self, at: usize) {
-        let item = &mut self.items[at];
-        let Some(metainfo) = item.metainfo.clone() else {
+        let item = &self.items[at];
+        let Some(waiting) = item.waiting() else {
             return;
         };
         if self.order.is_seed
-            && let Err(failure) = has_data(item)
+            && let Err(failure) = has_data(item, waiting)
         {
             return self.end(at, Err(failure)).await;
         }
-        let mut options = item.options.clone();
+        let Waiting {
+            metainfo,
+            mut options,
+        } = waiting.clone();
         options.torrent.peers = self.peers.clone();
         match self.session.add(metainfo, options).await {
             Ok(torrent) => {
-                item.stage = Stage::Running(Box::new(Running::new(torrent, Instant::now())));
+                self.positions.insert(torrent.key(), at);
+                let running = Running::new(torrent, Instant::now());
+                self.items[at].stage = Stage::Running(Box::new(running));
                 if let Some(view) = self.view(at).await {
                     self.progress.added(&view);
                 }
             }
             Err(error) => {
-                let failure = Failure::add(item.name(), &error);
+                let failure = Failure::add(self.items[at].name(), &error);
                 self.end(at, Err(failure)).await;
             }
         }
@@ -202,7 +216,7 @@ impl Runner<'_> {
     fn tell_failure(&mut self, at: usize) {
         let item = &self.items[at];
         if let Some(failure) = item.failure() {
-            self.progress.error(item.name(), &item.hash(), failure);
+            self.progress.error(item.name(), item.hash(), failure);
         }
     }
 
@@ -212,19 +226,18 @@ impl Runner<'_> {
         self.progress.note(&words);
     }
 
+    /// Which item a torrent is, as long as it runs.
     fn position(&mut self, key: TorrentKey) -> Option<usize> {
-        self.items.iter_mut().position(|item| {
-            item.running()
-                .is_some_and(|running| running.torrent.key() == key)
-        })
+        let at = *self.positions.get(&key)?;
+        self.items[at].running().map(|_| at)
     }
 }
 
 /// `seed` expects the data to be there: without this look, a wrong directory
 /// would silently turn it into a download.
-fn has_data(item: &Item) -> Result<(), Failure> {
+fn has_data(item: &Item, waiting: &Waiting) -> Result<(), Failure> {
     let path = item.path();
-    if path.exists() || !item.options.renames.is_empty() {
+    if path.exists() || !waiting.options.renames.is_empty() {
         return Ok(());
     }
     Err(Failure::new(

@@ -13,7 +13,7 @@ use crate::text::address::HostPort;
 
 /// Starts the session of this call.
 pub(crate) fn session(args: &TransferArgs) -> Result<Session, Failure> {
-    let defaults = Settings::default();
+    let defaults = Config::default();
     let per_torrent = usize::from(args.max_peers);
     let settings = Settings {
         peer_id_prefix: args.peer_id_prefix.clone().into_bytes(),
@@ -21,10 +21,10 @@ pub(crate) fn session(args: &TransferArgs) -> Result<Session, Failure> {
             upload_bytes_per_s: args.max_overall_upload_limit.0,
             download_bytes_per_s: args.max_overall_download_limit.0,
         },
-        connections_max: defaults.connections_max.max(per_torrent),
+        connections_max: defaults.settings.connections_max.max(per_torrent),
         connections_per_torrent_max: per_torrent,
         announce_ip: args.announce_ip,
-        ..defaults
+        ..defaults.settings
     };
     let config = Config {
         settings,

@@ -24,6 +24,11 @@ impl Engine {
         self.torrents.keys()
     }
 
+    /// The torrents that are awake.
+    pub fn awake_torrents(&self) -> impl Iterator<Item = TorrentKey> + '_ {
+        self.torrents.awake()
+    }
+
     /// A torrent at a glance.
     pub fn torrent_stats(&self, torrent: TorrentKey, now: Time) -> Option<TorrentStats> {
         if let Some(awaiting) = self.torrents.awaiting(torrent) {

@@ -102,6 +102,14 @@ impl Torrents {
         self.slots.keys().collect()
     }
 
+    /// All torrents that are awake.
+    pub(crate) fn awake(&self) -> impl Iterator<Item = TorrentKey> + '_ {
+        let awake = |(key, slot): (TorrentKey, &Option<Slot>)| {
+            matches!(slot, Some(Slot::Active(_))).then_some(key)
+        };
+        self.slots.iter().filter_map(awake)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }

@@ -35,7 +35,6 @@ type ReadReply = oneshot::Sender<Result<Bytes, ReadRefusal>>;
 /// that it ends.
 struct Adding {
     reply: AddReply,
-    metainfo: Arc<Metainfo>,
     error: Option<DiskError>,
 }
 
@@ -63,7 +62,7 @@ impl Entry {
         }
     }
 
-    fn known(&mut self, key: TorrentKey, metainfo: Option<Arc<Metainfo>>) -> Known {
+    fn known(&mut self, key: TorrentKey) -> Known {
         let progress = &self.progress;
         let shown = self
             .shown
@@ -71,7 +70,6 @@ impl Entry {
         Known {
             key,
             about: self.about.clone(),
-            metainfo,
             progress: shown.subscribe(),
         }
     }
@@ -154,7 +152,6 @@ impl Torrents {
         let mut entry = Entry::new(About::of(&request.metainfo));
         entry.adding = Some(Box::new(Adding {
             reply: request.reply,
-            metainfo: request.metainfo,
             error: None,
         }));
         self.entries.insert(key, entry);
@@ -172,8 +169,7 @@ impl Torrents {
         };
         match failure {
             None => {
-                let known = entry.known(key, Some(adding.metainfo));
-                answer(adding.reply, Ok(known));
+                answer(adding.reply, Ok(entry.known(key)));
             }
             Some(error) => {
                 adding.error = Some(error.clone());
@@ -266,7 +262,7 @@ impl Torrents {
             .entries
             .iter_mut()
             .filter(|(_, entry)| entry.adding.is_none());
-        open.map(|(key, entry)| entry.known(key, None)).collect()
+        open.map(|(key, entry)| entry.known(key)).collect()
     }
 
     /// Makes a disk job of a handle's read.

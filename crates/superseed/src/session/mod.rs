@@ -15,7 +15,7 @@ pub(crate) mod torrent;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use superseed_engine::{Command, Settings, TorrentOptions};
+use superseed_engine::{Command, Settings, TorrentKey, TorrentOptions};
 use superseed_proto::metainfo::Metainfo;
 use tokio::sync::{broadcast, oneshot};
 
@@ -176,6 +176,14 @@ impl Session {
                 }
                 sum
             })
+            .await
+    }
+
+    /// The torrents that are awake, by their keys: of those that sleep nothing
+    /// moves, and whoever shows thousands need not ask for their figures.
+    pub async fn awake(&self) -> Result<Vec<TorrentKey>, Gone> {
+        self.link
+            .ask(|engine, _| engine.awake_torrents().collect())
             .await
     }
 

@@ -132,8 +132,6 @@ pub(crate) struct Known {
     pub(crate) key: TorrentKey,
     /// What is always known of it.
     pub(crate) about: About,
-    /// What it is, in a handle that was made when it was added.
-    pub(crate) metainfo: Option<Arc<Metainfo>>,
     /// How far it is.
     pub(crate) progress: watch::Receiver<Progress>,
 }

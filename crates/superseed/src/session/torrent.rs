@@ -52,17 +52,14 @@ impl Torrent {
         &self.known.about.name
     }
 
-    /// What the `.torrent` file says. A handle that did not add the torrent may
-    /// have to wake it for that.
+    /// What the `.torrent` file says. A torrent that sleeps is woken for that:
+    /// a handle keeps none of it in memory.
     ///
     /// # Errors
     ///
     /// [`WaitError::Failed`] if the torrent sleeps and cannot be woken.
     pub async fn metainfo(&self) -> Result<Arc<Metainfo>, WaitError> {
-        match &self.known.metainfo {
-            Some(metainfo) => Ok(Arc::clone(metainfo)),
-            None => self.wake().await,
-        }
+        self.wake().await
     }
 
     /// Whether the torrent sleeps: it is complete and has no peer, and its hashes

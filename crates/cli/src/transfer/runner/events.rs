@@ -86,7 +86,7 @@ impl Runner<'_> {
         if std::mem::replace(&mut running.complete, true) {
             return;
         }
-        let path = self.items[at].path();
+        let path = self.items[at].path().to_owned();
         let Some(view) = self.view(at).await else {
             return;
         };

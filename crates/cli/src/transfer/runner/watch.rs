@@ -11,14 +11,16 @@ use crate::progress::{View, why};
 
 /// How long to wait for an incoming connection before a firewall is suspected.
 const FIREWALL_SUSPECTED_AFTER_S: u64 = 60;
+/// Up to so many torrents all are looked at: as many as a terminal shows a line of.
+const ALL_MAX: usize = 10;
 /// How long a download gets nothing before the user is told why.
 const STALLED_AFTER: Duration = Duration::from_secs(10);
 
 impl Runner<'_> {
-    /// Looks at every torrent and shows how far it is.
+    /// Looks at the torrents and shows how far they are.
     pub(super) async fn tick(&mut self) {
         let mut views = Vec::new();
-        for at in 0..self.items.len() {
+        for at in self.looked_at().await {
             let Some(mut view) = self.view(at).await else {
                 continue;
             };
@@ -35,7 +37,22 @@ impl Runner<'_> {
             views.push(view);
         }
         self.hint_at_firewall(&views);
-        self.progress.update(&views);
+        let running = self.items.iter().filter(|item| item.is_running()).count();
+        self.progress.update(&views, running);
+    }
+
+    /// All torrents while there are few or something may have been missed; else
+    /// those that are awake: of the others nothing moves, and asking ten thousand
+    /// of them every second would cost more than seeding them.
+    async fn looked_at(&mut self) -> Vec<usize> {
+        let all = std::mem::take(&mut self.missed_events);
+        if all || self.items.len() <= ALL_MAX {
+            return (0..self.items.len()).collect();
+        }
+        // A session that is gone has no figures; its events end the loop.
+        let awake = self.session.awake().await.unwrap_or_default();
+        let positions = awake.into_iter().filter_map(|key| self.position(key));
+        positions.collect()
     }
 
     /// The present figures of a running torrent.
@@ -52,7 +69,7 @@ impl Runner<'_> {
         item.stats = Some(stats.clone());
         Some(View {
             name: item.name().to_owned(),
-            hash: item.hash(),
+            hash: item.hash().to_owned(),
             stats,
             peers,
             stalled: None,
@@ -112,8 +129,8 @@ impl Runner<'_> {
     /// Says once that nobody could connect to us, where someone should have.
     fn hint_at_firewall(&mut self, views: &[View]) {
         let long = self.started.elapsed().as_secs() >= FIREWALL_SUSPECTED_AFTER_S;
-        let seen = views.iter().any(|view| view.stats.incoming_seen);
-        if self.firewall_hinted || !long || seen || views.is_empty() {
+        self.incoming_seen |= views.iter().any(|view| view.stats.incoming_seen);
+        if self.firewall_hinted || !long || self.incoming_seen || views.is_empty() {
             return;
         }
         self.firewall_hinted = true;
