@@ -8,8 +8,9 @@ use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 
-use superseed::{AddOptions, Config, Session};
+use superseed::{AddOptions, Config, Session, TorrentBuilder};
 use superseed_cli::Exit;
+use superseed_proto::hash::Sha1Hash;
 use support::{Fixture, Output, superseed};
 
 /// A session of the library that seeds the fixture's data.
@@ -336,6 +337,40 @@ fn several_torrents_end_in_a_table_and_the_code_of_the_first_failure() {
     let codes: Vec<&str> = output.stdout.lines().map(|line| &line[..3]).collect();
     assert_eq!(codes, ["  3", " 27", "  0"], "{output:?}");
     assert!(fixture.is_complete(&dir));
+}
+
+#[test]
+fn of_more_torrents_than_wait_in_memory_each_has_its_turn() {
+    const COUNT: usize = 120;
+    let dir = tempfile::tempdir().unwrap();
+    let mut list = String::new();
+    for number in 0..COUNT {
+        let (name, data) = (format!("{number}.bin"), number.to_string());
+        let torrent = TorrentBuilder::new(&name, 16 << 10)
+            .piece_hashes([Sha1Hash::of(data.as_bytes())])
+            .single_file(data.len() as u64);
+        let path = dir.path().join(format!("{number}.torrent"));
+        std::fs::write(&path, torrent.build()).unwrap();
+        std::fs::write(dir.path().join(name), data).unwrap();
+        list += &format!("{}\n", path.display());
+    }
+    let place = dir.path().to_str().unwrap();
+    let args = [
+        "download",
+        "-i",
+        "-",
+        "-d",
+        place,
+        "--json",
+        "--listen",
+        "127.0.0.1:0",
+    ];
+    let output = superseed(args).stdin(list).run();
+    assert_eq!(output.exit, Exit::Success, "{output:?}");
+    assert_eq!(events(&output, "complete").len(), COUNT);
+    let results = events(&output, "summary")[0]["results"].clone();
+    assert_eq!(results.as_array().unwrap().len(), COUNT);
+    assert_eq!(results[7]["path"], format!("{place}/7.bin"));
 }
 
 #[test]

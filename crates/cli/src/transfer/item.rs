@@ -1,11 +1,11 @@
 //! One torrent of a call, from its source to its end.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Instant;
 
 use superseed::{AddOptions, Metainfo, Torrent, TorrentStats};
 
+use super::waiting::{Ready, Waiting};
 use crate::exit::{Exit, Failure};
 
 /// A torrent of this call.
@@ -35,21 +35,11 @@ struct About {
 #[derive(Debug)]
 pub(crate) enum Stage {
     /// It waits for its turn.
-    Waiting(Box<Waiting>),
+    Waiting(Waiting),
     /// It is in the session.
     Running(Box<Running>),
     /// It is over, well or not.
     Ended(Result<(), Failure>),
-}
-
-/// What it takes to add a torrent. The session has it from then on, and lets go
-/// of most of it while the torrent sleeps.
-#[derive(Clone, Debug)]
-pub(crate) struct Waiting {
-    /// What it is.
-    pub(crate) metainfo: Arc<Metainfo>,
-    /// How to add it.
-    pub(crate) options: AddOptions,
 }
 
 /// A torrent in the session.
@@ -71,12 +61,19 @@ pub(crate) struct Running {
 
 impl Item {
     /// A torrent that waits for its turn.
-    pub(crate) fn new(given: String, metainfo: Arc<Metainfo>, options: AddOptions) -> Self {
+    pub(crate) fn new(given: String, ready: Ready) -> Self {
         Self {
             given,
-            about: Some(About::new(&metainfo, &options)),
-            stage: Stage::Waiting(Box::new(Waiting { metainfo, options })),
+            about: Some(About::new(&ready.metainfo, &ready.options)),
+            stage: Stage::Waiting(Waiting::Ready(Box::new(ready))),
             stats: None,
+        }
+    }
+
+    /// Forgets what can be read again from this file.
+    pub(crate) fn forget(&mut self, path: PathBuf) {
+        if let Stage::Waiting(waiting) = &mut self.stage {
+            *waiting = Waiting::Unread(path);
         }
     }
 

@@ -10,13 +10,11 @@ mod outcome;
 mod runner;
 mod select;
 mod setup;
+mod waiting;
 
 use std::ffi::OsString;
 use std::io::Read;
-use std::sync::Arc;
 use std::time::Duration;
-
-use superseed::AddError;
 
 use crate::args::{DownloadArgs, GlobalArgs, SeedArgs, TransferArgs};
 use crate::env::Env;
@@ -28,6 +26,7 @@ use crate::source::Source;
 use crate::text::figures::printable;
 use crate::transfer::item::Item;
 use crate::transfer::order::Order;
+use crate::transfer::waiting::{READ_MAX, Ready, Waiting};
 
 /// Runs `superseed download`.
 pub(crate) fn download(
@@ -65,7 +64,14 @@ async fn run(
     }
     let mut items = Vec::with_capacity(sources.len());
     for given in &sources {
-        items.push(load(given, &args, order, env).await);
+        let mut item = load(given, &args, order, env).await;
+        if sources.len() > READ_MAX
+            && !args.show_files
+            && let Ok(Source::Path(path)) = Source::parse(given)
+        {
+            item.forget(path);
+        }
+        items.push(item);
     }
     if args.show_files {
         return show_files(&items, global, env);
@@ -141,14 +147,8 @@ async fn load(given: &OsString, args: &TransferArgs, order: Order, env: &mut Env
         Source::Path(_) | Source::Stdin => read.await,
     };
     let item = loaded.and_then(|(metainfo, _)| {
-        // What cannot run yet can still be listed.
-        if let (Some(hash), false) = (metainfo.info_hashes.v2_only(), args.show_files) {
-            return Err(Failure::add(&source, &AddError::V2Only(hash)));
-        }
-        let metainfo = Arc::new(metainfo);
-        let options = setup::add_options(&metainfo, args, order)
-            .map_err(|failure| Failure::new(failure.exit, format!("{source}: {failure}")))?;
-        Ok(Item::new(name.clone(), metainfo, options))
+        let ready = Ready::new(&source, metainfo, args, order)?;
+        Ok(Item::new(name.clone(), ready))
     });
     item.unwrap_or_else(|failure| Item::failed(name, failure))
 }
@@ -158,13 +158,13 @@ fn show_files(items: &[Item], global: &GlobalArgs, env: &Env) -> Result<Exit, Fa
     let mut exit = Exit::Success;
     for item in items {
         match (item.waiting(), item.failure()) {
-            (Some(waiting), _) => {
+            (Some(Waiting::Ready(ready)), _) => {
                 if items.len() > 1 && !global.json {
                     env.stdout.line(format!("{}:", printable(item.name())))?;
                 }
-                show::list_files(&waiting.metainfo, global.json, &env.stdout)?;
+                show::list_files(&ready.metainfo, global.json, &env.stdout)?;
             }
-            (None, failure) => {
+            (_, failure) => {
                 if let Some(failure) = failure {
                     let words = printable(&failure.message);
                     env.stderr.say(format!("superseed: {words}"));

@@ -16,8 +16,9 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use super::TICK;
-use super::item::{Item, Running, Stage, Waiting};
+use super::item::{Item, Running, Stage};
 use super::order::Order;
+use super::waiting::{Ready, Waiting};
 use crate::args::TransferArgs;
 use crate::env::Env;
 use crate::exit::{Exit, Failure};
@@ -137,15 +138,18 @@ impl Runner<'_> {
         let Some(waiting) = item.waiting() else {
             return;
         };
-        if self.order.is_seed
-            && let Err(failure) = has_data(item, waiting)
-        {
-            return self.end(at, Err(failure)).await;
-        }
-        let Waiting {
-            metainfo,
-            mut options,
-        } = waiting.clone();
+        let ready = match waiting {
+            Waiting::Ready(ready) => Ok(Ready::clone(ready)),
+            Waiting::Unread(path) => Ready::again(path, item.hash(), self.args, self.order).await,
+        };
+        let ready = ready.and_then(|ready| match self.order.is_seed {
+            true => has_data(item, &ready).map(|()| ready),
+            false => Ok(ready),
+        });
+        let (metainfo, mut options) = match ready {
+            Ok(Ready { metainfo, options }) => (metainfo, options),
+            Err(failure) => return self.end(at, Err(failure)).await,
+        };
         options.torrent.peers = self.peers.clone();
         match self.session.add(metainfo, options).await {
             Ok(torrent) => {
@@ -235,9 +239,9 @@ impl Runner<'_> {
 
 /// `seed` expects the data to be there: without this look, a wrong directory
 /// would silently turn it into a download.
-fn has_data(item: &Item, waiting: &Waiting) -> Result<(), Failure> {
+fn has_data(item: &Item, ready: &Ready) -> Result<(), Failure> {
     let path = item.path();
-    if path.exists() || !waiting.options.renames.is_empty() {
+    if path.exists() || !ready.options.renames.is_empty() {
         return Ok(());
     }
     Err(Failure::new(
