@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use superseed_engine::limits::INCOMING_SLACK;
 use superseed_engine::{
-    Action, DiskOp, Input, ListenerId, RateLimits, Settings, Ticket, TorrentOptions,
+    Action, DiskOp, Input, ListenerId, RateLimits, Reason, Settings, Ticket, TorrentOptions,
 };
 use superseed_proto::wire::Message;
 
@@ -60,6 +60,92 @@ fn a_tight_upload_limit_is_shared_evenly_and_wakes_seldom() {
         assert!((0.8..1.2).contains(&part), "{shares:?}");
     }
     assert!(wakes < 30 * 110, "{wakes} wake-ups in 30 s");
+}
+
+/// What is waited for at these limits comes in turns of a fiftieth of a second,
+/// or of a segment where that is more; a tenth more where less was there to send.
+const TURNS_AT_MOST: [(u64, f64); 4] = [
+    (16 << 10, 12.0),
+    (256 << 10, 55.0),
+    (4 << 20, 55.0),
+    (200 << 20, 55.0),
+];
+
+#[test]
+fn one_peer_under_an_upload_limit_is_told_to_go_on_fifty_times_a_second_at_most() {
+    for (rate, turns_per_s) in TURNS_AT_MOST {
+        let settings = Settings {
+            limits: RateLimits {
+                upload_bytes_per_s: Some(rate),
+                ..RateLimits::default()
+            },
+            ..Settings::default()
+        };
+        let mut scene = Scene::new(settings);
+        let metainfo = torrent("a", 16_384, 512);
+        scene.add_open(&metainfo, TorrentOptions::default(), everything(512));
+        let leech = scene.peer(&metainfo);
+        scene.say(leech, &Message::HaveNone);
+        scene.say(leech, &Message::Interested);
+        scene.pass(Duration::from_secs(2));
+        let (mut turns, mut asked) = (0, 0);
+        scene.taken.clear();
+        let taken = |scene: &Scene| scene.taken.get(&leech).copied().unwrap_or_default() as u64;
+        let end = scene.now + Duration::from_secs(4);
+        while scene.now < end {
+            // It never has less than a MiB to come.
+            while asked < taken(&scene) + (1 << 20) {
+                let piece = (asked / 16_384 % 512) as u32;
+                ask(&mut scene, leech, piece..piece + 1);
+                asked += 16_384;
+                scene.serve_disk();
+            }
+            scene.streams.clear();
+            let (next, reason) = scene.engine.next_deadline().unwrap();
+            scene.pass(next.since(scene.now));
+            turns += u32::from(reason == Reason::UploadQuota);
+        }
+        let error = taken(&scene) as f64 / (4 * rate) as f64 - 1.0;
+        // A burst of a quarter of a second is saved up when it begins.
+        assert!((-0.01..0.08).contains(&error), "{rate}: {error}");
+        assert!(f64::from(turns) <= 4.0 * turns_per_s, "{rate}: {turns}");
+    }
+}
+
+#[test]
+fn one_peer_under_a_download_limit_is_told_to_go_on_fifty_times_a_second_at_most() {
+    for (rate, turns_per_s) in TURNS_AT_MOST {
+        let settings = Settings {
+            limits: RateLimits {
+                download_bytes_per_s: Some(rate),
+                ..RateLimits::default()
+            },
+            ..Settings::default()
+        };
+        let mut scene = Scene::new(settings);
+        let metainfo = torrent("a", 16_384, 1);
+        scene.add_open(&metainfo, TorrentOptions::default(), everything(1));
+        let talker = scene.peer(&metainfo);
+        let (mut turns, mut received) = (0, 0);
+        let end = scene.now + Duration::from_secs(4);
+        while scene.now < end {
+            // It says that it is alive, as fast as it may.
+            loop {
+                let allowed = scene.engine.read_allowance(talker, scene.now);
+                if allowed == 0 {
+                    break;
+                }
+                received += allowed as u64;
+                scene.hear(talker, &vec![0; allowed]);
+            }
+            let (next, reason) = scene.engine.next_deadline().unwrap();
+            scene.pass(next.since(scene.now));
+            turns += u32::from(reason == Reason::DownloadQuota);
+        }
+        let error = received as f64 / (4 * rate) as f64 - 1.0;
+        assert!((-0.01..0.08).contains(&error), "{rate}: {error}");
+        assert!(f64::from(turns) <= 4.0 * turns_per_s, "{rate}: {turns}");
+    }
 }
 
 #[test]
