@@ -325,8 +325,8 @@ fn most_in_a_second(times: &[Instant]) -> Result<u32> {
 
 /// What was promised.
 fn bars(results: &Results) -> Vec<Bar> {
-    // The command asks each torrent for its figures once a second, and so pays
-    // for each; a session by itself does not.
+    // The command is given torrent files and reads each of them; a session alone
+    // starts from records, as libtorrent does here.
     let ours = |column| results.median(Entry::Library, column);
     let theirs = results.median(LIBTORRENT, UP_S);
     vec![
