@@ -29,6 +29,11 @@ fn bencode_keeps_its_promises() {
 }
 
 #[test]
+fn extension_messages_keep_their_promises() {
+    replay("extension", properties::extension::check);
+}
+
+#[test]
 fn magnet_links_keep_their_promises() {
     replay("magnet", properties::magnet::check);
 }

@@ -1,5 +1,5 @@
 //! The peer wire: handshake, messages, and the extension protocol's handshake
-//! (BEP 3, 5, 6, 10).
+//! and messages (BEP 3, 5, 6, 9, 10).
 //!
 //! Turns bytes into values and back. Never judges whether a message was
 //! allowed at its moment and never knows which pieces exist: that is the
@@ -12,6 +12,7 @@ pub mod fast;
 pub mod fault;
 pub mod handshake;
 pub mod message;
+pub mod metadata;
 
 pub use client::client_name;
 pub use decoder::{Decoder, DecoderLimits, Event};
@@ -22,3 +23,4 @@ pub use handshake::{
     Capability, HANDSHAKE_LEN, Handshake, HandshakeEvent, HandshakeReader, Reserved,
 };
 pub use message::{KEEP_ALIVE, Message, PIECE_HEADER_LEN, encode_piece_header};
+pub use metadata::{METADATA_BLOCK_LEN, MetadataMessage, NotMetadata};
