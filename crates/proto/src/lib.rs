@@ -9,6 +9,7 @@ pub mod bencode;
 pub mod bitfield;
 pub mod hash;
 pub mod layout;
+pub mod lsd;
 pub mod magnet;
 pub mod merkle;
 pub mod metainfo;

@@ -34,6 +34,11 @@ fn extension_messages_keep_their_promises() {
 }
 
 #[test]
+fn announces_to_neighbours_keep_their_promises() {
+    replay("lsd", properties::lsd::check);
+}
+
+#[test]
 fn magnet_links_keep_their_promises() {
     replay("magnet", properties::magnet::check);
 }

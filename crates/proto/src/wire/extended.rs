@@ -82,6 +82,9 @@ pub struct ExtendedHandshake {
     /// Whether it wants to download nothing (`upload_only`, BEP 21); `None`
     /// when it does not say, which in a later handshake means no change.
     pub upload_only: Option<bool>,
+    /// Whether it would rather be connected to with encryption (`e`); `None`
+    /// when it does not say. No BEP has it but BEP 11, for its flag 0x01.
+    pub prefers_encryption: Option<bool>,
     /// The length of the info dictionary in bytes (BEP 9), never 0. It is the
     /// peer's word only: compare it with a limit before keeping that much.
     pub metadata_size: Option<u32>,
@@ -96,6 +99,9 @@ impl ExtendedHandshake {
     /// The payload of the extended message with id [`HANDSHAKE_ID`].
     pub fn encode(&self) -> Vec<u8> {
         Encoder::dict(|dict| {
+            if let Some(prefers) = self.prefers_encryption {
+                dict.int("e", i64::from(prefers));
+            }
             if let Some(ip) = self.ipv4 {
                 dict.bytes("ipv4", ip.octets());
             }
@@ -159,6 +165,7 @@ impl ExtendedHandshake {
             ipv4: array(&dict, "ipv4").map(|octets: [u8; 4]| octets.into()),
             ipv6: array(&dict, "ipv6").map(|octets: [u8; 16]| octets.into()),
             upload_only: dict.int("upload_only").map(|flag| flag != 0),
+            prefers_encryption: dict.int("e").map(|flag| flag != 0),
             metadata_size: integer(&dict, "metadata_size").filter(|&size| size != 0),
         })
     }
@@ -196,6 +203,14 @@ mod tests {
     }
 
     #[test]
+    fn the_example_of_bep_21_is_read() {
+        let handshake =
+            ExtendedHandshake::decode(b"d1:md11:ut_metadatai3ee11:upload_onlyi1ee").unwrap();
+        assert_eq!(handshake.m.ut_metadata, Some(3));
+        assert_eq!(handshake.upload_only, Some(true));
+    }
+
+    #[test]
     fn a_handshake_is_written_in_canonical_order() {
         let handshake = ExtendedHandshake {
             m: ExtensionIds {
@@ -208,10 +223,11 @@ mod tests {
             reqq: Some(2000),
             yourip: Some(Ipv4Addr::new(1, 2, 3, 4).into()),
             upload_only: Some(true),
+            prefers_encryption: Some(false),
             metadata_size: Some(31235),
             ..ExtendedHandshake::default()
         };
-        let expected = b"d1:md11:ut_metadatai3e6:ut_pexi1ee13:metadata_sizei31235e1:pi6881e\
+        let expected = b"d1:ei0e1:md11:ut_metadatai3e6:ut_pexi1ee13:metadata_sizei31235e1:pi6881e\
             4:reqqi2000e11:upload_onlyi1e1:v13:superseed 0.16:yourip4:\x01\x02\x03\x04e";
         assert_eq!(
             handshake.encode().escape_ascii().to_string(),
@@ -222,7 +238,7 @@ mod tests {
 
     #[test]
     fn parts_of_the_wrong_type_or_out_of_range_count_as_missing() {
-        let payload = b"d4:ipv43:abc1:md6:ut_pexi256e11:ut_metadata1:xe13:metadata_sizei-1e\
+        let payload = b"d1:e1:14:ipv43:abc1:md6:ut_pexi256e11:ut_metadata1:xe13:metadata_sizei-1e\
             1:pi65536e4:reqqi0e1:vi7e6:yourip5:abcdee";
         assert_eq!(
             ExtendedHandshake::decode(payload),
@@ -283,12 +299,14 @@ mod tests {
             ipv4: Option<Ipv4Addr>,
             ipv6: Option<Ipv6Addr>,
             upload_only: Option<bool>,
+            prefers_encryption: Option<bool>,
             metadata_size in prop::option::of(1u32..),
         ) {
             let [ut_metadata, ut_pex, lt_donthave, upload, ut_holepunch] = ids;
             let m = ExtensionIds { ut_metadata, ut_pex, lt_donthave, upload_only: upload, ut_holepunch };
             let sent = ExtendedHandshake {
-                m, client, listen_port, reqq, yourip, ipv4, ipv6, upload_only, metadata_size,
+                m, client, listen_port, reqq, yourip, ipv4, ipv6, upload_only,
+                prefers_encryption, metadata_size,
             };
             prop_assert_eq!(ExtendedHandshake::decode(&sent.encode()), Ok(sent));
         }
