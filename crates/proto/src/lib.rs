@@ -7,6 +7,7 @@
 
 pub mod bencode;
 pub mod bitfield;
+mod compact;
 pub mod hash;
 pub mod layout;
 pub mod lsd;

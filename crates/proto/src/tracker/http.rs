@@ -14,9 +14,9 @@ use super::announce::{
     AddressFamily, AnnounceRequest, AnnounceResponse, PEERS_MAX, ScrapeStats, TEXT_CHARS_MAX,
     TRACKER_ID_LEN_MAX, TrackerPeer,
 };
-use super::compact;
+
 use crate::bencode::{self, Dict, Document, Kind, Limits, Mode, Value};
-use crate::{PeerId, SwarmKey, percent, text};
+use crate::{PeerId, SwarmKey, compact, percent, text};
 
 /// Why the answer of a tracker is of no use.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

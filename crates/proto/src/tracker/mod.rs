@@ -5,7 +5,6 @@
 //! retries or chooses a tracker.
 
 mod announce;
-mod compact;
 pub mod http;
 pub mod server;
 pub mod udp;

@@ -10,9 +10,9 @@ use thiserror::Error;
 use super::announce::{
     AnnounceRequest, AnnounceResponse, Event, ScrapeStats, TRACKER_ID_LEN_MAX, TrackerPeer,
 };
-use super::compact;
+
 use crate::bencode::{DictEncoder, Encoder};
-use crate::{PeerId, SwarmKey, percent};
+use crate::{PeerId, SwarmKey, compact, percent};
 
 /// The longest query that is read, in bytes: a scrape of seventy swarms.
 pub const QUERY_LEN_MAX: usize = 8192;

@@ -14,8 +14,8 @@ use thiserror::Error;
 use super::announce::{
     AddressFamily, AnnounceRequest, Event, PEERS_MAX, ScrapeStats, TEXT_CHARS_MAX,
 };
-use super::compact;
-use crate::{PeerId, SwarmKey, text};
+
+use crate::{PeerId, SwarmKey, compact, text};
 
 mod options;
 

@@ -6,7 +6,7 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::bencode::{self, Dict, Encoder, Limits, Mode};
-use crate::text;
+use crate::{compact, text};
 
 /// The extended id of the handshake itself.
 pub const HANDSHAKE_ID: u8 = 0;
@@ -161,7 +161,7 @@ impl ExtendedHandshake {
                 .filter(|name| !name.is_empty()),
             listen_port: integer(&dict, "p").filter(|&port| port != 0),
             reqq: integer(&dict, "reqq").filter(|&count| count != 0),
-            yourip: dict.bytes("yourip").and_then(address),
+            yourip: dict.bytes("yourip").and_then(compact::ip),
             ipv4: array(&dict, "ipv4").map(|octets: [u8; 4]| octets.into()),
             ipv6: array(&dict, "ipv6").map(|octets: [u8; 16]| octets.into()),
             upload_only: dict.int("upload_only").map(|flag| flag != 0),
@@ -177,14 +177,6 @@ fn integer<T: TryFrom<i64>>(dict: &Dict<'_>, key: &str) -> Option<T> {
 
 fn array<const N: usize>(dict: &Dict<'_>, key: &str) -> Option<[u8; N]> {
     dict.bytes(key).and_then(|bytes| bytes.try_into().ok())
-}
-
-/// An address in its compact form: four or sixteen bytes.
-fn address(bytes: &[u8]) -> Option<IpAddr> {
-    if let Ok(octets) = <[u8; 4]>::try_from(bytes) {
-        return Some(octets.into());
-    }
-    <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from)
 }
 
 #[cfg(test)]
