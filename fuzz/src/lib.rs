@@ -7,6 +7,7 @@
 
 pub mod bencode;
 pub mod extension;
+pub mod krpc;
 pub mod lsd;
 pub mod magnet;
 pub mod merkle;

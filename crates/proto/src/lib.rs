@@ -1,14 +1,16 @@
 //! What the bytes of BitTorrent mean.
 //!
 //! Leaves without I/O, clock, threads or policy: bencode, metainfo, the peer
-//! wire and the tracker codecs. Nothing here knows of torrents in progress;
-//! the `superseed-engine` crate decides, this crate reads and writes.
+//! wire, the tracker codecs and the messages of the DHT. Nothing here knows of
+//! torrents in progress; the `superseed-engine` crate decides, this crate reads
+//! and writes.
 #![forbid(unsafe_code)]
 
 pub mod bencode;
 pub mod bitfield;
 mod compact;
 pub mod hash;
+pub mod krpc;
 pub mod layout;
 pub mod lsd;
 pub mod magnet;

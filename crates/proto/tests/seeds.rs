@@ -34,6 +34,11 @@ fn extension_messages_keep_their_promises() {
 }
 
 #[test]
+fn packets_of_the_dht_keep_their_promises() {
+    replay("krpc", properties::krpc::check);
+}
+
+#[test]
 fn announces_to_neighbours_keep_their_promises() {
     replay("lsd", properties::lsd::check);
 }

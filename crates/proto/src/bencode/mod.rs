@@ -64,6 +64,14 @@ impl Limits {
         tokens: 2_000,
     };
 
+    /// A packet of the DHT (BEP 5): what an Ethernet frame holds. Depth and
+    /// tokens are those of libtorrent 2.1.
+    pub const KRPC: Self = Self {
+        bytes: 1_500,
+        depth: 10,
+        tokens: 500,
+    };
+
     /// A record that this program wrote itself, such as resume data.
     pub const OWN_RECORD: Self = Self {
         bytes: 64 << 20,
