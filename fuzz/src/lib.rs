@@ -12,3 +12,4 @@ pub mod lsd;
 pub mod magnet;
 pub mod merkle;
 pub mod metainfo;
+pub mod pex;

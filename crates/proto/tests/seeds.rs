@@ -54,6 +54,11 @@ fn merkle_proofs_keep_their_promises() {
 }
 
 #[test]
+fn peer_exchange_keeps_its_promises() {
+    replay("pex", properties::pex::check);
+}
+
+#[test]
 fn torrents_keep_their_promises() {
     replay("metainfo", properties::metainfo::check);
 }

@@ -90,9 +90,9 @@ pub struct ExtendedHandshake {
     pub metadata_size: Option<u32>,
 }
 
-/// An extension handshake that is not a bencoded dictionary.
+/// A payload of the extension protocol that is not a bencoded dictionary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the extension handshake is not a bencoded dictionary")]
+#[error("the extension message is not a bencoded dictionary")]
 pub struct NotADictionary;
 
 impl ExtendedHandshake {

@@ -1,5 +1,5 @@
 //! The peer wire: handshake, messages, and the extension protocol's handshake
-//! and messages (BEP 3, 5, 6, 9, 10, 21, 54).
+//! and messages (BEP 3, 5, 6, 9, 10, 11, 21, 54).
 //!
 //! Turns bytes into values and back. Never judges whether a message was
 //! allowed at its moment and never knows which pieces exist: that is the
@@ -13,6 +13,7 @@ pub mod fault;
 pub mod handshake;
 pub mod message;
 pub mod metadata;
+pub mod pex;
 pub mod small;
 
 pub use client::client_name;
@@ -25,4 +26,5 @@ pub use handshake::{
 };
 pub use message::{KEEP_ALIVE, Message, PIECE_HEADER_LEN, encode_piece_header};
 pub use metadata::{METADATA_BLOCK_LEN, MetadataMessage, NotMetadata};
+pub use pex::{PEX_LIST_MAX, Pex, PexFlag, PexFlags};
 pub use small::{DontHave, UploadOnly};
