@@ -12,4 +12,5 @@ pub mod lsd;
 pub mod magnet;
 pub mod merkle;
 pub mod metainfo;
+pub mod mse;
 pub mod pex;

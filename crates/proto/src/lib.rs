@@ -16,6 +16,7 @@ pub mod lsd;
 pub mod magnet;
 pub mod merkle;
 pub mod metainfo;
+pub mod mse;
 pub mod peer_id;
 mod percent;
 mod text;

@@ -62,3 +62,8 @@ fn peer_exchange_keeps_its_promises() {
 fn torrents_keep_their_promises() {
     replay("metainfo", properties::metainfo::check);
 }
+
+#[test]
+fn encrypted_handshakes_keep_their_promises() {
+    replay("mse", properties::mse::check);
+}

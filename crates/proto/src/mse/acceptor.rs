@@ -1,0 +1,228 @@
+//! The side that is connected to, and must be told which torrent it is about.
+
+use super::keys::{Sender, cipher, masked, sync_mark};
+use super::parts::{Field, Search, pad_len, read_early_pad, take};
+use super::rc4::Rc4;
+use super::{
+    CryptoMethod, Established, KEY_LEN, Layer, Methods, MseFault, Pads, PublicKey, SharedSecret,
+    Step, VC,
+};
+use crate::SwarmKey;
+
+/// The acceptor's half of a handshake.
+///
+/// After [`Step::NeedKeys`] it wants [`keys`](Self::keys), whose bytes are
+/// sent; after [`Step::WhichTorrent`] it wants [`torrent`](Self::torrent).
+#[derive(Clone, Debug)]
+pub struct Acceptor {
+    allow: Methods,
+    prefer: CryptoMethod,
+    pads: Pads,
+    phase: Phase,
+}
+
+#[derive(Clone, Debug)]
+enum Phase {
+    /// The initiator's public key is coming.
+    Knocked(Field<KEY_LEN>),
+    /// The keys are being computed; `pad_len` bytes came meanwhile.
+    Keying { pad_len: usize },
+    /// The mark ends the padding.
+    Keyed { mark: Search<20>, s: SharedSecret },
+    /// Which torrent it is about.
+    Naming { name: Field<20>, s: SharedSecret },
+    /// The caller is looking for the torrent.
+    Named { name: [u8; 20], s: SharedSecret },
+    /// The verification constant, what is offered, the length of the padding.
+    Offering {
+        field: Field<14>,
+        ciphers: Box<Ciphers>,
+    },
+    /// The padding that follows, and then the length of the initial payload.
+    Offered {
+        method: CryptoMethod,
+        pad_left: usize,
+        initial_len: Field<2>,
+        ciphers: Box<Ciphers>,
+    },
+    /// We have answered.
+    Answered(Box<Established>),
+    /// The caller has it all.
+    Over,
+}
+
+#[derive(Clone, Debug)]
+struct Ciphers {
+    read: Rc4,
+    write: Rc4,
+}
+
+impl Acceptor {
+    /// Begins with the bytes `seen` that were already taken from the stream,
+    /// because they might have been those of another handshake: 96 at most.
+    /// Of what the initiator offers and we `allow`, `prefer` is selected, or
+    /// else the other method.
+    pub fn new(mut seen: &[u8], allow: Methods, prefer: CryptoMethod, pads: Pads) -> Self {
+        debug_assert!(seen.len() <= KEY_LEN, "more than the key");
+        let mut key = Field::new();
+        key.read(&mut seen);
+        Self {
+            allow,
+            prefer,
+            pads,
+            phase: Phase::Knocked(key),
+        }
+    }
+
+    /// Takes our public key, and the secret that we share with the key of
+    /// [`Step::NeedKeys`], once; gives the bytes to send then.
+    pub fn keys(&mut self, ours: &PublicKey, s: SharedSecret) -> Vec<u8> {
+        debug_assert!(
+            matches!(self.phase, Phase::Keying { .. }),
+            "they were not asked for"
+        );
+        let Phase::Keying { pad_len } = self.phase else {
+            return Vec::new();
+        };
+        self.phase = Phase::Keyed {
+            mark: Search::new(sync_mark(&s), pad_len),
+            s,
+        };
+        [&ours.0, self.pads.first()].concat()
+    }
+
+    /// Takes the swarm key that [`Step::WhichTorrent`] asked for, or that there
+    /// is none.
+    ///
+    /// # Errors
+    /// [`MseFault::UnknownTorrent`] without a torrent. The handshake is over then.
+    pub fn torrent(&mut self, skey: Option<SwarmKey>) -> Result<(), MseFault> {
+        debug_assert!(
+            matches!(self.phase, Phase::Named { .. }),
+            "it was not asked for"
+        );
+        let Phase::Named { s, .. } = &self.phase else {
+            return Ok(());
+        };
+        let ciphers = skey.map(|skey| Ciphers {
+            read: cipher(Sender::Initiator, s, skey),
+            write: cipher(Sender::Acceptor, s, skey),
+        });
+        self.phase = Phase::Over;
+        self.phase = Phase::Offering {
+            field: Field::new(),
+            ciphers: Box::new(ciphers.ok_or(MseFault::UnknownTorrent)?),
+        };
+        Ok(())
+    }
+
+    /// Reads on. Bytes behind the handshake, of which the initial payload is
+    /// the first part, stay in `input`.
+    ///
+    /// # Errors
+    /// What the initiator did wrong. The handshake is over then.
+    pub fn read(&mut self, input: &mut &[u8]) -> Result<Step, MseFault> {
+        loop {
+            match std::mem::replace(&mut self.phase, Phase::Over) {
+                Phase::Knocked(mut key) => {
+                    let Some(remote) = key.read(input) else {
+                        self.phase = Phase::Knocked(key);
+                        return Ok(Step::NeedInput);
+                    };
+                    self.phase = Phase::Keying { pad_len: 0 };
+                    return Ok(Step::NeedKeys(Box::new(PublicKey(remote))));
+                }
+                Phase::Keying { mut pad_len } => {
+                    read_early_pad(&mut pad_len, input)?;
+                    self.phase = Phase::Keying { pad_len };
+                    return Ok(Step::NeedInput);
+                }
+                Phase::Keyed { mut mark, s } => {
+                    if !mark.read(input)? {
+                        self.phase = Phase::Keyed { mark, s };
+                        return Ok(Step::NeedInput);
+                    }
+                    self.phase = Phase::Naming {
+                        name: Field::new(),
+                        s,
+                    };
+                }
+                Phase::Naming { mut name, s } => {
+                    let Some(bytes) = name.read(input) else {
+                        self.phase = Phase::Naming { name, s };
+                        return Ok(Step::NeedInput);
+                    };
+                    self.phase = Phase::Named {
+                        name: masked(&s, bytes),
+                        s,
+                    };
+                }
+                Phase::Named { name, s } => {
+                    self.phase = Phase::Named { name, s };
+                    return Ok(Step::WhichTorrent(name));
+                }
+                Phase::Offering {
+                    mut field,
+                    mut ciphers,
+                } => {
+                    let Some(mut bytes) = field.read(input) else {
+                        self.phase = Phase::Offering { field, ciphers };
+                        return Ok(Step::NeedInput);
+                    };
+                    ciphers.read.apply(&mut bytes);
+                    let [vc @ .., a, b, c, d, high, low] = bytes;
+                    if vc != VC {
+                        return Err(MseFault::BadVerification);
+                    }
+                    self.phase = Phase::Offered {
+                        method: self.allow.choose([a, b, c, d], self.prefer)?,
+                        pad_left: pad_len([high, low])?.into(),
+                        initial_len: Field::new(),
+                        ciphers,
+                    };
+                }
+                Phase::Offered {
+                    method,
+                    mut pad_left,
+                    mut initial_len,
+                    mut ciphers,
+                } => {
+                    let taken = take(input, pad_left).len();
+                    ciphers.read.skip(taken);
+                    pad_left -= taken;
+                    let Some(mut bytes) = initial_len.read(input) else {
+                        self.phase = Phase::Offered {
+                            method,
+                            pad_left,
+                            initial_len,
+                            ciphers,
+                        };
+                        return Ok(Step::NeedInput);
+                    };
+                    ciphers.read.apply(&mut bytes);
+                    return Ok(self.answer(method, u16::from_be_bytes(bytes), *ciphers));
+                }
+                Phase::Answered(established) => return Ok(Step::Established(established)),
+                Phase::Over => return Ok(Step::NeedInput),
+            }
+        }
+    }
+
+    fn answer(&mut self, method: CryptoMethod, initial_len: u16, ciphers: Ciphers) -> Step {
+        let Ciphers { read, mut write } = ciphers;
+        let mut out = VC.to_vec();
+        out.extend((method as u32).to_be_bytes());
+        self.pads.push_second(&mut out);
+        write.apply(&mut out);
+        let (read, write) = match method {
+            CryptoMethod::Plain => (Layer::rc4_until(initial_len, read), Layer::Plain),
+            CryptoMethod::Rc4 => (Layer::Rc4(Box::new(read)), Layer::Rc4(Box::new(write))),
+        };
+        self.phase = Phase::Answered(Box::new(Established {
+            read,
+            write,
+            method,
+        }));
+        Step::Send(out)
+    }
+}
