@@ -27,6 +27,21 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// The lines of what a program has written so far, but one that it is still at.
+pub(crate) fn whole_lines(output: &str) -> impl DoubleEndedIterator<Item = &str> {
+    let whole = output.rsplit_once('\n').map_or("", |(lines, _)| lines);
+    whole.lines()
+}
+
+/// Gives a command the environment that was set for another.
+pub(crate) fn take_envs(command: &mut Command, from: &Command) {
+    for (name, value) in from.get_envs() {
+        if let Some(value) = value {
+            command.env(name, value);
+        }
+    }
+}
+
 /// A command as one would type it.
 pub(crate) fn describe(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());

@@ -21,6 +21,9 @@ const AROUND: Duration = Duration::from_secs(60);
 /// With `--quick`: how much benches move that are not bound to a rate, MiB.
 pub(super) const MIB_QUICK: u64 = 64;
 
+/// Why a bench measures nobody else.
+pub(super) const OURS_ALONE: &str = "its bars are about one client alone";
+
 /// In the order in which they run.
 pub(super) const ALL: [Bench; 10] = [
     leech::BENCH,

@@ -5,19 +5,19 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use super::bench::{Bench, Runner};
+use super::bench::{Bench, OURS_ALONE, Runner};
 use super::contender::{Contender, superseed_command};
 use super::entry::Entry;
-use super::load::{self, Knocked};
+use super::load::Knocked;
 use super::procfs;
 use super::results::{Bar, Column, Results};
 use super::run::Run;
 use crate::interop::clients::{Job, PORT};
 use crate::interop::namespace::host;
 use crate::interop::stage::wait_until;
-use crate::process::describe;
+use crate::process::{describe, take_envs};
 
 /// How many seeds knock, and how many the user wants.
 const STRANGERS: u16 = 3000;
@@ -77,7 +77,7 @@ pub(super) const BENCH: Bench = Bench {
          answered. The least active of a second are those of ten seconds, ten seconds after all had an \
          answer. Overflows are the kernel's count of connections that found no room in the \
          backlog.",
-    left_out: "its bars are about one client alone",
+    left_out: OURS_ALONE,
     columns: COLUMNS,
     entries,
     run: Runner::Transfer(run),
@@ -102,16 +102,13 @@ const NO_WITHIN_MS: f64 = 500.0;
 
 /// Who takes turns.
 fn entries(clients: &[Contender]) -> Vec<Entry> {
-    match clients.contains(&Contender::Superseed) {
-        true => ALL.map(Entry::Files).to_vec(),
-        false => Vec::new(),
-    }
+    Entry::if_ours(clients, ALL.map(Entry::Files))
 }
 
 /// One run.
 fn run(run: &Run<'_>, entry: Entry) -> Result<Vec<f64>> {
     let Entry::Files(files) = entry else {
-        bail!("{} has no place here", entry.name());
+        return Err(entry.misplaced());
     };
     let dir = run.data("leech")?;
     let job = Job {
@@ -130,9 +127,7 @@ fn run(run: &Run<'_>, entry: Entry) -> Result<Vec<f64>> {
         leecher.ensure_runs()?;
         Ok(std::net::TcpStream::connect(client).is_ok())
     })?;
-    let mut command = load::command(&run.program, "strangers");
-    command.arg(STRANGERS.to_string());
-    command.arg(&run.fixture.torrent).arg(&run.fixture.content);
+    let mut command = run.peers("strangers", STRANGERS);
     command.args([RATE_BYTES_PER_S.to_string(), client.to_string()]);
     let mut command = limited(&command, u32::from(STRANGERS) * 2);
     let mut strangers = run.stage.spawn("strangers", &mut command)?;
@@ -170,11 +165,7 @@ fn limited(command: &Command, files: u32) -> Command {
     let mut limited = Command::new("sh");
     let line = describe(command);
     limited.args(["-c", &format!("ulimit -n {files}; exec {line}")]);
-    for (key, value) in command.get_envs() {
-        if let Some(value) = value {
-            limited.env(key, value);
-        }
-    }
+    take_envs(&mut limited, command);
     limited
 }
 

@@ -1,12 +1,12 @@
 //! A thousand connected seeds that give a little each: what so many cost, beside
 //! one that gives all.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
-use super::bench::{Bench, MIB_QUICK, Runner};
+use super::bench::{Bench, MIB_QUICK, OURS_ALONE, Runner};
 use super::contender::{Contender, superseed_command};
 use super::entry::Entry;
-use super::load::{self, Passed};
+use super::load::Passed;
 use super::results::{Bar, Column, Results};
 use super::run::Run;
 use super::transfer::Watch;
@@ -34,7 +34,7 @@ pub(super) const BENCH: Bench = Bench {
     says: "From a thousand seeds of 200 KiB/s in one process, over loopback, to files in memory, \
          and from a single one without a limit. Active in a second is of whom something was read in it; \
          seconds count that lie between 10 % and 90 % of the bytes.",
-    left_out: "its bars are about one client alone",
+    left_out: OURS_ALONE,
     columns: COLUMNS,
     entries,
     run: Runner::Transfer(run),
@@ -62,10 +62,7 @@ const US_PER_S: f64 = 1e6;
 
 /// Who takes turns.
 fn entries(clients: &[Contender]) -> Vec<Entry> {
-    match clients.contains(&Contender::Superseed) {
-        true => vec![Entry::OURS, Entry::OnePeer],
-        false => Vec::new(),
-    }
+    Entry::if_ours(clients, [Entry::OURS, Entry::OnePeer])
 }
 
 /// One run.
@@ -73,17 +70,10 @@ fn run(run: &Run<'_>, entry: Entry) -> Result<Vec<f64>> {
     let count = match entry {
         Entry::OURS => PEERS,
         Entry::OnePeer => 1,
-        _ => bail!("{} has no place here", entry.name()),
+        _ => return Err(entry.misplaced()),
     };
-    let mut command = load::command(&run.program, "seeds");
-    command.arg(count.to_string());
-    command.arg(&run.fixture.torrent).arg(&run.fixture.content);
-    if entry == Entry::OURS {
-        command.arg(PEER_RATE_BYTES_PER_S.to_string());
-    }
-    let mut seeds = run.stage.spawn("seeds", &mut command)?;
-    seeds.wait_line(run.limit(), "the seeds to listen")?;
-    let peers: Vec<_> = (0..count).map(load::seed_addr).collect();
+    let rate = (entry == Entry::OURS).then_some(PEER_RATE_BYTES_PER_S);
+    let (seeds, peers) = run.seeds(count, rate)?;
     let dir = run.data("leech")?;
     let job = Job {
         torrent: &run.fixture.torrent,

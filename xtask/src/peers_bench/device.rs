@@ -12,10 +12,10 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::bench::{Bench, Runner};
+use super::bench::{Bench, OURS_ALONE, Runner};
 use super::contender::{Contender, superseed_command};
 use super::entry::Entry;
 use super::ready;
@@ -83,7 +83,7 @@ pub(super) const BENCH: Bench = Bench {
          40 MiB/s; the other, whose peer moves 10 MiB/s, is on a device that hangs for 5 s, \
          works for 1 s, and so on, while the first is moved; of a download from the start. The rate is that of the first from the start of \
          its download to its end.",
-    left_out: "its bars are about one client alone",
+    left_out: OURS_ALONE,
     columns: COLUMNS,
     entries,
     run: Runner::Transfer(run),
@@ -102,16 +102,13 @@ const RATE_KEPT_MIN: f64 = 0.95;
 
 /// Who takes turns.
 fn entries(clients: &[Contender]) -> Vec<Entry> {
-    match clients.contains(&Contender::Superseed) {
-        true => ALL.map(Entry::Device).to_vec(),
-        false => Vec::new(),
-    }
+    Entry::if_ours(clients, ALL.map(Entry::Device))
 }
 
 /// One run.
 fn run(run: &Run<'_>, entry: Entry) -> Result<Vec<f64>> {
     let Entry::Device(device) = entry else {
-        bail!("{} has no place here", entry.name());
+        return Err(entry.misplaced());
     };
     // Made once for all runs, as the other content is.
     let place = run.dir.parent().context("a run is in a place")?;

@@ -1,6 +1,6 @@
 //! What takes turns: the clients, and what they are measured by.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result, anyhow};
 
 use super::bound::{self, Files};
 use super::contender::Contender;
@@ -59,15 +59,34 @@ impl Entry {
         }
     }
 
-    pub(super) fn named(name: &str) -> Result<Self> {
+    /// Every entry of every bench.
+    fn all() -> impl Iterator<Item = Self> {
         let clients = Contender::ALL.into_iter().map(Self::Client);
         let limits = limits::ALL.into_iter().map(Self::Limited);
         let devices = device::ALL.into_iter().map(Self::Device);
         let files = bound::ALL.into_iter().map(Self::Files);
         let others = Self::OTHERS.into_iter().chain(limits);
-        let mut all = clients.chain(others).chain(devices).chain(files);
-        all.find(|one| one.name() == name)
+        clients.chain(others).chain(devices).chain(files)
+    }
+
+    pub(super) fn named(name: &str) -> Result<Self> {
+        Self::all()
+            .find(|one| one.name() == name)
             .with_context(|| format!("nothing in the bench is called {name}"))
+    }
+
+    /// The entries of a bench that is about superseed alone, if that is asked for.
+    pub(super) fn if_ours(
+        clients: &[Contender],
+        entries: impl IntoIterator<Item = Self>,
+    ) -> Vec<Self> {
+        let is_asked_for = clients.contains(&Contender::Superseed);
+        entries.into_iter().filter(|_| is_asked_for).collect()
+    }
+
+    /// It is none of the bench that was given it.
+    pub(super) fn misplaced(self) -> Error {
+        anyhow!("{} has no place here", self.name())
     }
 
     /// The client that is measured, if it is one.
@@ -97,13 +116,7 @@ mod tests {
 
     #[test]
     fn every_entry_is_found_by_its_name() -> Result<()> {
-        let clients = Contender::ALL.into_iter().map(Entry::Client);
-        let limits = limits::ALL.into_iter().map(Entry::Limited);
-        let devices = device::ALL.into_iter().map(Entry::Device);
-        let files = bound::ALL.into_iter().map(Entry::Files);
-        let others = Entry::OTHERS.into_iter().chain(limits);
-        let others = others.chain(devices).chain(files);
-        for entry in clients.chain(others) {
+        for entry in Entry::all() {
             assert_eq!(Entry::named(entry.name())?, entry);
         }
         assert!(Entry::named("floor-3-threads").is_err());

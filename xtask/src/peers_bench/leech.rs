@@ -7,7 +7,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use super::bench::{Bench, MIB_QUICK, Runner};
 use super::contender::Contender;
@@ -131,9 +131,7 @@ fn start(
         | Entry::Recheck
         | Entry::Limited(_)
         | Entry::Device(_)
-        | Entry::Files(_) => {
-            bail!("{} has no place here", entry.name())
-        }
+        | Entry::Files(_) => Err(entry.misplaced()),
     }
 }
 

@@ -6,16 +6,16 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
-use super::bench::{Bench, Runner};
+use super::bench::{Bench, OURS_ALONE, Runner};
 use super::contender::{Contender, superseed_command};
 use super::entry::Entry;
-use super::load::{self, Passed};
+use super::load::Passed;
 use super::procfs;
 use super::results::{Bar, Column, Results};
 use super::run::Run;
-use crate::interop::clients::{Job, PORT, Running};
+use crate::interop::clients::{Job, Running};
 use crate::interop::namespace::host;
 use crate::interop::stage::{Process, wait_until};
 
@@ -85,7 +85,7 @@ pub(super) const BENCH: Bench = Bench {
          loopback, with files in memory. Rates are those of all bytes of the connections to \
          peers as the peers counted them, from the third second of the flow on; a peer's share \
          is compared with an equal one.",
-    left_out: "its bars are about one client alone",
+    left_out: OURS_ALONE,
     columns: COLUMNS,
     entries,
     run: Runner::Transfer(run),
@@ -136,16 +136,13 @@ impl Limit {
 
 /// Which limits are measured.
 fn entries(clients: &[Contender]) -> Vec<Entry> {
-    match clients.contains(&Contender::Superseed) {
-        true => ALL.map(Entry::Limited).to_vec(),
-        false => Vec::new(),
-    }
+    Entry::if_ours(clients, ALL.map(Entry::Limited))
 }
 
 /// One run.
 fn run(run: &Run<'_>, entry: Entry) -> Result<Vec<f64>> {
     let Entry::Limited(limit) = entry else {
-        bail!("{} has no place here", entry.name());
+        return Err(entry.misplaced());
     };
     let window = limit.window.min(run.watched);
     // What is said once a second is late by one at each of three moments.
@@ -175,12 +172,7 @@ fn run(run: &Run<'_>, entry: Entry) -> Result<Vec<f64>> {
 
 /// superseed receives, with a limit, from seeds.
 fn download(run: &Run<'_>, limit: &Limit) -> Result<(Running, Process)> {
-    let mut command = load::command(&run.program, "seeds");
-    command.arg(limit.peers.to_string());
-    command.arg(&run.fixture.torrent).arg(&run.fixture.content);
-    let mut seeds = run.stage.spawn("seeds", &mut command)?;
-    seeds.wait_line(PATIENCE, "the seeds to listen")?;
-    let peers: Vec<_> = (0..limit.peers).map(load::seed_addr).collect();
+    let (seeds, peers) = run.seeds(limit.peers, None)?;
     let dir = run.data("leech")?;
     let job = Job {
         torrent: &run.fixture.torrent,
@@ -199,12 +191,7 @@ fn download(run: &Run<'_>, limit: &Limit) -> Result<(Running, Process)> {
 fn upload(run: &Run<'_>, limit: &Limit) -> Result<(Running, Process)> {
     let dir = run.full("seed")?;
     let seed = run.seed_limited(Contender::Superseed, &dir, Some(limit.rate_bytes_per_s))?;
-    let mut command = load::command(&run.program, "leechers");
-    command.arg(limit.peers.to_string());
-    command.arg(&run.fixture.torrent).arg(&run.fixture.content);
-    command.arg(format!("{}:{PORT}", host(2)));
-    let leechers = run.stage.spawn("leechers", &mut command)?;
-    Ok((seed, leechers))
+    Ok((seed, run.leechers(limit.peers)?))
 }
 
 /// What had passed by a moment, and what the limited process had used by then.

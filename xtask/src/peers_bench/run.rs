@@ -1,11 +1,14 @@
 //! What a run is given, inside its namespaces.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use super::contender::Contender;
+use super::load;
 use super::ready;
 use super::setting::Setting;
 use crate::interop::clients::{Job, PORT, Running};
@@ -13,7 +16,7 @@ use crate::interop::fixture::Fixture;
 use crate::interop::metainfo::with_trackers;
 use crate::interop::namespace::host;
 use crate::interop::scripted::tracker_of_peers;
-use crate::interop::stage::{Stage, link_tree};
+use crate::interop::stage::{Process, Stage, link_tree};
 
 /// One run of one entry.
 #[derive(Debug)]
@@ -44,6 +47,36 @@ impl<'s> Run<'s> {
     /// How long a transfer may take: what the slowest client needs, three times.
     pub(super) fn limit(&self) -> Duration {
         limit(self.fixture.total_len)
+    }
+
+    /// The command of a generator of so many peers that know the content; what
+    /// else its kind wants to know is the caller's to add.
+    pub(super) fn peers(&self, kind: &str, count: u16) -> Command {
+        let mut command = load::command(&self.program, kind);
+        command.arg(count.to_string());
+        command.args([&self.fixture.torrent, &self.fixture.content]);
+        command
+    }
+
+    /// Starts seeds, which then listen at these addresses, each as fast as it can
+    /// or with so many bytes per second.
+    pub(super) fn seeds(
+        &self,
+        count: u16,
+        rate: Option<u32>,
+    ) -> Result<(Process, Vec<SocketAddr>)> {
+        let mut command = self.peers("seeds", count);
+        command.args(rate.map(|rate| rate.to_string()));
+        let mut seeds = self.stage.spawn("seeds", &mut command)?;
+        seeds.wait_line(self.limit(), "the seeds to listen")?;
+        Ok((seeds, (0..count).map(load::seed_addr).collect()))
+    }
+
+    /// Starts leechers of what [`Run::seed`] has.
+    pub(super) fn leechers(&self, count: u16) -> Result<Process> {
+        let mut command = self.peers("leechers", count);
+        command.arg(format!("{}:{PORT}", host(2)));
+        self.stage.spawn("leechers", &mut command)
     }
 
     /// A directory, empty.

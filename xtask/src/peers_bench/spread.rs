@@ -11,12 +11,9 @@ use rustix::fs::{Advice, fadvise};
 use super::bench::{Bench, MIB_QUICK, Runner};
 use super::contender::Contender;
 use super::entry::Entry;
-use super::load;
 use super::procfs;
 use super::results::{Bar, Column, Results};
 use super::run::Run;
-use crate::interop::clients::PORT;
-use crate::interop::namespace::host;
 
 const MIB: f64 = (1 << 20) as f64;
 const GIB: f64 = (1 << 30) as f64;
@@ -67,7 +64,7 @@ fn entries(clients: &[Contender]) -> Vec<Entry> {
 /// One run.
 fn run(run: &Run<'_>, entry: Entry) -> Result<Vec<f64>> {
     let Entry::Client(client) = entry else {
-        bail!("{} has no place here", entry.name());
+        return Err(entry.misplaced());
     };
     let dir = run.stage.data("seed")?;
     let name = run
@@ -82,11 +79,7 @@ fn run(run: &Run<'_>, entry: Entry) -> Result<Vec<f64>> {
     forget(&content)?;
 
     let (before, cpu_before) = (procfs::reads(pid)?, procfs::usage(pid)?.cpu_s);
-    let mut command = load::command(&run.program, "leechers");
-    command.arg(LEECHERS.to_string());
-    command.arg(&run.fixture.torrent).arg(&run.fixture.content);
-    command.arg(format!("{}:{PORT}", host(2)));
-    let mut leechers = run.stage.spawn("leechers", &mut command)?;
+    let mut leechers = run.leechers(LEECHERS)?;
     leechers.wait_success(run.limit())?;
     let (after, cpu_s) = (procfs::reads(pid)?, procfs::usage(pid)?.cpu_s - cpu_before);
     let peak = procfs::peak_bytes(pid).context("the seeder has ended")?;

@@ -23,6 +23,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 
 use crate::interop::stage::{Process, Stage};
+use crate::process::whole_lines;
 
 /// How much is read at a time, bytes: 0.6 ms of the line of the bench.
 const READ_LEN: usize = 32 << 10;
@@ -97,8 +98,7 @@ impl Passed {
     /// All that a relay has said.
     pub(super) fn all(relay: &Process) -> Result<Vec<Self>> {
         let output = relay.output()?;
-        let complete = output.rsplit_once('\n').map_or("", |(lines, _)| lines);
-        complete.lines().map(Self::parse).collect()
+        whole_lines(&output).map(Self::parse).collect()
     }
 
     fn parse(line: &str) -> Result<Self> {

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 
 use super::{Job, Running};
 use crate::interop::stage::{Process, Stage, python, script};
+use crate::process::whole_lines;
 
 /// What it does with its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,10 +58,8 @@ pub(super) fn download(stage: &Stage, job: &Job<'_>, as_shipped: bool) -> Result
 /// Payload that a libtorrent process has sent by now, bytes. It says so ten times a second.
 pub(crate) fn uploaded(process: &Process) -> Result<u64> {
     let output = process.output()?;
-    let complete = output.rsplit_once('\n').map_or("", |(lines, _)| lines);
-    let figure = complete
-        .lines()
-        .last()
+    let figure = whole_lines(&output)
+        .next_back()
         .and_then(|line| line.split("\"uploaded\": ").nth(1));
     let digits = figure.and_then(|rest| rest.split(',').next());
     digits

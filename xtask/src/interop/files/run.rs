@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::interop::clients::superseed_program;
 use crate::interop::stage::{Stage, python, script};
+use crate::process::take_envs;
 
 /// A run that has ended.
 pub(super) struct Ran {
@@ -41,11 +42,7 @@ pub(super) fn superseed<A: AsRef<std::ffi::OsStr>>(
     let mut command = Command::new(python());
     command.arg(script("measure.py")).arg(program.get_program());
     command.args(args).current_dir(dir);
-    for (name, value) in program.get_envs() {
-        if let Some(value) = value {
-            command.env(name, value);
-        }
-    }
+    take_envs(&mut command, &program);
     let output = command.output().context("cannot start python")?;
     let stderr = text(&output.stderr);
     let (stderr, figures) = stderr

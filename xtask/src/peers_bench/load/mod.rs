@@ -11,7 +11,6 @@ mod passed;
 mod seeds;
 mod strangers;
 
-use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
@@ -22,6 +21,7 @@ pub(super) use passed::Passed;
 pub(super) use strangers::Knocked;
 
 use super::floor::read_torrent;
+use seeds::Common;
 
 /// The port that seeds of the generator listen on.
 const PORT: u16 = 7100;
@@ -44,19 +44,10 @@ pub(super) fn run(args: &[&str]) -> Result<()> {
             Ok(())
         }
         ["seeds", count, torrent, content, rate @ ..] => {
-            let (info, info_hash) = read_torrent(torrent)?;
-            let rate = rate.first().map(|rate| rate.parse()).transpose()?;
-            seeds::run(&info, info_hash, Path::new(content), count.parse()?, rate)
+            seeds::run(&Common::of(count, torrent, content, rate.first().copied())?)
         }
         ["strangers", count, torrent, content, rate, client] => {
-            let (info, info_hash) = read_torrent(torrent)?;
-            let common = seeds::Common {
-                info: &info,
-                info_hash,
-                file: File::open(content)?,
-                count: count.parse()?,
-                rate_bytes_per_s: Some(rate.parse()?),
-            };
+            let common = Common::of(count, torrent, content, Some(rate))?;
             strangers::run(&common, client.parse()?)
         }
         ["knock", hashes, seed, pieces @ ..] => {

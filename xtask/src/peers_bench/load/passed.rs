@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use crate::process::whole_lines;
+
 const EVERY: Duration = Duration::from_secs(1);
 /// What such lines begin with; a generator may say other things too.
 const MARK: &str = "passed ";
@@ -55,8 +57,7 @@ pub(in crate::peers_bench) struct Passed {
 impl Passed {
     /// All that a generator has said so far.
     pub(in crate::peers_bench) fn of(output: &str) -> Result<Vec<Self>> {
-        let whole = output.rsplit_once('\n').map_or("", |(lines, _)| lines);
-        let lines = whole.lines().filter_map(|line| line.strip_prefix(MARK));
+        let lines = whole_lines(output).filter_map(|line| line.strip_prefix(MARK));
         lines.map(Self::parse).collect()
     }
 

@@ -7,7 +7,6 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -20,6 +19,7 @@ use super::conn::Conn;
 use super::passed::Teller;
 use super::{PORT, peer_id};
 use crate::interop::scripted::wire::{self, BITFIELD, INTERESTED, PIECE, REQUEST, UNCHOKE};
+use crate::peers_bench::floor::read_torrent;
 use crate::peers_bench::procfs;
 
 const LISTENER: Token = Token(usize::MAX);
@@ -36,14 +36,33 @@ pub(super) const TICK: Duration = Duration::from_millis(10);
 const CATCH_UP: Duration = Duration::from_millis(100);
 
 /// What all seeds have in common.
-pub(super) struct Common<'i> {
-    pub(super) info: &'i Info,
-    pub(super) info_hash: [u8; 20],
-    pub(super) file: File,
+pub(super) struct Common {
+    info: Info,
+    info_hash: [u8; 20],
+    file: File,
     /// How many there are to be.
     pub(super) count: usize,
     /// Of each seed; none is as fast as the socket.
-    pub(super) rate_bytes_per_s: Option<f64>,
+    rate_bytes_per_s: Option<f64>,
+}
+
+impl Common {
+    /// Of the words of a command line.
+    pub(super) fn of(
+        count: &str,
+        torrent: &str,
+        content: &str,
+        rate: Option<&str>,
+    ) -> Result<Self> {
+        let (info, info_hash) = read_torrent(torrent)?;
+        Ok(Self {
+            info,
+            info_hash,
+            file: File::open(content)?,
+            count: count.parse()?,
+            rate_bytes_per_s: rate.map(str::parse).transpose()?,
+        })
+    }
 }
 
 pub(super) struct Seed {
@@ -63,20 +82,7 @@ pub(super) struct Seed {
 }
 
 /// Serves until killed. Says that it listens, and then what has passed.
-pub(super) fn run(
-    info: &Info,
-    info_hash: [u8; 20],
-    content: &Path,
-    count: usize,
-    rate_bytes_per_s: Option<f64>,
-) -> Result<()> {
-    let common = Common {
-        info,
-        info_hash,
-        file: File::open(content)?,
-        count,
-        rate_bytes_per_s,
-    };
+pub(super) fn run(common: &Common) -> Result<()> {
     let mut listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT)))?;
     let (mut poll, mut events) = (Poll::new()?, Events::with_capacity(1024));
     poll.registry()
@@ -104,8 +110,8 @@ pub(super) fn run(
             }
             let number = event.token().0;
             serve(&mut seeds[number], |seed| {
-                seed.take_in(&common, u16::try_from(number)?)?;
-                seed.answer(&common)
+                seed.take_in(common, u16::try_from(number)?)?;
+                seed.answer(common)
             })?;
         }
         let greeted = |slot: &&Option<Seed>| slot.as_ref().is_some_and(|seed| seed.greeted);
@@ -113,10 +119,10 @@ pub(super) fn run(
         for slot in seeds.iter_mut().filter(|_| all_came) {
             serve(slot, Seed::unchoke_if_waiting)?;
         }
-        if rate_bytes_per_s.is_some() && ticked.elapsed() >= TICK {
+        if common.rate_bytes_per_s.is_some() && ticked.elapsed() >= TICK {
             ticked = Instant::now();
             for slot in &mut seeds {
-                serve(slot, |seed| seed.answer(&common))?;
+                serve(slot, |seed| seed.answer(common))?;
             }
         }
     }
@@ -163,14 +169,14 @@ impl Seed {
     }
 
     /// Says the handshake: who connects does so first.
-    pub(super) fn speak(&mut self, common: &Common<'_>, number: u16) {
+    pub(super) fn speak(&mut self, common: &Common, number: u16) {
         if !std::mem::replace(&mut self.spoke, true) {
             let handshake = wire::handshake(common.info_hash, peer_id(number), false);
             self.conn.output().extend(handshake);
         }
     }
 
-    pub(super) fn take_in(&mut self, common: &Common<'_>, number: u16) -> Result<()> {
+    pub(super) fn take_in(&mut self, common: &Common, number: u16) -> Result<()> {
         while self.conn.receive()? {
             if !self.greeted {
                 let Some(theirs) = self.conn.handshake() else {
@@ -212,7 +218,7 @@ impl Seed {
     }
 
     /// Sends what was asked for, as much as its rate allows and the socket takes.
-    pub(super) fn answer(&mut self, common: &Common<'_>) -> Result<()> {
+    pub(super) fn answer(&mut self, common: &Common) -> Result<()> {
         let now = Instant::now();
         let earliest = now.checked_sub(CATCH_UP).unwrap_or(now);
         loop {

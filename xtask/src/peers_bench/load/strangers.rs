@@ -10,6 +10,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::ip;
 use super::seeds::{Common, Seed, TICK};
+use crate::process::whole_lines;
 
 /// What lines about them begin with.
 const MARK: &str = "knocked ";
@@ -43,7 +44,7 @@ struct Stranger {
 }
 
 /// Serves until killed. Says each second what has become of all.
-pub(super) fn run(common: &Common<'_>, client: SocketAddr) -> Result<()> {
+pub(super) fn run(common: &Common, client: SocketAddr) -> Result<()> {
     let (mut poll, mut events) = (Poll::new()?, Events::with_capacity(1024));
     let mut strangers: Vec<Stranger> = Vec::with_capacity(common.count);
     let mut knocked = Knocked::default();
@@ -88,7 +89,7 @@ pub(super) fn run(common: &Common<'_>, client: SocketAddr) -> Result<()> {
 }
 
 impl Stranger {
-    fn knock(common: &Common<'_>, number: u16, client: SocketAddr) -> Result<Self> {
+    fn knock(common: &Common, number: u16, client: SocketAddr) -> Result<Self> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
         socket.bind(&SocketAddr::new(ip(number), 0).into())?;
         socket.set_nonblocking(true)?;
@@ -164,8 +165,7 @@ impl Knocked {
 
     /// All that a generator has said so far.
     pub(in crate::peers_bench) fn of(output: &str) -> Result<Vec<Self>> {
-        let whole = output.rsplit_once('\n').map_or("", |(lines, _)| lines);
-        let lines = whole.lines().filter_map(|line| line.strip_prefix(MARK));
+        let lines = whole_lines(output).filter_map(|line| line.strip_prefix(MARK));
         lines.map(Self::parse).collect()
     }
 
