@@ -1,7 +1,7 @@
 //! Addresses in their compact form (BEP 5, BEP 7, BEP 23): IP and port,
 //! nothing between. Trackers, the DHT and peers name each other's addresses so.
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::net::{IpAddr, SocketAddr};
 
 use crate::tracker::AddressFamily;
 
@@ -27,10 +27,11 @@ pub(crate) fn ip(octets: &[u8]) -> Option<IpAddr> {
 
 /// Appends an address: six bytes or eighteen.
 pub(crate) fn push(addr: SocketAddr, out: &mut Vec<u8>) {
-    match addr {
-        SocketAddr::V4(addr) => push_v4(*addr.ip(), addr.port(), out),
-        SocketAddr::V6(addr) => push_v6(*addr.ip(), addr.port(), out),
+    match addr.ip() {
+        IpAddr::V4(ip) => out.extend(ip.octets()),
+        IpAddr::V6(ip) => out.extend(ip.octets()),
     }
+    out.extend(addr.port().to_be_bytes());
 }
 
 /// An address alone.
@@ -38,16 +39,4 @@ pub(crate) fn bytes(addr: SocketAddr) -> Vec<u8> {
     let mut out = Vec::with_capacity(18);
     push(addr, &mut out);
     out
-}
-
-/// Appends one entry of a list of six-byte entries.
-pub(crate) fn push_v4(ip: Ipv4Addr, port: u16, out: &mut Vec<u8>) {
-    out.extend_from_slice(&ip.octets());
-    out.extend_from_slice(&port.to_be_bytes());
-}
-
-/// Appends one entry of a list of eighteen-byte entries.
-pub(crate) fn push_v6(ip: Ipv6Addr, port: u16, out: &mut Vec<u8>) {
-    out.extend_from_slice(&ip.octets());
-    out.extend_from_slice(&port.to_be_bytes());
 }

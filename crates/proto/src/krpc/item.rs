@@ -2,13 +2,12 @@
 //! signed it.
 
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
-use std::fmt;
 use thiserror::Error;
 
 use super::fault::ErrorCode;
 use super::node_id::NodeId;
 use crate::bencode::{self, DecodeErrorKind, Encoder, Limits, Mode};
-use crate::hash::{Sha1Hash, write_hex};
+use crate::hash::{Sha1Hash, hex_display};
 
 /// The longest value of an item, in bytes of bencode. Nodes may refuse to store
 /// what is longer, so nobody can rely on it.
@@ -207,25 +206,7 @@ fn check_parts(salt: &[u8], seq: i64, value: &[u8]) -> Result<(), ItemFault> {
     Ok(())
 }
 
-impl fmt::Display for MutableKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_hex(f, &self.0)
-    }
-}
-
-impl fmt::Debug for MutableKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "MutableKey({self})")
-    }
-}
-
-impl fmt::Debug for Signature {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Signature(")?;
-        write_hex(f, &self.0)?;
-        f.write_str(")")
-    }
-}
+hex_display!(MutableKey, Signature);
 
 #[cfg(test)]
 mod tests {

@@ -2,10 +2,9 @@
 //! (BEP 5, BEP 42).
 
 use core::net::{IpAddr, Ipv6Addr};
-use std::fmt;
 
 use crate::SwarmKey;
-use crate::hash::write_hex;
+use crate::hash::hex_display;
 
 /// A point in the space of the DHT: the name of a node, or what a node is
 /// looked for by, such as the key of a swarm or the target of an item.
@@ -82,25 +81,7 @@ impl From<SwarmKey> for NodeId {
     }
 }
 
-impl fmt::Display for NodeId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_hex(f, &self.0)
-    }
-}
-
-impl fmt::Debug for NodeId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "NodeId({self})")
-    }
-}
-
-impl fmt::Debug for Distance {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Distance(")?;
-        write_hex(f, &self.0)?;
-        f.write_str(")")
-    }
-}
+hex_display!(NodeId, Distance);
 
 /// Whether an address is exempt from the rule of [`NodeId::fits`]: it is not of
 /// the public network, so nobody outside sees it (BEP 42). The text lists IPv4

@@ -1,11 +1,9 @@
 //! The side that is connected to, and must be told which torrent it is about.
 
-use super::keys::{Sender, cipher, masked, sync_mark};
-use super::parts::{Field, Search, pad_len, read_early_pad, take};
-use super::rc4::Rc4;
+use super::keys::{Ciphers, Sender, masked, sync_mark};
+use super::parts::{Field, KeyExchange, Search, pad_len};
 use super::{
-    CryptoMethod, Established, KEY_LEN, Layer, Methods, MseFault, Pads, PublicKey, SharedSecret,
-    Step, VC,
+    CryptoMethod, Established, KEY_LEN, Methods, MseFault, Pads, PublicKey, SharedSecret, Step, VC,
 };
 use crate::SwarmKey;
 
@@ -23,10 +21,8 @@ pub struct Acceptor {
 
 #[derive(Clone, Debug)]
 enum Phase {
-    /// The initiator's public key is coming.
-    Knocked(Field<KEY_LEN>),
-    /// The keys are being computed; `pad_len` bytes came meanwhile.
-    Keying { pad_len: usize },
+    /// The initiator's public key is coming, or the secret is being computed.
+    Keying(KeyExchange),
     /// The mark ends the padding.
     Keyed { mark: Search<20>, s: SharedSecret },
     /// Which torrent it is about.
@@ -51,12 +47,6 @@ enum Phase {
     Over,
 }
 
-#[derive(Clone, Debug)]
-struct Ciphers {
-    read: Rc4,
-    write: Rc4,
-}
-
 impl Acceptor {
     /// Begins with the bytes `seen` that were already taken from the stream,
     /// because they might have been those of another handshake: 96 at most.
@@ -70,18 +60,15 @@ impl Acceptor {
             allow,
             prefer,
             pads,
-            phase: Phase::Knocked(key),
+            phase: Phase::Keying(KeyExchange::Coming(key)),
         }
     }
 
     /// Takes our public key, and the secret that we share with the key of
     /// [`Step::NeedKeys`], once; gives the bytes to send then.
     pub fn keys(&mut self, ours: &PublicKey, s: SharedSecret) -> Vec<u8> {
-        debug_assert!(
-            matches!(self.phase, Phase::Keying { .. }),
-            "they were not asked for"
-        );
-        let Phase::Keying { pad_len } = self.phase else {
+        let Phase::Keying(KeyExchange::Computing { pad_len }) = self.phase else {
+            debug_assert!(false, "they were not asked for");
             return Vec::new();
         };
         self.phase = Phase::Keyed {
@@ -97,17 +84,11 @@ impl Acceptor {
     /// # Errors
     /// [`MseFault::UnknownTorrent`] without a torrent. The handshake is over then.
     pub fn torrent(&mut self, skey: Option<SwarmKey>) -> Result<(), MseFault> {
-        debug_assert!(
-            matches!(self.phase, Phase::Named { .. }),
-            "it was not asked for"
-        );
         let Phase::Named { s, .. } = &self.phase else {
+            debug_assert!(false, "it was not asked for");
             return Ok(());
         };
-        let ciphers = skey.map(|skey| Ciphers {
-            read: cipher(Sender::Initiator, s, skey),
-            write: cipher(Sender::Acceptor, s, skey),
-        });
+        let ciphers = skey.map(|skey| Ciphers::of(Sender::Acceptor, s, skey));
         self.phase = Phase::Over;
         self.phase = Phase::Offering {
             field: Field::new(),
@@ -124,18 +105,10 @@ impl Acceptor {
     pub fn read(&mut self, input: &mut &[u8]) -> Result<Step, MseFault> {
         loop {
             match std::mem::replace(&mut self.phase, Phase::Over) {
-                Phase::Knocked(mut key) => {
-                    let Some(remote) = key.read(input) else {
-                        self.phase = Phase::Knocked(key);
-                        return Ok(Step::NeedInput);
-                    };
-                    self.phase = Phase::Keying { pad_len: 0 };
-                    return Ok(Step::NeedKeys(Box::new(PublicKey(remote))));
-                }
-                Phase::Keying { mut pad_len } => {
-                    read_early_pad(&mut pad_len, input)?;
-                    self.phase = Phase::Keying { pad_len };
-                    return Ok(Step::NeedInput);
+                Phase::Keying(mut exchange) => {
+                    let step = exchange.read(input)?;
+                    self.phase = Phase::Keying(exchange);
+                    return Ok(step);
                 }
                 Phase::Keyed { mut mark, s } => {
                     if !mark.read(input)? {
@@ -187,9 +160,7 @@ impl Acceptor {
                     mut initial_len,
                     mut ciphers,
                 } => {
-                    let taken = take(input, pad_left).len();
-                    ciphers.read.skip(taken);
-                    pad_left -= taken;
+                    ciphers.skip_padding(&mut pad_left, input);
                     let Some(mut bytes) = initial_len.read(input) else {
                         self.phase = Phase::Offered {
                             method,
@@ -208,21 +179,12 @@ impl Acceptor {
         }
     }
 
-    fn answer(&mut self, method: CryptoMethod, initial_len: u16, ciphers: Ciphers) -> Step {
-        let Ciphers { read, mut write } = ciphers;
+    fn answer(&mut self, method: CryptoMethod, initial_len: u16, mut ciphers: Ciphers) -> Step {
         let mut out = VC.to_vec();
         out.extend((method as u32).to_be_bytes());
         self.pads.push_second(&mut out);
-        write.apply(&mut out);
-        let (read, write) = match method {
-            CryptoMethod::Plain => (Layer::rc4_until(initial_len, read), Layer::Plain),
-            CryptoMethod::Rc4 => (Layer::Rc4(Box::new(read)), Layer::Rc4(Box::new(write))),
-        };
-        self.phase = Phase::Answered(Box::new(Established {
-            read,
-            write,
-            method,
-        }));
+        ciphers.write.apply(&mut out);
+        self.phase = Phase::Answered(ciphers.established(method, initial_len));
         Step::Send(out)
     }
 }

@@ -1,11 +1,9 @@
 //! The side that opens the connection, and knows the torrent.
 
-use super::keys::{Sender, cipher, masked, obfuscated, sync_mark};
-use super::parts::{Field, Search, pad_len, read_early_pad, take};
-use super::rc4::Rc4;
+use super::keys::{Ciphers, Sender, masked, obfuscated, sync_mark};
+use super::parts::{Field, KeyExchange, Search, pad_len};
 use super::{
-    CryptoMethod, Established, INITIAL_LEN_MAX, KEY_LEN, Layer, Methods, MseFault, Pads, PublicKey,
-    SharedSecret, Step, VC,
+    CryptoMethod, INITIAL_LEN_MAX, Methods, MseFault, Pads, PublicKey, SharedSecret, Step, VC,
 };
 use crate::SwarmKey;
 
@@ -25,10 +23,8 @@ pub struct Initiator {
 
 #[derive(Clone, Debug)]
 enum Phase {
-    /// The acceptor's public key is coming.
-    Begun(Field<KEY_LEN>),
-    /// The shared secret is being computed; `pad_len` bytes came meanwhile.
-    Keying { pad_len: usize },
+    /// The acceptor's public key is coming, or the secret is being computed.
+    Keying(KeyExchange),
     /// We have sent everything; the verification constant ends the padding.
     Keyed {
         verification: Search<8>,
@@ -49,12 +45,6 @@ enum Phase {
     Over,
 }
 
-#[derive(Clone, Debug)]
-struct Ciphers {
-    read: Rc4,
-    write: Rc4,
-}
-
 impl Initiator {
     /// Begins for the swarm `skey`, whose acceptor may select one of `provide`.
     /// `initial` is the beginning of the payload: the peer handshake, so that
@@ -69,7 +59,7 @@ impl Initiator {
             provide,
             initial,
             pads,
-            phase: Phase::Begun(Field::new()),
+            phase: Phase::Keying(KeyExchange::new()),
         }
     }
 
@@ -81,15 +71,11 @@ impl Initiator {
     /// Takes the secret that we share with the key of [`Step::NeedKeys`], once;
     /// gives the bytes to send then.
     pub fn shared(&mut self, s: SharedSecret) -> Vec<u8> {
-        debug_assert!(
-            matches!(self.phase, Phase::Keying { .. }),
-            "it was not asked for"
-        );
-        let Phase::Keying { pad_len } = self.phase else {
+        let Phase::Keying(KeyExchange::Computing { pad_len }) = self.phase else {
+            debug_assert!(false, "it was not asked for");
             return Vec::new();
         };
-        let mut read = cipher(Sender::Acceptor, &s, self.skey);
-        let mut write = cipher(Sender::Initiator, &s, self.skey);
+        let mut ciphers = Ciphers::of(Sender::Initiator, &s, self.skey);
 
         let mut out = sync_mark(&s).to_vec();
         out.extend(masked(&s, obfuscated(self.skey)));
@@ -99,13 +85,13 @@ impl Initiator {
         self.pads.push_second(&mut out);
         out.extend((self.initial.len() as u16).to_be_bytes());
         out.append(&mut self.initial);
-        write.apply(&mut out[begin..]);
+        ciphers.write.apply(&mut out[begin..]);
 
         let mut verification = VC;
-        read.apply(&mut verification);
+        ciphers.read.apply(&mut verification);
         self.phase = Phase::Keyed {
             verification: Search::new(verification, pad_len),
-            ciphers: Box::new(Ciphers { read, write }),
+            ciphers: Box::new(ciphers),
         };
         out
     }
@@ -117,18 +103,10 @@ impl Initiator {
     pub fn read(&mut self, input: &mut &[u8]) -> Result<Step, MseFault> {
         loop {
             match std::mem::replace(&mut self.phase, Phase::Over) {
-                Phase::Begun(mut key) => {
-                    let Some(remote) = key.read(input) else {
-                        self.phase = Phase::Begun(key);
-                        return Ok(Step::NeedInput);
-                    };
-                    self.phase = Phase::Keying { pad_len: 0 };
-                    return Ok(Step::NeedKeys(Box::new(PublicKey(remote))));
-                }
-                Phase::Keying { mut pad_len } => {
-                    read_early_pad(&mut pad_len, input)?;
-                    self.phase = Phase::Keying { pad_len };
-                    return Ok(Step::NeedInput);
+                Phase::Keying(mut exchange) => {
+                    let step = exchange.read(input)?;
+                    self.phase = Phase::Keying(exchange);
+                    return Ok(step);
                 }
                 Phase::Keyed {
                     mut verification,
@@ -167,9 +145,7 @@ impl Initiator {
                     mut pad_left,
                     mut ciphers,
                 } => {
-                    let taken = take(input, pad_left).len();
-                    ciphers.read.skip(taken);
-                    pad_left -= taken;
+                    ciphers.skip_padding(&mut pad_left, input);
                     if pad_left > 0 {
                         self.phase = Phase::Selected {
                             method,
@@ -178,22 +154,10 @@ impl Initiator {
                         };
                         return Ok(Step::NeedInput);
                     }
-                    return Ok(Step::Established(Box::new(established(method, *ciphers))));
+                    return Ok(Step::Established(ciphers.established(method, 0)));
                 }
                 Phase::Over => return Ok(Step::NeedInput),
             }
         }
-    }
-}
-
-fn established(method: CryptoMethod, ciphers: Ciphers) -> Established {
-    let layer = |cipher| match method {
-        CryptoMethod::Plain => Layer::Plain,
-        CryptoMethod::Rc4 => Layer::Rc4(Box::new(cipher)),
-    };
-    Established {
-        read: layer(ciphers.read),
-        write: layer(ciphers.write),
-        method,
     }
 }

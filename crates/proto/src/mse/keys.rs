@@ -3,7 +3,9 @@
 use sha1::{Digest, Sha1};
 
 use super::dh::SharedSecret;
+use super::parts::take;
 use super::rc4::Rc4;
+use super::{CryptoMethod, Established, Layer};
 use crate::SwarmKey;
 
 /// How much of each keystream is thrown away, in bytes: its beginning tells
@@ -35,6 +37,49 @@ pub(super) fn masked(s: &SharedSecret, mut name: [u8; 20]) -> [u8; 20] {
 pub(super) enum Sender {
     Initiator,
     Acceptor,
+}
+
+/// The keystreams of both directions.
+#[derive(Clone, Debug)]
+pub(super) struct Ciphers {
+    pub(super) read: Rc4,
+    pub(super) write: Rc4,
+}
+
+impl Ciphers {
+    /// Those of the side that is `us`.
+    pub(super) fn of(us: Sender, s: &SharedSecret, skey: SwarmKey) -> Self {
+        let remote = match us {
+            Sender::Initiator => Sender::Acceptor,
+            Sender::Acceptor => Sender::Initiator,
+        };
+        Self {
+            read: cipher(remote, s, skey),
+            write: cipher(us, s, skey),
+        }
+    }
+
+    /// Passes over what has come of a padding of which `left` bytes are missing.
+    pub(super) fn skip_padding(&mut self, left: &mut usize, input: &mut &[u8]) {
+        let taken = take(input, *left).len();
+        self.read.skip(taken);
+        *left -= taken;
+    }
+
+    /// What a finished handshake leaves; `initial_len` bytes are still to be read
+    /// that are encrypted whatever the method.
+    pub(super) fn established(self, method: CryptoMethod, initial_len: u16) -> Box<Established> {
+        let Self { read, write } = self;
+        let (read, write) = match method {
+            CryptoMethod::Plain => (Layer::rc4_until(initial_len, read), Layer::Plain),
+            CryptoMethod::Rc4 => (Layer::Rc4(Box::new(read)), Layer::Rc4(Box::new(write))),
+        };
+        Box::new(Established {
+            read,
+            write,
+            method,
+        })
+    }
 }
 
 /// The keystream of what `sender` sends, where its use begins.

@@ -1,7 +1,6 @@
 //! Parts of a handshake that come in any pieces: fields, padding and marks.
 
-use super::MseFault;
-use super::PAD_LEN_MAX;
+use super::{KEY_LEN, MseFault, PAD_LEN_MAX, PublicKey, Step};
 
 /// A field of `N` bytes of which some have come.
 #[derive(Clone, Debug)]
@@ -67,21 +66,47 @@ impl<const N: usize> Search<N> {
     }
 }
 
+/// The remote's public key, and then what comes while the secret is computed:
+/// bytes that were sent before the remote could know our key, and so can only be
+/// padding. They are counted, and nothing of them is kept.
+#[derive(Clone, Debug)]
+pub(super) enum KeyExchange {
+    /// The key is coming.
+    Coming(Field<KEY_LEN>),
+    /// The caller has it; `pad_len` bytes came meanwhile.
+    Computing { pad_len: usize },
+}
+
+impl KeyExchange {
+    pub(super) fn new() -> Self {
+        Self::Coming(Field::new())
+    }
+
+    pub(super) fn read(&mut self, input: &mut &[u8]) -> Result<Step, MseFault> {
+        match self {
+            Self::Coming(key) => {
+                let Some(remote) = key.read(input) else {
+                    return Ok(Step::NeedInput);
+                };
+                *self = Self::Computing { pad_len: 0 };
+                Ok(Step::NeedKeys(Box::new(PublicKey(remote))))
+            }
+            Self::Computing { pad_len } => {
+                *pad_len += take(input, PAD_LEN_MAX + 1 - *pad_len).len();
+                if *pad_len > PAD_LEN_MAX {
+                    return Err(MseFault::PadTooLong);
+                }
+                Ok(Step::NeedInput)
+            }
+        }
+    }
+}
+
 /// Takes up to `count` bytes from the front of `input`.
 pub(super) fn take<'a>(input: &mut &'a [u8], count: usize) -> &'a [u8] {
     let (taken, rest) = input.split_at(input.len().min(count));
     *input = rest;
     taken
-}
-
-/// Counts bytes that came before the remote could know our key, and so can
-/// only be padding: nothing of them need be kept.
-pub(super) fn read_early_pad(pad_len: &mut usize, input: &mut &[u8]) -> Result<(), MseFault> {
-    *pad_len += take(input, PAD_LEN_MAX + 1 - *pad_len).len();
-    if *pad_len > PAD_LEN_MAX {
-        return Err(MseFault::PadTooLong);
-    }
-    Ok(())
 }
 
 /// The length of a padding as it was sent.

@@ -3,7 +3,7 @@
 //! Reads query strings and writes bodies. Which peers there are, and whether
 //! to answer at all, is the tracker's own.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::IpAddr;
 
 use thiserror::Error;
 
@@ -201,10 +201,12 @@ pub fn encode_failure(reason: &str) -> Vec<u8> {
 fn compact_peers(peers: &[TrackerPeer], dict: &mut DictEncoder<'_>) {
     let (mut v4, mut v6) = (Vec::new(), Vec::new());
     for peer in peers {
-        match peer.addr {
-            SocketAddr::V4(addr) => compact::push_v4(*addr.ip(), addr.port(), &mut v4),
-            SocketAddr::V6(addr) => compact::push_v6(*addr.ip(), addr.port(), &mut v6),
-        }
+        let list = if peer.addr.is_ipv4() {
+            &mut v4
+        } else {
+            &mut v6
+        };
+        compact::push(peer.addr, list);
     }
     dict.bytes("peers", v4);
     if !v6.is_empty() {

@@ -256,16 +256,9 @@ impl Response {
                     *complete,
                 ];
                 put_words(&head, &mut out);
-                for peer in peers {
-                    match (peer.ip(), family) {
-                        (IpAddr::V4(ip), AddressFamily::V4) => {
-                            compact::push_v4(ip, peer.port(), &mut out);
-                        }
-                        (IpAddr::V6(ip), AddressFamily::V6) => {
-                            compact::push_v6(ip, peer.port(), &mut out);
-                        }
-                        _ => {}
-                    }
+                let is_v4 = family == AddressFamily::V4;
+                for peer in peers.iter().filter(|peer| peer.is_ipv4() == is_v4) {
+                    compact::push(*peer, &mut out);
                 }
             }
             Self::Scrape {
