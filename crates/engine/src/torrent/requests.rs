@@ -53,7 +53,6 @@ impl Torrent {
             held: committed,
             part: budget,
         } = cx.shared.memory_of(self.device);
-        let limit_room = self.limit_room(cx);
         let Some(peer) = cx.conns.get(key).and_then(|conn| conn.peer()) else {
             return;
         };
@@ -70,7 +69,12 @@ impl Torrent {
         }
         let depth = peer.window.depth(cx.now, peer.requests_max());
         let depth = depth.min(self.share_of_memory(cx, committed, budget));
-        let room = limit_room.min(request_room(
+        let idle = peer.requests.is_empty();
+        let batch = (depth / BATCH_PART_OF_DEPTH).min(BATCH_MAX);
+        if !idle && depth.saturating_sub(peer.requests.len()) < batch {
+            return;
+        }
+        let room = self.limit_room(cx).min(request_room(
             cx.shared.download.rate(),
             cx.shared.asked_bytes,
         ));
@@ -87,11 +91,6 @@ impl Torrent {
         // But one block for each connection, and no further: a slow disk would be
         // outrun by those who have nothing else to do.
         let ceiling = budget + cx.conns.len() as u64 * u64::from(BLOCK_LEN);
-        let idle = peer.requests.is_empty();
-        let batch = (depth / BATCH_PART_OF_DEPTH).min(BATCH_MAX);
-        if !idle && depth.saturating_sub(peer.requests.len()) < batch {
-            return;
-        }
         let floor = usize::from(idle && committed < ceiling);
         let free = depth
             .min(SHARE_OF_FREE_MEMORY * in_budget as usize)

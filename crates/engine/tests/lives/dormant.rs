@@ -11,8 +11,9 @@ use superseed_engine::limits::{
 };
 use superseed_engine::trackers::ANNOUNCES_PER_S_MAX;
 use superseed_engine::{
-    Action, AddTorrent, AnnounceKey, Command, DiskErrorKind, DiskOp, DiskResult, EventKind, Input,
-    Settings, Ticket, Time, TorrentKey, TorrentOptions, TorrentSource, TorrentState,
+    Action, AddTorrent, AnnounceKey, Command, ConnKey, DiskErrorKind, DiskOp, DiskResult,
+    EventKind, Input, Settings, Ticket, Time, TorrentKey, TorrentOptions, TorrentSource,
+    TorrentState,
 };
 use superseed_proto::metainfo::Metainfo;
 use superseed_proto::wire::Message;
@@ -176,6 +177,12 @@ fn many(scene: &mut Scene, count: usize) -> Vec<(TorrentKey, Arc<Metainfo>)> {
     all.collect()
 }
 
+fn a_peer_of_each(scene: &mut Scene, of: &[(TorrentKey, Arc<Metainfo>)]) -> Vec<ConnKey> {
+    of.iter()
+        .map(|(_, metainfo)| scene.peer(metainfo))
+        .collect()
+}
+
 fn answer_wake(scene: &mut Scene, of: &[(TorrentKey, Arc<Metainfo>)]) {
     let job = scene.take_job(|op| matches!(op, DiskOp::Wake { .. }));
     let (_, metainfo) = of.iter().find(|(key, _)| *key == job.torrent).unwrap();
@@ -232,10 +239,7 @@ fn who_knocks_at_every_torrent_wakes_a_few_at_a_time_and_never_holds_many() {
 fn torrents_wake_though_as_many_as_may_wake_at_a_time_wait_for_a_device_that_hangs() {
     let mut scene = sleepy();
     let all = many(&mut scene, WAKING_MAX + 1);
-    let peers: Vec<_> = all
-        .iter()
-        .map(|(_, metainfo)| scene.peer(metainfo))
-        .collect();
+    let peers = a_peer_of_each(&mut scene, &all);
     let wakes = |scene: &Scene| {
         let jobs = scene.jobs.iter();
         jobs.map(|job| job.torrent).collect::<Vec<_>>()
@@ -288,10 +292,7 @@ fn what_a_peer_says_before_its_torrent_is_awake_is_heard_later_and_is_little() {
 fn who_leaves_before_its_torrent_has_its_turn_wakes_nobody() {
     let mut scene = sleepy();
     let all = many(&mut scene, WAKING_MAX + 1);
-    let peers: Vec<_> = all
-        .iter()
-        .map(|(_, metainfo)| scene.peer(metainfo))
-        .collect();
+    let peers = a_peer_of_each(&mut scene, &all);
     let last = peers[WAKING_MAX];
     let end = superseed_engine::StreamEnd::Eof;
     scene.handle(Input::Closed { conn: last, end });
