@@ -62,16 +62,10 @@ async fn run(
             "--out and --index-out need exactly one torrent",
         ));
     }
+    let keeps = sources.len() <= READ_MAX || args.show_files;
     let mut items = Vec::with_capacity(sources.len());
     for given in &sources {
-        let mut item = load(given, &args, order, env).await;
-        if sources.len() > READ_MAX
-            && !args.show_files
-            && let Ok(Source::Path(path)) = Source::parse(given)
-        {
-            item.forget(path);
-        }
-        items.push(item);
+        items.push(load(given, keeps, &args, order, env).await);
     }
     if args.show_files {
         return show_files(&items, global, env);
@@ -125,9 +119,15 @@ fn all_sources(
     Ok(sources)
 }
 
-/// Reads one source and applies the options to it. A failure is the item's
-/// own: the others go on.
-async fn load(given: &OsString, args: &TransferArgs, order: Order, env: &mut Env) -> Item {
+/// Reads one source and applies the options to it, and `keeps` what was read or
+/// reads a file again later. A failure is the item's own: the others go on.
+async fn load(
+    given: &OsString,
+    keeps: bool,
+    args: &TransferArgs,
+    order: Order,
+    env: &mut Env,
+) -> Item {
     let name = given.to_string_lossy().into_owned();
     let source = match Source::parse(given) {
         Ok(source) => source,
@@ -150,7 +150,11 @@ async fn load(given: &OsString, args: &TransferArgs, order: Order, env: &mut Env
         let ready = Ready::new(&source, metainfo, args, order)?;
         Ok(Item::new(name.clone(), ready))
     });
-    item.unwrap_or_else(|failure| Item::failed(name, failure))
+    let mut item = item.unwrap_or_else(|failure| Item::failed(name, failure));
+    if !keeps && let Source::Path(path) = source {
+        item.forget(path);
+    }
+    item
 }
 
 /// `-S`: lists the files of each torrent and transfers nothing.
