@@ -92,10 +92,10 @@ impl Engine {
         let info_hashes = source.info_hashes();
         let twin = info_hashes
             .swarm_keys()
-            .find_map(|swarm| self.by_swarm.get(&swarm));
+            .find_map(|swarm| self.swarms.get(&swarm));
         let refusal = match twin {
             _ if self.shared.stopping => Some(AddRefusal::ShuttingDown),
-            Some(&twin) => Some(AddRefusal::Duplicate(twin)),
+            Some(twin) => Some(AddRefusal::Duplicate(twin)),
             None => match &source {
                 // Its pieces have no SHA-1 to be checked by.
                 TorrentSource::Metainfo(metainfo) => {
@@ -118,8 +118,7 @@ impl Engine {
         let key = self
             .torrents
             .insert_with_key(|_| Slot::AwaitingMetadata(Box::new(awaiting)));
-        self.by_swarm
-            .extend(info_hashes.swarm_keys().map(|swarm| (swarm, key)));
+        self.swarms.insert(info_hashes, key);
         out.push(Action::Added {
             ticket,
             torrent: key,
@@ -144,12 +143,13 @@ impl Engine {
         let Some(awaiting) = self.torrents.awaiting(key) else {
             return;
         };
-        let swarms: Vec<_> = metainfo.info_hashes.swarm_keys().collect();
+        let names = metainfo.info_hashes;
+        let swarms: Vec<_> = names.swarm_keys().collect();
         if !awaiting
             .info_hashes
             .swarm_keys()
             .all(|swarm| swarms.contains(&swarm))
-            || metainfo.info_hashes.v2_only().is_some()
+            || names.v2_only().is_some()
         {
             return;
         }
@@ -158,8 +158,7 @@ impl Engine {
         self.torrents
             .change(key, |_| Slot::Active(Box::new(torrent)));
         // A hybrid that was known by one of its names has the other one too now.
-        self.by_swarm
-            .extend(swarms.into_iter().map(|swarm| (swarm, key)));
+        self.swarms.insert(names, key);
         self.with_torrent(key, now, out, Torrent::open);
     }
 

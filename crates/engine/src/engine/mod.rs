@@ -13,17 +13,14 @@ pub(crate) mod read_cache;
 pub(crate) mod shared;
 pub(crate) mod starved;
 mod streams;
+mod swarms;
 pub(crate) mod timers;
 mod torrents;
 pub(crate) mod udp;
 
-use std::collections::HashMap;
-
-use foldhash::fast::FixedState;
-use superseed_proto::hash::SwarmKey;
-
 use self::jobs::{Job, JobKind, Outstanding};
 use self::shared::{AnnounceOf, Conns, Cx, Shared};
+use self::swarms::Swarms;
 use self::torrents::Torrents;
 use crate::action::{Action, Outbox};
 use crate::candidates::Voter;
@@ -78,7 +75,7 @@ pub enum Reason {
 /// A BitTorrent client without a world: see the crate's documentation.
 pub struct Engine {
     torrents: Torrents,
-    by_swarm: HashMap<SwarmKey, TorrentKey, FixedState>,
+    swarms: Swarms,
     conns: Conns,
     shared: Shared,
 }
@@ -90,10 +87,10 @@ impl Engine {
     /// operating system, a simulation from its own seed.
     pub fn new(settings: Settings, seed: [u8; 32]) -> Self {
         let mut shared = Shared::new(settings, seed);
-        let state = FixedState::with_seed(rand_core::Rng::next_u64(&mut shared.secret));
+        let swarms = Swarms::new(rand_core::Rng::next_u64(&mut shared.secret));
         Self {
             torrents: Torrents::default(),
-            by_swarm: HashMap::with_hasher(state),
+            swarms,
             conns: Conns::with_key(),
             shared,
         }
@@ -218,9 +215,7 @@ impl Engine {
         let Some(info_hashes) = self.torrents.remove(key) else {
             return;
         };
-        for swarm in info_hashes.swarm_keys() {
-            self.by_swarm.remove(&swarm);
-        }
+        self.swarms.remove(info_hashes);
         self.shared.timers.clear_torrent(key);
         self.shared.timers.clear(timers::Timer::Farewell(key));
         self.shared.cache.forget_torrent(key);

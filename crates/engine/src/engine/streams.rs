@@ -210,7 +210,7 @@ impl Engine {
                     if !conn.incoming {
                         continue;
                     }
-                    let Some(&torrent) = self.by_swarm.get(&swarm) else {
+                    let Some(torrent) = self.swarms.get(&swarm) else {
                         self.refuse_stranger(key, out);
                         return false;
                     };
