@@ -53,6 +53,12 @@ pub enum PeerFault {
     /// Blocks that nobody asked for, again and again.
     #[error("blocks that were not asked for")]
     UnwantedBlocks,
+    /// A message of an extension that we offered, and that cannot be read (BEP 10).
+    #[error("malformed extension message")]
+    BadExtension,
+    /// A block of metadata that the torrent's cannot have (BEP 9).
+    #[error("metadata block out of range")]
+    BadMetadataPiece,
     /// A block it sent was wrong.
     #[error("sent wrong data")]
     WrongData,

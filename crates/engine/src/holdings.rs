@@ -43,6 +43,8 @@ pub struct PeerHoldings {
     pub decoder_bytes: usize,
     /// Pieces that the peer allows us while it chokes.
     pub allowed_fast: usize,
+    /// Requests of the peer for metadata that wait.
+    pub metadata_asked: usize,
 }
 
 /// What is held for one torrent.
@@ -78,6 +80,7 @@ impl PeerHoldings {
             requests_out: self.requests_out.max(other.requests_out),
             decoder_bytes: self.decoder_bytes.max(other.decoder_bytes),
             allowed_fast: self.allowed_fast.max(other.allowed_fast),
+            metadata_asked: self.metadata_asked.max(other.metadata_asked),
         }
     }
 }

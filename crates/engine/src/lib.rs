@@ -21,6 +21,7 @@ pub mod holdings;
 pub mod ids;
 pub mod input;
 pub mod limits;
+mod metadata;
 mod peer;
 pub mod picker;
 pub mod rate;

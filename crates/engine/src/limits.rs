@@ -51,6 +51,17 @@ pub const SUSPECT_BLOCKS_MAX: usize = 65_536;
 /// Pieces that super-seeding watches at one peer: shown, and not known to have
 /// gone on to another one. The oldest that were sent are forgotten first.
 pub const GIVEN_PIECES_MAX: usize = 1_024;
+/// Extension handshakes read from one peer (BEP 10). Each is parsed; further ones
+/// are passed over.
+pub const EXTENDED_HANDSHAKES_MAX: u32 = 64;
+/// The longest metadata that is fetched or served, in bytes (libtorrent,
+/// `max_metadata_size`).
+pub const METADATA_LEN_MAX: u32 = 31_457_280;
+/// Requests for metadata that wait for one peer: as many as the longest has
+/// blocks of 16 KiB. Further ones are rejected (BEP 9).
+pub const METADATA_ASKED_MAX: usize = METADATA_LEN_MAX as usize / (16 << 10);
+/// How often the whole metadata is served in one connection.
+pub const METADATA_SERVED_TIMES: u32 = 3;
 /// HAVEs kept from one peer before the metadata is known.
 pub const EARLY_HAVES_MAX: usize = 4_096;
 /// How long a peer may take for its handshake.

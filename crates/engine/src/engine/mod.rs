@@ -1,6 +1,7 @@
 //! The engine: one value that owns everything and decides everything.
 
 mod commands;
+mod datagrams;
 pub(crate) mod dormancy;
 mod due;
 mod finish;

@@ -72,7 +72,8 @@ impl Engine {
         }
     }
 
-    pub(super) fn datagram(
+    /// A UDP tracker answered, or somebody who would be taken for one.
+    pub(super) fn udp_answer(
         &mut self,
         listener: ListenerId,
         from: SocketAddr,

@@ -18,7 +18,7 @@ use superseed_proto::hash::SwarmKey;
 use superseed_proto::layout::{Layout, PieceIndex};
 use superseed_proto::peer_id::PeerId;
 use superseed_proto::wire::{
-    Decoder, DecoderLimits, HANDSHAKE_LEN, Handshake, HandshakeReader, Message,
+    Decoder, DecoderLimits, ExtensionIds, HANDSHAKE_LEN, Handshake, HandshakeReader, Message,
 };
 
 pub(crate) use outgoing::Outgoing;
@@ -28,6 +28,7 @@ pub(crate) use requests_out::RequestsOut;
 
 use crate::ids::{ListenerId, TorrentKey};
 use crate::limits::{EARLY_BYTES_MAX, REQUESTS_OUTSTANDING_MAX};
+use crate::metadata::Served;
 use crate::rate::Ewma;
 use crate::requests::RequestWindow;
 use crate::stats::PeerSource;
@@ -159,7 +160,11 @@ pub(crate) struct Peer {
     pub(crate) fast: bool,
     /// Both sides speak the extension protocol (BEP 10).
     pub(crate) extended: bool,
-    /// What the extension handshake said.
+    /// The ids under which it takes extension messages.
+    pub(crate) extensions: ExtensionIds,
+    /// How many extension handshakes it sent.
+    pub(crate) extended_handshakes: u32,
+    /// What they said.
     pub(crate) client: Option<String>,
     pub(crate) reqq: Option<u32>,
     pub(crate) upload_only: bool,
@@ -212,6 +217,8 @@ pub(crate) struct Peer {
     pub(crate) last_block: Option<Time>,
     pub(crate) downloaded: u64,
     pub(crate) uploaded: u64,
+    /// What it asked for of our metadata.
+    pub(crate) metadata: Option<Box<Served>>,
     pub(crate) unwanted_blocks: u32,
     pub(crate) choked_requests: u32,
     /// Since when neither side has wanted anything of the other.
@@ -238,6 +245,8 @@ impl Peer {
             id,
             fast,
             extended,
+            extensions: ExtensionIds::default(),
+            extended_handshakes: 0,
             client: None,
             reqq: None,
             upload_only: false,
@@ -273,6 +282,7 @@ impl Peer {
             last_block: None,
             downloaded: 0,
             uploaded: 0,
+            metadata: None,
             unwanted_blocks: 0,
             choked_requests: 0,
             idle_since: now,

@@ -38,6 +38,20 @@ impl Picker {
         self.raise(piece);
     }
 
+    /// A peer lost a piece that it had told of.
+    pub fn peer_lost(&mut self, piece: PieceIndex) {
+        self.lower(piece);
+    }
+
+    /// A peer that joined with everything loses its first piece: from now on
+    /// it is counted piece by piece.
+    pub fn seed_is_partial(&mut self, have: &Bitfield) {
+        self.seeds = self.seeds.saturating_sub(1);
+        for piece in have.iter() {
+            self.raise(piece);
+        }
+    }
+
     /// How many peers have a piece.
     pub fn availability(&self, piece: PieceIndex) -> u32 {
         if !self.pieces.contains(piece) {

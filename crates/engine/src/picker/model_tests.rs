@@ -243,6 +243,10 @@ enum Op {
         peer: usize,
         piece: u32,
     },
+    Forget {
+        peer: usize,
+        piece: u32,
+    },
     Rejoin {
         peer: usize,
         bits: u16,
@@ -282,7 +286,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (piece.clone(), 0u32..3, 0u32..4).prop_map(|(piece, start, len)| Op::Lose { piece, start, len }),
         2 => (piece.clone(), priority).prop_map(|(piece, priority)| Op::Prioritise { piece, priority }),
         1 => (piece.clone(), 0u8..3).prop_map(|(piece, to)| Op::Set { piece, to }),
-        3 => (peer.clone(), piece).prop_map(|(peer, piece)| Op::Have { peer, piece }),
+        3 => (peer.clone(), piece.clone()).prop_map(|(peer, piece)| Op::Have { peer, piece }),
+        2 => (peer.clone(), piece).prop_map(|(peer, piece)| Op::Forget { peer, piece }),
         1 => (peer, any::<u16>()).prop_map(|(peer, bits)| Op::Rejoin { peer, bits }),
         1 => kind.prop_map(Op::Kind),
     ]
@@ -539,6 +544,16 @@ fn apply(model: &mut Model, picker: &mut Picker, op: Op, seed: u64) {
             let have = &mut model.peers[peer];
             if have.insert(PieceIndex(piece)) {
                 picker.peer_has(PieceIndex(piece));
+            }
+        }
+        Op::Forget { peer, piece } => {
+            let have = &mut model.peers[peer];
+            if have.has(PieceIndex(piece)) {
+                if std::mem::take(&mut model.joined_full[peer]) {
+                    picker.seed_is_partial(have);
+                }
+                have.remove(PieceIndex(piece));
+                picker.peer_lost(PieceIndex(piece));
             }
         }
         Op::Rejoin { peer, bits } => {

@@ -152,6 +152,7 @@ impl Torrent {
         self.sync_now(cx);
         cx.event(self.key, EventKind::Complete);
         self.say_state(cx);
+        self.tell_upload_only(cx);
         self.close_useless(cx);
         self.watch_goal(cx);
         self.rechoke_due = true;

@@ -237,6 +237,7 @@ impl Torrent {
             self.connect_due = true;
         }
         self.interest_changed(cx);
+        self.tell_upload_only(cx);
         self.note_completion(cx);
         self.say_state(cx);
         self.refill_due = true;

@@ -3,10 +3,9 @@
 use bytes::Bytes;
 use superseed_proto::bitfield::Bitfield;
 use superseed_proto::layout::PieceIndex;
-use superseed_proto::wire::{Event, ExtendedHandshake, Message};
+use superseed_proto::wire::{Event, Message};
 
 use super::Torrent;
-use crate::candidates::Voter;
 use crate::engine::shared::Cx;
 use crate::fault::PeerFault;
 use crate::ids::ConnKey;
@@ -18,8 +17,6 @@ use crate::peer::{PeerRequest, ReceivingBlock};
 
 /// How long requests that crossed our CHOKE are forgiven.
 const CHOKE_GRACE: std::time::Duration = std::time::Duration::from_secs(2);
-/// The id of the extension handshake among extended messages (BEP 10).
-const EXTENDED_HANDSHAKE: u8 = 0;
 
 impl Torrent {
     /// Takes one event of a peer's stream, whose bytes may lie in `shared`. What
@@ -151,17 +148,13 @@ impl Torrent {
                 need_fast()?;
                 self.layout.piece(raw).ok_or(PeerFault::BadPieceIndex)?;
             }
-            Message::Extended {
-                id: EXTENDED_HANDSHAKE,
-                payload,
-            } => {
-                // An extension handshake may come before the bitfield.
+            Message::Extended { id, payload } => {
+                // The extension handshake may come before the bitfield.
                 peer.bitfield_allowed = first;
-                self.extended_handshake(cx, key, payload);
+                self.extended(cx, key, id, payload)?;
             }
-            // Extensions that were not offered, DHT ports and unknown messages
-            // (BEP 10: ignored, so that the protocol can grow).
-            Message::Extended { .. } | Message::Port(_) | Message::Unknown { .. } => {
+            // DHT ports and unknown messages say nothing of pieces.
+            Message::Port(_) | Message::Unknown { .. } => {
                 peer.bitfield_allowed = first;
             }
         }
@@ -261,34 +254,6 @@ impl Torrent {
         }
         self.requested(cx, key, request);
         Ok(())
-    }
-
-    fn extended_handshake(&mut self, cx: &mut Cx<'_>, key: ConnKey, payload: &[u8]) {
-        let Some(conn) = cx.conns.get_mut(key) else {
-            return;
-        };
-        let Some(peer) = conn.peer_mut() else { return };
-        // A handshake that cannot be read tells nothing; it harms nobody either.
-        let Ok(handshake) = ExtendedHandshake::decode(payload) else {
-            return;
-        };
-        peer.client = handshake.client.or(peer.client.take());
-        if let Some(ours) = handshake.yourip {
-            let voter = Voter::Peer(conn.remote.ip());
-            cx.shared.external_vote(voter, ours);
-        }
-        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else {
-            return;
-        };
-        peer.reqq = handshake.reqq.or(peer.reqq);
-        peer.listen_port = handshake.listen_port.or(peer.listen_port);
-        if let Some(upload_only) = handshake.upload_only
-            && upload_only != peer.upload_only
-        {
-            peer.upload_only = upload_only;
-            self.rechoke_due = true;
-        }
-        self.close_if_useless(cx, key);
     }
 
     fn block_start(

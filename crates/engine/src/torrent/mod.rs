@@ -4,7 +4,10 @@
 //! `requests` what to ask of whom, `deadlines` what somebody waits for, `endgame`
 //! the last of it, `messages` what peers say, `upload` what they get, `choke`
 //! who gets it, `check` data found on disk, `record` what is durable,
-//! `haves` what peers are yet to be told, `connect` whom to talk to, `turnover`
+//! `haves` what peers are yet to be told, `lost` what they have no longer,
+//! `greet` the first words to them, `extended` what the extension protocol adds,
+//! `metadata` serving it,
+//! `connect` whom to talk to, `turnover`
 //! whom no more, `newcomers` who had
 //! what one gets once, `announce` the trackers, `super_seed` what is
 //! hidden of whom, `stats` what users see, `explain` why it is no faster.
@@ -20,12 +23,16 @@ mod deadlines;
 pub(crate) mod dormant;
 mod endgame;
 mod explain;
+mod extended;
+mod greet;
 mod have;
 mod haves;
 mod idle;
 pub(crate) mod lasting;
 mod life;
+mod lost;
 mod messages;
+mod metadata;
 mod newcomers;
 mod record;
 mod requests;
@@ -159,6 +166,8 @@ pub(crate) struct Torrent {
     /// Super-seeding may have something to show.
     show_due: bool,
     idleness: Idleness,
+    /// Peers were last told that we are a partial seed (BEP 21).
+    told_upload_only: bool,
 }
 
 impl Torrent {
@@ -230,6 +239,7 @@ impl Torrent {
             connect_due: false,
             show_due: false,
             idleness: Idleness::default(),
+            told_upload_only: false,
             metainfo,
             lasting,
         };

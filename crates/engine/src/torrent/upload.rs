@@ -263,11 +263,15 @@ impl Torrent {
         let Some(peer) = cx.conns.get(key).and_then(|conn| conn.peer()) else {
             return;
         };
+        let fetches_metadata = peer.metadata.is_some();
         let sent = peer.uploaded_since_unchoke;
         self.rechoke_due |=
             (self.choker.turn_bytes()).is_some_and(|turn| sent >= turn && sent - payload < turn);
         if !peer.queue.is_empty() {
             self.serve(cx, key);
+        }
+        if fetches_metadata {
+            self.send_metadata(cx, key);
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use superseed_engine::limits::{
     ALLOWED_FAST_MAX, BANNED_PER_TORRENT_MAX, CANDIDATES_PER_TORRENT_MAX, INCOMING_SLACK,
-    NEWCOMERS_PER_TORRENT_MAX, OUTGOING_BUFFER_MAX, QUEUED_BYTES_MAX, READS_PER_PEER_MAX,
-    REQUEST_LEN_MAX, REQUESTS_IN_QUEUE_MAX, REQUESTS_OUTSTANDING_MAX, RUN_LEN,
+    METADATA_ASKED_MAX, NEWCOMERS_PER_TORRENT_MAX, OUTGOING_BUFFER_MAX, QUEUED_BYTES_MAX,
+    READS_PER_PEER_MAX, REQUEST_LEN_MAX, REQUESTS_IN_QUEUE_MAX, REQUESTS_OUTSTANDING_MAX, RUN_LEN,
     SELF_ADDRS_PER_TORRENT_MAX, SUSPECT_BLOCKS_MAX, SUSPECT_PIECES_MAX, TRACKERS_PER_TORRENT_MAX,
     UDP_TRACKERS_MAX,
 };
@@ -109,6 +109,11 @@ fn peer_over(held: &PeerHoldings) -> Option<&'static str> {
             held.allowed_fast,
             ALLOWED_FAST_MAX,
         ),
+        (
+            "requests for metadata",
+            held.metadata_asked,
+            METADATA_ASKED_MAX,
+        ),
     ];
     let over = limits.into_iter().find(|(_, held, max)| held > max);
     over.map(|(what, ..)| what)
@@ -146,7 +151,7 @@ mod tests {
         let settings = Settings::default();
         let connections_max = settings.connections_max + INCOMING_SLACK;
         let peers_max = settings.connections_per_torrent_max + INCOMING_SLACK;
-        let limits: [(Grow, usize); 19] = [
+        let limits: [(Grow, usize); 20] = [
             (|held| &mut held.connections, connections_max),
             (|held| &mut held.reads, connections_max * READS_PER_PEER_MAX),
             (|held| &mut held.udp_trackers, UDP_TRACKERS_MAX),
@@ -167,6 +172,10 @@ mod tests {
             ),
             (|held| &mut held.of_one_peer.decoder_bytes, MESSAGE_LEN_MAX),
             (|held| &mut held.of_one_peer.allowed_fast, ALLOWED_FAST_MAX),
+            (
+                |held| &mut held.of_one_peer.metadata_asked,
+                METADATA_ASKED_MAX,
+            ),
             (|held| &mut held.of_one_torrent.peers, peers_max),
             (
                 |held| &mut held.of_one_torrent.candidates,

@@ -4,6 +4,7 @@
 mod connection;
 mod dormant;
 mod download;
+mod extension;
 mod scene;
 mod super_seed;
 mod upload;

@@ -1,0 +1,5 @@
+//! Exchange of metadata (BEP 9): what a peer may fetch of ours.
+
+mod serve;
+
+pub(crate) use serve::{Served, block_count};

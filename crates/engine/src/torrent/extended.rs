@@ -1,0 +1,133 @@
+//! The extension protocol with one peer (BEP 10): which messages either side
+//! takes, and what the small ones mean (BEP 21, 54).
+
+use superseed_proto::wire::extended::HANDSHAKE_ID;
+use superseed_proto::wire::{DontHave, ExtendedHandshake, ExtensionIds, Message, UploadOnly};
+
+use super::Torrent;
+use crate::candidates::Voter;
+use crate::engine::shared::Cx;
+use crate::fault::PeerFault;
+use crate::ids::ConnKey;
+use crate::limits::EXTENDED_HANDSHAKES_MAX;
+
+/// The ids under which we take extension messages.
+mod ours {
+    pub(super) const UT_METADATA: u8 = 1;
+    pub(super) const UPLOAD_ONLY: u8 = 3;
+    pub(super) const LT_DONTHAVE: u8 = 4;
+}
+
+/// What we take of the extension protocol.
+pub(crate) fn offered() -> ExtensionIds {
+    ExtensionIds {
+        ut_metadata: Some(ours::UT_METADATA),
+        upload_only: Some(ours::UPLOAD_ONLY),
+        lt_donthave: Some(ours::LT_DONTHAVE),
+        ..ExtensionIds::default()
+    }
+}
+
+impl Torrent {
+    /// Takes an extended message. One under an id that we did not offer is
+    /// passed over, so that the protocol can grow.
+    pub(super) fn extended(
+        &mut self,
+        cx: &mut Cx<'_>,
+        key: ConnKey,
+        id: u8,
+        payload: &[u8],
+    ) -> Result<(), PeerFault> {
+        match id {
+            HANDSHAKE_ID => {
+                self.extended_handshake(cx, key, payload);
+                Ok(())
+            }
+            ours::UT_METADATA => self.metadata_message(cx, key, payload),
+            ours::UPLOAD_ONLY => {
+                let said = UploadOnly::decode(payload).ok_or(PeerFault::BadExtension)?;
+                self.peer_upload_only(cx, key, said.is_on);
+                Ok(())
+            }
+            ours::LT_DONTHAVE => {
+                let lost = DontHave::decode(payload).ok_or(PeerFault::BadExtension)?;
+                let piece = self.layout.piece(lost.piece);
+                self.peer_lost(cx, key, piece.ok_or(PeerFault::BadPieceIndex)?);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn extended_handshake(&mut self, cx: &mut Cx<'_>, key: ConnKey, payload: &[u8]) {
+        let Some(conn) = cx.conns.get_mut(key) else {
+            return;
+        };
+        let remote = conn.remote;
+        let Some(peer) = conn.peer_mut() else { return };
+        if peer.extended_handshakes >= EXTENDED_HANDSHAKES_MAX {
+            return;
+        }
+        peer.extended_handshakes += 1;
+        // A handshake that cannot be read tells nothing; it harms nobody either.
+        let Ok(handshake) = ExtendedHandshake::decode(payload) else {
+            return;
+        };
+        peer.extensions.update(&handshake.m);
+        peer.client = handshake.client.or(peer.client.take());
+        peer.reqq = handshake.reqq.or(peer.reqq);
+        peer.listen_port = handshake.listen_port.or(peer.listen_port);
+        let upload_only = handshake.upload_only.unwrap_or(peer.upload_only);
+        if let Some(ours) = handshake.yourip {
+            cx.shared.external_vote(Voter::Peer(remote.ip()), ours);
+        }
+        self.peer_upload_only(cx, key, upload_only);
+    }
+
+    /// A peer wants nothing of us any more, or something again.
+    fn peer_upload_only(&mut self, cx: &mut Cx<'_>, key: ConnKey, upload_only: bool) {
+        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else {
+            return;
+        };
+        if upload_only != peer.upload_only {
+            peer.upload_only = upload_only;
+            self.rechoke_due = true;
+        }
+        self.close_if_useless(cx, key);
+    }
+
+    /// Tells peers that we begin, or cease, to want nothing of them (BEP 21).
+    /// Who has heard of all our pieces knows already that nothing is wanted.
+    pub(super) fn tell_upload_only(&mut self, cx: &mut Cx<'_>) {
+        let is_on = self.is_complete() && !self.have().is_full();
+        if std::mem::replace(&mut self.told_upload_only, is_on) == is_on {
+            return;
+        }
+        for &key in &self.peers {
+            if self.super_seed.is_masked(key) {
+                continue;
+            }
+            let Some(conn) = cx.conns.get_mut(key) else {
+                continue;
+            };
+            let Some(peer) = conn.peer() else { continue };
+            if let Some(id) = peer.extensions.upload_only {
+                let payload = UploadOnly { is_on }.encode();
+                conn.send(&Message::Extended {
+                    id,
+                    payload: &payload,
+                });
+            } else if peer.extended {
+                let handshake = ExtendedHandshake {
+                    upload_only: Some(is_on),
+                    ..ExtendedHandshake::default()
+                };
+                conn.send(&Message::Extended {
+                    id: HANDSHAKE_ID,
+                    payload: &handshake.encode(),
+                });
+            }
+            cx.want_write(key);
+        }
+    }
+}

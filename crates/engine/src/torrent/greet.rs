@@ -1,0 +1,127 @@
+//! The first words to a peer: our pieces, what we offer of the extension
+//! protocol (BEP 10), and what it may fetch while it is choked (BEP 6).
+
+use superseed_proto::bitfield::Bitfield;
+use superseed_proto::wire::{ExtendedHandshake, Message};
+
+use super::{Torrent, extended};
+use crate::candidates::host;
+use crate::engine::shared::Cx;
+use crate::ids::ConnKey;
+use crate::limits::REQUESTS_IN_QUEUE_MAX;
+
+/// How many pieces a newcomer may fetch while choked (BEP 6, "allowed fast set").
+const ALLOWED_FAST_PIECES: usize = 5;
+/// How often a newcomer may fetch all of them while choked: a block may be lost
+/// on its way, or taken back and asked for again. Without a bound, who never
+/// wants a slot takes upload from those who have one: in `hostile-allowed-fast-flood`
+/// four such peers made the last leecher 2.2 times as late.
+const ALLOWED_FAST_TIMES: u64 = 2;
+/// So many newcomers fetch theirs at a time, as far as we know: no choker
+/// bounds them, and a crowd that comes at once would share the line so that
+/// nobody has a whole piece for long (decision 035).
+const ALLOWED_FAST_PEERS: usize = 4;
+/// For so long a newcomer may be at it: some clients never ask for theirs.
+const ALLOWED_FAST_TIME: std::time::Duration = std::time::Duration::from_secs(60);
+
+impl Torrent {
+    /// Whether one more newcomer may be given an allowed-fast set.
+    fn may_allow(&self, cx: &Cx<'_>) -> bool {
+        let fetches = |key: &&ConnKey| {
+            let peer = cx.conns.get(**key).and_then(|conn| conn.peer());
+            peer.is_some_and(|peer| {
+                let young = cx.now.since(peer.since) < ALLOWED_FAST_TIME;
+                let takes = peer.am_choking && !peer.upload_only && !peer.is_seed();
+                let once =
+                    u64::from(self.layout.piece_len_nominal()) * peer.allowed_to_it.len() as u64;
+                young && takes && peer.uploaded < once
+            })
+        };
+        self.peers.iter().filter(fetches).count() < ALLOWED_FAST_PEERS
+    }
+
+    /// Gives a newcomer its allowed-fast set, which BEP 6 defines for IPv4.
+    fn allow_fast(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
+        let remote = cx.conns.get(key).map(|conn| conn.remote.ip());
+        let Some(core::net::IpAddr::V4(ip)) = remote else {
+            return;
+        };
+        if !self.may_allow(cx) || !self.newcomers.admit(host(ip.into())) {
+            return;
+        }
+        let swarm = self.lasting.info_hashes.primary_swarm_key();
+        let pieces = superseed_proto::wire::allowed_fast_set(
+            ip,
+            &swarm,
+            self.layout.piece_count(),
+            ALLOWED_FAST_PIECES,
+        );
+        let Some(conn) = cx.conns.get_mut(key) else {
+            return;
+        };
+        for &piece in &pieces {
+            conn.send(&Message::AllowedFast(piece.0));
+        }
+        let layout = &self.layout;
+        let bytes = pieces
+            .iter()
+            .map(|piece| u64::from(layout.piece_len(*piece)));
+        if let Some(peer) = conn.peer_mut() {
+            peer.allowed_bytes = ALLOWED_FAST_TIMES * bytes.sum::<u64>();
+            peer.allowed_to_it = pieces.iter().map(|piece| piece.0).collect();
+        }
+    }
+
+    /// What we say first: our pieces, then the extension handshake.
+    pub(super) fn greet(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
+        let masked = self.mask(key);
+        self.told_upload_only |= self.is_complete() && !self.have().is_full();
+        let none = Bitfield::new(self.layout.piece_count());
+        let have = if masked { &none } else { self.picker.have() };
+        let Some(conn) = cx.conns.get_mut(key) else {
+            return;
+        };
+        let Some(peer) = conn.peer() else { return };
+        let (fast, extended) = (peer.fast, peer.extended);
+        if let Some(peer) = conn.peer_mut() {
+            peer.haves_told = self.haves.end();
+        }
+        if fast && have.is_full() {
+            conn.send(&Message::HaveAll);
+        } else if fast && have.count() == 0 {
+            conn.send(&Message::HaveNone);
+        } else if have.count() > 0 {
+            let mut bits = Vec::new();
+            have.write_wire(&mut bits);
+            conn.send(&Message::Bitfield(&bits));
+        }
+        if extended {
+            let listen_port = cx
+                .shared
+                .listeners
+                .iter()
+                .map(|(_, addr)| addr.port())
+                .find(|port| *port != 0);
+            let handshake = ExtendedHandshake {
+                client: Some(cx.shared.settings.client_name.clone()),
+                listen_port: if conn.incoming { None } else { listen_port },
+                reqq: Some(REQUESTS_IN_QUEUE_MAX as u32),
+                yourip: Some(conn.remote.ip()),
+                upload_only: (self.is_complete() && !masked).then_some(true),
+                m: extended::offered(),
+                metadata_size: self.metadata_len(),
+                ..ExtendedHandshake::default()
+            };
+            let payload = handshake.encode();
+            conn.send(&Message::Extended {
+                id: 0,
+                payload: &payload,
+            });
+        }
+        // Who may ask for nothing that it was not shown has no fast set either.
+        if fast && !masked {
+            self.allow_fast(cx, key);
+        }
+        cx.want_write(key);
+    }
+}
