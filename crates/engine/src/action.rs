@@ -8,6 +8,7 @@ use superseed_proto::InfoHashV2;
 use crate::disk::DiskJob;
 use crate::event::Event;
 use crate::ids::{AnnounceKey, ConnKey, ListenerId, ResolveKey, Ticket, TorrentKey};
+use crate::work::WorkJob;
 
 /// One thing to do. Actions are performed in order after `handle` returned.
 #[derive(Debug)]
@@ -78,6 +79,8 @@ pub enum Action {
         /// The name; never an address literal.
         host: String,
     },
+    /// Compute something; answered by `Worked`.
+    Work(Box<WorkJob>),
     /// Send a datagram from a listener's UDP socket.
     SendDatagram {
         /// From where.

@@ -12,6 +12,8 @@ slotmap::new_key_type! {
     pub struct AnnounceKey;
     /// A name look-up on its way.
     pub struct ResolveKey;
+    /// A computation on its way.
+    pub struct WorkKey;
 }
 
 /// A listening address, numbered by the host.

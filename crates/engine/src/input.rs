@@ -11,7 +11,10 @@ use superseed_proto::metainfo::Metainfo;
 
 use crate::config::{Priority, RateLimits, Settings, TorrentOptions};
 use crate::disk::{DiskResult, Summary};
-use crate::ids::{AnnounceKey, ConnKey, JobKey, ListenerId, ResolveKey, Ticket, TorrentKey};
+use crate::ids::{
+    AnnounceKey, ConnKey, JobKey, ListenerId, ResolveKey, Ticket, TorrentKey, WorkKey,
+};
+use crate::work::WorkResult;
 
 /// One thing that happened. The only way into the engine.
 #[derive(Debug)]
@@ -99,6 +102,13 @@ pub enum Input<'a> {
         resolve: ResolveKey,
         /// The addresses, of both families; empty if there are none.
         addrs: Vec<IpAddr>,
+    },
+    /// A computation ended.
+    Worked {
+        /// Which.
+        work: WorkKey,
+        /// What came of it.
+        result: WorkResult,
     },
     /// A disk job ended.
     DiskDone {

@@ -31,6 +31,7 @@ pub mod super_seed;
 pub mod time;
 mod torrent;
 pub mod trackers;
+pub mod work;
 
 pub use action::{Action, AddRefusal, HttpAnnounce, Outbox};
 pub use block::BlockBuf;
@@ -41,8 +42,9 @@ pub use event::{Event, EventKind, TorrentState};
 pub use explain::{Cause, Explanation};
 pub use fault::PeerFault;
 pub use holdings::{Holdings, PeerHoldings, TorrentHoldings};
-pub use ids::{AnnounceKey, ConnKey, JobKey, ListenerId, ResolveKey, Ticket, TorrentKey};
+pub use ids::{AnnounceKey, ConnKey, JobKey, ListenerId, ResolveKey, Ticket, TorrentKey, WorkKey};
 pub use input::{
     AddTorrent, Command, ConnectError, Input, StreamEnd, TorrentSource, TransferError,
 };
 pub use time::Time;
+pub use work::{Work, WorkJob, WorkResult};

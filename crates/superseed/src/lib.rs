@@ -17,6 +17,7 @@ mod os;
 mod session;
 pub mod storage;
 pub mod tracker;
+mod work;
 
 pub use control::fetch::{FETCH_BYTES_MAX, fetch_torrent};
 pub use session::config::{

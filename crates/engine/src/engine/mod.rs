@@ -142,6 +142,8 @@ impl Engine {
                 }
             }
             Input::Resolved { resolve, addrs } => self.resolved(resolve, &addrs, now, out),
+            // Nobody waits for it.
+            Input::Worked { .. } => {}
             Input::DiskDone { job, result } => self.disk_done(job, result, now, out),
         }
     }

@@ -156,6 +156,7 @@ impl World {
             Action::Disk(job) => self.begin_disk_job(id, job),
             Action::HttpAnnounce(announce) => self.http_announce(id, &announce),
             Action::Resolve { resolve, host } => self.resolve(id, resolve, &host),
+            Action::Work(job) => self.begin_work(id, *job),
             Action::SendDatagram { to, bytes, .. } => self.send_datagram(id, to, bytes),
             Action::Event(event) => {
                 self.note_event(id, event.torrent, &event.kind);

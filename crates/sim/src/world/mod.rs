@@ -11,6 +11,7 @@ mod memory;
 mod scripts;
 mod services;
 mod tally;
+mod work;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -33,6 +34,7 @@ pub use tally::{Protocol, Tally};
 use check::Watch;
 use host::Host;
 use services::ServiceEvent;
+use work::WorkDone;
 
 /// The port that every machine listens on.
 const PORT: u16 = 6881;
@@ -78,6 +80,7 @@ enum Happening {
     /// A disk job of the given run of a host ends.
     DiskDone(HostId, u32, Box<DiskJob>),
     Service(Box<ServiceEvent>),
+    Worked(Box<WorkDone>),
     ScriptWake(ScriptId, usize),
     Plan(Box<dyn FnOnce(&mut World)>),
 }
@@ -263,6 +266,7 @@ impl World {
             Happening::Wake(host, number) => self.wake(host, number),
             Happening::DiskDone(host, run, job) => self.disk_done(host, run, *job),
             Happening::Service(event) => self.serve(*event),
+            Happening::Worked(done) => self.work_done(*done),
             Happening::ScriptWake(script, conn) => self.wake_script(script, conn),
             Happening::Plan(what) => what(self),
         }

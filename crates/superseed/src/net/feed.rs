@@ -1,5 +1,5 @@
 //! Feeding the engine with what others queued: handles, disk workers, the
-//! control plane, peers that knock, streams that come up, datagrams.
+//! control plane, the work thread, peers that knock, streams that come up, datagrams.
 
 use std::io;
 use std::time::Instant;
@@ -188,6 +188,9 @@ impl Host {
                     });
                 }
             }
+        }
+        while let Some((work, result)) = self.worker.answer() {
+            self.handle(Input::Worked { work, result });
         }
         while let Some(answer) = self.control.answer() {
             match answer {

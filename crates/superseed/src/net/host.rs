@@ -30,6 +30,7 @@ use crate::disk::{Completion, DiskPool};
 use crate::session::error::Gone;
 use crate::session::request::Request;
 use crate::storage::Storage;
+use crate::work::Worker;
 
 /// The token of what wakes the loop from other threads.
 pub(super) const WAKER: Token = Token(0);
@@ -87,6 +88,7 @@ pub(super) struct Host {
     /// Rung when there are more.
     pub(super) bell: Doorbell,
     pub(super) control: Control,
+    pub(super) worker: Worker,
     pub(super) notices: broadcast::Sender<Event>,
     pub(super) scratch: Box<[u8]>,
     /// Kept between turns so that a write allocates nothing.
@@ -172,7 +174,8 @@ impl Host {
             || !self.deferred.is_empty()
             || self.streams.readers() > 0
             || self.streams.writers() > 0
-            || !self.completions.is_empty();
+            || !self.completions.is_empty()
+            || self.worker.has_answers();
         if busy {
             return Some(Duration::ZERO);
         }
@@ -264,6 +267,7 @@ impl Host {
             ended,
             disk,
             control,
+            worker,
             notices,
             requests,
             listeners,
@@ -272,7 +276,7 @@ impl Host {
         } = self;
         // Handles learn of the end only when the ports are free, the files are
         // closed and nothing of the session is left.
-        drop((listeners, streams, control));
+        drop((listeners, streams, control, worker));
         if !disk.shutdown(DISK_GRACE) {
             tracing::warn!("a disk did not answer in time; its worker is left behind");
         }

@@ -2,7 +2,8 @@
 //!
 //! Owns every socket to peers and UDP trackers. It must never decide: it feeds
 //! inputs and performs actions. It must never block: files are the disk
-//! workers', HTTP and names the control plane's.
+//! workers', HTTP and names the control plane's, long computations the work
+//! thread's.
 
 mod connect;
 mod descriptors;
@@ -33,6 +34,7 @@ use crate::session::error::StartError;
 use crate::session::events::EVENTS_MAX;
 use crate::session::request::{Link, Places, REQUESTS_MAX};
 use crate::storage::fs::FileStorage;
+use crate::work::Worker;
 use descriptors::{Descriptors, Spare};
 use doorbell::{Doorbell, wake};
 use host::{Host, WAKER};
@@ -80,6 +82,8 @@ pub(crate) fn start(config: Config) -> Result<Link, StartError> {
     let bell = Doorbell::new(Arc::clone(&waker));
     let ringer = bell.clone();
     let (disk, completions) = DiskPool::new(workers, move || ringer.ring());
+    let ringer = bell.clone();
+    let worker = Worker::start(move || ringer.ring()).map_err(system("a thread"))?;
     let descriptors = Descriptors(os::raise_fd_limit());
     let files = || Arc::new(FileStorage::for_fd_limit(descriptors.0));
     let storage = config.storage.unwrap_or_else(|| files());
@@ -123,6 +127,7 @@ pub(crate) fn start(config: Config) -> Result<Link, StartError> {
         completions,
         bell,
         control,
+        worker,
         notices,
         scratch: vec![0; transfer::READ_BYTES_PER_PEER].into_boxed_slice(),
         slices: Vec::new(),

@@ -64,6 +64,7 @@ impl Host {
                     self.deferred.push(Deferred::Resolve(resolve));
                 }
             }
+            Action::Work(job) => self.worker.submit(job),
             Action::SendDatagram {
                 listener,
                 to,

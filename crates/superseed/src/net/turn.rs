@@ -14,7 +14,7 @@ pub(super) enum Step {
     Requests,
     /// Completions of the disk.
     Disk,
-    /// Answers of the control plane.
+    /// Answers of the control plane and of the work thread.
     Control,
     /// Connections made and accepted.
     Connections,
