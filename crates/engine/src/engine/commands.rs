@@ -16,7 +16,6 @@ use crate::input::{AddTorrent, Command, TorrentSource};
 use crate::stats::PeerSource;
 use crate::time::Time;
 use crate::torrent::Torrent;
-use crate::torrent::dormant::Dormant;
 use crate::torrent::lasting::Lasting;
 
 /// The most a session may take to end.
@@ -126,8 +125,9 @@ impl Engine {
         match source {
             TorrentSource::Metainfo(metainfo) => self.activate(key, metainfo, now, out),
             TorrentSource::Kept(summary) => {
+                let layout = summary.layout;
                 let lasting = Lasting::of_summary(key, *summary, &mut self.shared);
-                self.add_dormant(key, lasting, now, out);
+                self.add_dormant(key, lasting, layout, now, out);
             }
             TorrentSource::InfoHashes(_) => {
                 let kind = EventKind::State(TorrentState::AwaitingMetadata);
@@ -167,7 +167,7 @@ impl Engine {
         if self.torrents.awaiting(key).is_some() {
             return self.remove(key, out);
         }
-        self.with_either(key, now, out, Torrent::leave, Dormant::leave);
+        self.with_any(key, now, out, |form, cx| form.leave(cx));
     }
 
     fn configure(&mut self, settings: Settings, now: Time, out: &mut Outbox) {

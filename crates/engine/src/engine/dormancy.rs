@@ -6,6 +6,8 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
+use superseed_proto::layout::Layout;
+
 use super::Engine;
 use super::jobs::JobKind;
 use super::shared::Cx;
@@ -18,6 +20,7 @@ use crate::limits::{IDLE_AWAKE_MAX, WAKING_MAX};
 use crate::time::Time;
 use crate::torrent::Torrent;
 use crate::torrent::dormant::{Dormant, Had};
+use crate::torrent::form::Form;
 use crate::torrent::lasting::Lasting;
 
 /// A torrent that takes longer to wake waits for a device that hangs, and no
@@ -101,20 +104,23 @@ impl Engine {
         }
     }
 
-    /// Does one thing to a torrent that is awake, or another to one that is not.
-    pub(super) fn with_either(
+    /// Does something to a torrent in whatever form it is.
+    pub(super) fn with_any<R>(
         &mut self,
         key: TorrentKey,
         now: Time,
         out: &mut Outbox,
-        awake: impl FnOnce(&mut Torrent, &mut Cx<'_>),
-        dormant: impl FnOnce(&mut Dormant, &mut Cx<'_>),
-    ) {
+        act: impl FnOnce(&mut dyn Form, &mut Cx<'_>) -> R,
+    ) -> Option<R> {
+        let mut result = None;
         if self.is_dormant(key) {
-            self.with_dormant(key, now, out, dormant);
+            self.with_dormant(key, now, out, |dormant, cx| {
+                result = Some(act(dormant, cx));
+            });
         } else {
-            self.with_torrent(key, now, out, awake);
+            self.with_torrent(key, now, out, |torrent, cx| result = Some(act(torrent, cx)));
         }
+        result
     }
 
     /// Adds a torrent that was kept: it is dormant from the start.
@@ -122,14 +128,16 @@ impl Engine {
         &mut self,
         key: TorrentKey,
         lasting: Lasting,
+        layout: Layout,
         now: Time,
         out: &mut Outbox,
     ) {
-        let all = lasting.layout.total_len();
+        let all = layout.total_len();
         let had = Had {
+            layout,
             wanted_bytes: all,
             have_bytes: all,
-            pieces_have: lasting.layout.piece_count(),
+            pieces_have: layout.piece_count(),
         };
         let dormant = Dormant::new(lasting, had);
         self.torrents
@@ -213,8 +221,8 @@ impl Engine {
             }
         };
         let metainfo = awakening.metainfo;
-        let lasting = &dormant.lasting;
-        if metainfo.info_hashes != lasting.info_hashes || metainfo.info.layout != lasting.layout {
+        let names = dormant.lasting.info_hashes;
+        if metainfo.info_hashes != names || metainfo.info.layout != *dormant.layout() {
             let error = DiskError {
                 kind: DiskErrorKind::Io,
                 message: format!(

@@ -12,7 +12,6 @@ use crate::input::ConnectError;
 use crate::peer::Phase;
 use crate::time::Time;
 use crate::torrent::Torrent;
-use crate::torrent::dormant::Dormant;
 
 impl Engine {
     /// Fires everything that is due.
@@ -28,22 +27,21 @@ impl Engine {
                     torrent.choke_round(cx);
                 }),
                 Timer::Trackers(key) => {
-                    self.with_either(key, now, out, Torrent::announce, Dormant::announce);
+                    self.with_any(key, now, out, |form, cx| form.announce(cx));
                 }
                 Timer::Connect(key) => {
-                    self.with_either(key, now, out, Torrent::connect_more, Dormant::plan_connect);
+                    self.with_any(key, now, out, |form, cx| form.connect_due(cx));
                 }
                 Timer::Sync(key) => self.with_torrent(key, now, out, Torrent::sync_now),
                 Timer::DiskRetry(key) => self.with_torrent(key, now, out, Torrent::disk_retry),
                 Timer::Inquiry(key) => self.with_torrent(key, now, out, Torrent::inquiry_due),
                 Timer::Haves(key) => self.with_torrent(key, now, out, Torrent::send_haves),
                 Timer::Goal(key) => {
-                    self.with_either(key, now, out, Torrent::goal_check, Dormant::goal_check);
+                    self.with_any(key, now, out, |form, cx| form.goal_check(cx));
                 }
                 Timer::Idle(key) => self.with_torrent(key, now, out, Torrent::idle_due),
                 Timer::Farewell(key) => {
-                    let (awake, dormant) = (Torrent::farewell_over, Dormant::farewell_over);
-                    self.with_either(key, now, out, |t, _| awake(t), |d, _| dormant(d));
+                    self.with_any(key, now, out, |form, _| form.farewell_over());
                 }
                 // Whose turn it is now is seen at the end of each input.
                 Timer::Waking => {}

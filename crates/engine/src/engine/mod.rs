@@ -233,13 +233,8 @@ impl Engine {
             let voter = Voter::Trackers(of.torrent);
             self.shared.external_vote(voter, ours);
         }
-        if self.is_dormant(of.torrent) {
-            return self.with_dormant(of.torrent, now, out, |dormant, cx| {
-                dormant.answered(cx, of.slot, answered);
-            });
-        }
-        self.with_torrent(of.torrent, now, out, |torrent, cx| {
-            torrent.answered(cx, of.slot, answered);
+        self.with_any(of.torrent, now, out, |form, cx| {
+            form.answered(cx, of.slot, answered);
         });
     }
 
@@ -252,13 +247,8 @@ impl Engine {
         now: Time,
         out: &mut Outbox,
     ) {
-        if self.is_dormant(of.torrent) {
-            return self.with_dormant(of.torrent, now, out, |dormant, cx| {
-                dormant.announce_failed(cx, of.slot, kind, message);
-            });
-        }
-        self.with_torrent(of.torrent, now, out, |torrent, cx| {
-            torrent.announce_failed(cx, of.slot, kind, message);
+        self.with_any(of.torrent, now, out, |form, cx| {
+            form.announce_failed(cx, of.slot, kind, message);
         });
     }
 
@@ -277,8 +267,7 @@ impl Engine {
                 self.with_dormant(key, now, out, Dormant::amended);
             }
             (JobKind::Close, DiskResult::Closed) => {
-                let (awake, dormant) = (Torrent::closed, Dormant::closed);
-                self.with_either(key, now, out, |t, _| awake(t), |d, _| dormant(d));
+                self.with_any(key, now, out, |form, _| form.storage_closed());
             }
             (_, result) => self.job_done(job, since, result, now, out),
         }

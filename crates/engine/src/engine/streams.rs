@@ -18,7 +18,6 @@ use crate::peer::{Conn, Phase};
 use crate::stats::PeerSource;
 use crate::time::Time;
 use crate::torrent::Torrent;
-use crate::torrent::dormant::Dormant;
 
 impl Engine {
     pub(super) fn listening(
@@ -32,8 +31,7 @@ impl Engine {
         self.shared.listeners.push((listener, addr));
         self.shared.find_ours();
         for key in self.torrents.keys() {
-            let (awake, dormant) = (Torrent::listeners_changed, Dormant::listeners_changed);
-            self.with_either(key, now, out, awake, dormant);
+            self.with_any(key, now, out, |form, cx| form.listeners_changed(cx));
         }
     }
 
@@ -96,7 +94,7 @@ impl Engine {
         let Some(torrent) = self.torrent_of(key) else {
             return;
         };
-        self.with_torrent(torrent, now, out, |torrent, cx| torrent.connected(cx, key));
+        self.with_any(torrent, now, out, |form, cx| form.connected(cx, key));
     }
 
     pub(super) fn connect_failed(
@@ -109,10 +107,8 @@ impl Engine {
         let Some(torrent) = self.torrent_of(key) else {
             return;
         };
-        self.with_torrent(torrent, now, out, |torrent, cx| {
-            let remote = cx.conns[key].remote;
-            torrent.lasting.candidates.failed(remote, now, error);
-            torrent.forget(cx, key, CloseKind::Lost);
+        self.with_any(torrent, now, out, |form, cx| {
+            form.connect_failed(cx, key, error);
         });
     }
 
@@ -124,13 +120,9 @@ impl Engine {
         out: &mut Outbox,
     ) {
         match self.torrent_of(key) {
-            Some(torrent) => self.with_either(
-                torrent,
-                now,
-                out,
-                |torrent, cx| torrent.forget(cx, key, CloseKind::Lost),
-                |dormant, cx| dormant.forget(cx, key),
-            ),
+            Some(torrent) => {
+                self.with_any(torrent, now, out, |form, cx| form.lost(cx, key));
+            }
             None => self.drop_stranger(key),
         }
     }
@@ -182,13 +174,9 @@ impl Engine {
         let Some(torrent) = self.torrent_of(key) else {
             return;
         };
-        self.with_either(
-            torrent,
-            now,
-            out,
-            |torrent, cx| torrent.read(cx, key, input, shared),
-            |dormant, cx| dormant.hear(cx, key, input),
-        );
+        self.with_any(torrent, now, out, |form, cx| {
+            form.read(cx, key, input, shared)
+        });
     }
 
     /// Reads on in a handshake. True when it is whole and messages may follow.
@@ -214,18 +202,12 @@ impl Engine {
                         self.refuse_stranger(key, out);
                         return false;
                     };
-                    self.with_torrent(torrent, now, out, Torrent::make_room);
-                    if !self.welcome(key, torrent, now, out) {
+                    let takes = self.with_any(torrent, now, out, |form, cx| form.welcome(cx, key));
+                    if takes != Some(true) {
                         self.refuse_stranger(key, out);
                         return false;
                     }
-                    self.with_either(
-                        torrent,
-                        now,
-                        out,
-                        |_, cx| cx.send_handshake(key, swarm),
-                        |_, cx| cx.send_handshake(key, swarm),
-                    );
+                    self.with_any(torrent, now, out, |_, cx| cx.send_handshake(key, swarm));
                 }
                 Ok(Some(HandshakeEvent::Complete(handshake))) => {
                     return self.handshaken(key, &handshake, now, out);
@@ -238,21 +220,6 @@ impl Engine {
         }
     }
 
-    /// Makes an incoming connection one of a torrent's, if the torrent takes it.
-    fn welcome(&mut self, key: ConnKey, torrent: TorrentKey, now: Time, out: &mut Outbox) -> bool {
-        if self.is_dormant(torrent) {
-            let mut takes = false;
-            self.with_dormant(torrent, now, out, |dormant, cx| {
-                takes = dormant.welcome(cx, key);
-            });
-            return takes;
-        }
-        self.torrent_cx(torrent, now, out)
-            .is_some_and(|(torrent, mut cx)| {
-                torrent.is_running() && torrent.lasting.admit(&mut cx, key, &mut torrent.peers)
-            })
-    }
-
     fn handshaken(
         &mut self,
         key: ConnKey,
@@ -263,31 +230,19 @@ impl Engine {
         let Some(torrent) = self.torrent_of(key) else {
             return false;
         };
-        if self.is_dormant(torrent) {
-            self.with_dormant(torrent, now, out, |dormant, cx| {
-                dormant.handshaken(cx, key, handshake);
-            });
-            return true;
-        }
-        let mut whole = false;
-        self.with_torrent(torrent, now, out, |torrent, cx| {
-            match torrent.handshaken(cx, key, handshake) {
-                Ok(()) => whole = true,
-                Err(fault) => torrent.disconnect_for(cx, key, fault),
-            }
+        let whole = self.with_any(torrent, now, out, |form, cx| {
+            form.handshaken(cx, key, handshake)
         });
-        whole
+        whole.unwrap_or(false)
     }
 
     fn fault(&mut self, key: ConnKey, fault: PeerFault, now: Time, out: &mut Outbox) {
         match self.torrent_of(key) {
-            Some(torrent) => self.with_either(
-                torrent,
-                now,
-                out,
-                |torrent, cx| torrent.disconnect_for(cx, key, fault),
-                |dormant, cx| dormant.close(cx, key),
-            ),
+            Some(torrent) => {
+                self.with_any(torrent, now, out, |form, cx| {
+                    form.disconnect_for(cx, key, fault);
+                });
+            }
             None => self.refuse_stranger(key, out),
         }
     }

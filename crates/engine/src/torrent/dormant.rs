@@ -12,6 +12,7 @@
 //! It never holds more than what lasts: connections that wait for it and what
 //! the user asked meanwhile.
 
+use superseed_proto::layout::Layout;
 use superseed_proto::wire::Handshake;
 
 use super::announce::Answered;
@@ -36,8 +37,9 @@ use crate::time::Time;
 use crate::trackers::{AnnounceContext, FailureKind, SlotId};
 
 /// What a dormant torrent has.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Had {
+    pub(crate) layout: Layout,
     pub(crate) wanted_bytes: u64,
     pub(crate) have_bytes: u64,
     pub(crate) pieces_have: u32,
@@ -165,6 +167,11 @@ impl Dormant {
         cx.disk(torrent, job, op);
     }
 
+    /// How it is cut into pieces.
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.had.layout
+    }
+
     /// Whether storage is at waking it.
     pub(crate) fn is_waking(&self) -> bool {
         matches!(self.sleep, Sleep::Waking)
@@ -277,7 +284,7 @@ impl Dormant {
 
     /// Pauses when the seeding goal is reached.
     pub(crate) fn goal_check(&mut self, cx: &mut Cx<'_>) {
-        if self.runs() && self.lasting.is_goal_reached(cx.now) {
+        if self.runs() && self.lasting.is_goal_reached(&self.had.layout, cx.now) {
             cx.event(self.lasting.key, EventKind::GoalReached);
             self.pause(cx);
         }
@@ -501,7 +508,7 @@ impl Dormant {
                 Sleep::Failed(error) => Some(error.message.clone()),
                 _ => None,
             },
-            ..self.lasting.stats(self.state(), now)
+            ..self.lasting.stats(&self.had.layout, self.state(), now)
         }
     }
 
@@ -528,6 +535,6 @@ impl Dormant {
     /// Whether every piece that a run of the torrent's bytes touches is there,
     /// as far as can be told without them.
     pub(crate) fn has_all(&self) -> bool {
-        self.had.pieces_have == self.lasting.layout.piece_count()
+        self.had.pieces_have == self.had.layout.piece_count()
     }
 }

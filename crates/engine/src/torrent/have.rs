@@ -180,7 +180,7 @@ impl Torrent {
         if self.lasting.complete_since.is_none() || !self.is_running() {
             return;
         }
-        if self.lasting.is_goal_reached(cx.now) {
+        if self.lasting.is_goal_reached(&self.layout, cx.now) {
             cx.event(self.key, EventKind::GoalReached);
             self.pause(cx);
         }

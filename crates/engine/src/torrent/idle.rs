@@ -197,6 +197,7 @@ impl Torrent {
             shared.dormancy.is_busy(self.key, since);
         }
         let had = super::dormant::Had {
+            layout: self.layout,
             wanted_bytes: self.picker.wanted_bytes(),
             have_bytes: self.picker.have_bytes(),
             pieces_have: self.have().count(),

@@ -28,7 +28,6 @@ pub(crate) struct Lasting {
     pub(crate) key: TorrentKey,
     pub(crate) info_hashes: InfoHashes,
     pub(crate) private: bool,
-    pub(crate) layout: Layout,
     pub(crate) options: TorrentOptions,
     /// The state last told to the user.
     pub(crate) told: Option<TorrentState>,
@@ -60,11 +59,7 @@ impl Lasting {
             .collect();
         Self::of_parts(
             key,
-            (
-                metainfo.info_hashes,
-                metainfo.info.private,
-                metainfo.info.layout,
-            ),
+            (metainfo.info_hashes, metainfo.info.private),
             &tiers,
             options,
             shared,
@@ -76,12 +71,11 @@ impl Lasting {
         let Summary {
             info_hashes,
             private,
-            layout,
             totals,
             terms,
             ..
         } = summary;
-        let named = (info_hashes, private, layout);
+        let named = (info_hashes, private);
         let mut lasting = Self::of_parts(key, named, &terms.trackers, terms.options, shared);
         lasting.earlier = totals;
         lasting.opened_before = true;
@@ -93,7 +87,7 @@ impl Lasting {
 
     fn of_parts(
         key: TorrentKey,
-        (info_hashes, private, layout): (InfoHashes, bool, Layout),
+        (info_hashes, private): (InfoHashes, bool),
         tiers: &[Vec<String>],
         options: TorrentOptions,
         shared: &mut Shared,
@@ -104,7 +98,6 @@ impl Lasting {
             key,
             info_hashes,
             private,
-            layout,
             options,
             told: None,
             candidates: Candidates::new(shared.rng.next_u64()),
@@ -208,20 +201,20 @@ impl Lasting {
     }
 
     /// Whether a seeding goal is reached.
-    pub(crate) fn is_goal_reached(&self, now: Time) -> bool {
+    pub(crate) fn is_goal_reached(&self, layout: &Layout, now: Time) -> bool {
         let totals = self.record_totals(now);
         let goal = self.options.goal;
-        let ratio = totals.uploaded_bytes as f64 / self.layout.total_len() as f64;
+        let ratio = totals.uploaded_bytes as f64 / layout.total_len() as f64;
         goal.ratio.is_some_and(|goal| ratio >= goal)
             || goal.time.is_some_and(|goal| self.seeding_time(now) >= goal)
     }
 
     /// What users see of it without its pieces.
-    pub(crate) fn stats(&self, state: TorrentState, now: Time) -> TorrentStats {
+    pub(crate) fn stats(&self, layout: &Layout, state: TorrentState, now: Time) -> TorrentStats {
         let totals = self.record_totals(now);
         TorrentStats {
-            total_bytes: self.layout.total_len(),
-            pieces: self.layout.piece_count(),
+            total_bytes: layout.total_len(),
+            pieces: layout.piece_count(),
             downloaded_bytes: totals.downloaded_bytes,
             uploaded_bytes: totals.uploaded_bytes,
             session_downloaded_bytes: self.totals.downloaded,

@@ -24,6 +24,7 @@ pub(crate) mod dormant;
 mod endgame;
 mod explain;
 mod extended;
+pub(crate) mod form;
 mod greet;
 mod have;
 mod haves;
@@ -190,11 +191,9 @@ impl Torrent {
         now: Time,
     ) -> Self {
         let Lasting {
-            key,
-            layout,
-            ref options,
-            ..
+            key, ref options, ..
         } = lasting;
+        let layout = metainfo.info.layout;
         let kind = if options.sequential {
             PickerKind::InOrder
         } else {

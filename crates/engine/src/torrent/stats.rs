@@ -36,7 +36,7 @@ impl Torrent {
                 (Life::Failed(error), _) | (_, Some(error)) => Some(error.message.clone()),
                 _ => None,
             },
-            ..self.lasting.stats(self.state(), now)
+            ..self.lasting.stats(&self.layout, self.state(), now)
         }
     }
 
