@@ -21,6 +21,7 @@ pub mod peer_id;
 mod percent;
 mod text;
 pub mod tracker;
+pub mod url_rules;
 pub mod wire;
 
 pub use bitfield::Bitfield;

@@ -74,8 +74,8 @@ impl Lasting {
         for order in orders {
             self.send_announce(cx, order, left);
         }
-        for url in self.trackers.take_unsupported() {
-            let error = "the scheme of this tracker is not supported".to_owned();
+        for (url, fault) in self.trackers.take_refused() {
+            let error = fault.to_string();
             cx.event(self.key, EventKind::TrackerFailed { url, error });
         }
         cx.timer(Timer::Trackers(self.key), self.trackers.next_deadline());

@@ -40,7 +40,7 @@ impl TrackerSet {
         }
         let pairs = || {
             let spoken = self.trackers.iter().filter_map(|tracker| {
-                let transport = tracker.transport?;
+                let transport = tracker.transport.ok()?;
                 Some((tracker, walk::patience(transport)))
             });
             spoken.flat_map(|(tracker, patience)| {
@@ -101,8 +101,8 @@ fn row(tracker: &Tracker, now: Time) -> TrackerStats {
 }
 
 fn status(tracker: &Tracker) -> TrackerStatus {
-    if tracker.transport.is_none() {
-        return TrackerStatus::Failed("the scheme of this tracker is not supported".to_owned());
+    if let Err(fault) = tracker.transport {
+        return TrackerStatus::Failed(fault.to_string());
     }
     let slots = &tracker.slots;
     let good = slots.iter().filter(|slot| slot.standing == Standing::Good);

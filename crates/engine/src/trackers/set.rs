@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use rand_core::Rng;
+use superseed_proto::url_rules::{self, UrlFault};
 
 use super::slot::{Slot, Standing};
 use super::{Accepted, AnnounceAnswer, AnnounceEvent, FailureKind, SlotId, Transport, Urls};
@@ -39,7 +40,7 @@ pub struct TrackerSet {
     pub(super) deadline: Time,
     /// Whether the last poll found too few peers.
     pub(super) needy: bool,
-    unsupported: Vec<String>,
+    refused: Vec<(String, UrlFault)>,
 }
 
 /// One tracker.
@@ -47,8 +48,8 @@ pub struct TrackerSet {
 pub(super) struct Tracker {
     pub(super) url: Arc<str>,
     pub(super) tier: usize,
-    /// `None`: nobody speaks its scheme.
-    pub(super) transport: Option<Transport>,
+    /// Or why it is never asked.
+    pub(super) transport: Result<Transport, UrlFault>,
     /// One per listener, in their order.
     pub(super) slots: Vec<Slot>,
     /// It saw us as a downloader and was not told of the end.
@@ -92,7 +93,7 @@ impl TrackerSet {
             completed_at: None,
             deadline: Time::START,
             needy: false,
-            unsupported: Vec::new(),
+            refused: Vec::new(),
         };
         for tier in tiers {
             set.add_tier(tier);
@@ -299,9 +300,9 @@ impl TrackerSet {
         added
     }
 
-    /// URLs with a scheme that no tracker client speaks, each once.
-    pub fn take_unsupported(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.unsupported)
+    /// URLs that are never asked, and why, each once.
+    pub fn take_refused(&mut self) -> Vec<(String, UrlFault)> {
+        std::mem::take(&mut self.refused)
     }
 
     fn add_tier(&mut self, urls: &[String]) -> bool {
@@ -312,10 +313,9 @@ impl TrackerSet {
                 continue;
             }
             let transport = transport(url);
-            if transport.is_none() {
-                self.unsupported.push(url.clone());
-            } else {
-                tier.push(self.trackers.len() as u32);
+            match transport {
+                Ok(_) => tier.push(self.trackers.len() as u32),
+                Err(fault) => self.refused.push((url.clone(), fault)),
             }
             self.trackers.push(Tracker {
                 url: url.as_str().into(),
@@ -406,14 +406,17 @@ impl TrackerSet {
     }
 }
 
-/// Who speaks the scheme of a tracker's URL.
-fn transport(url: &str) -> Option<Transport> {
-    let scheme = url.split_once("://")?.0;
-    match scheme.to_ascii_lowercase().as_str() {
-        "http" | "https" => Some(Transport::Http),
-        "udp" => Some(Transport::Udp),
-        _ => None,
-    }
+/// Who speaks the scheme of a tracker's URL, if the URL may be asked at all.
+fn transport(url: &str) -> Result<Transport, UrlFault> {
+    url_rules::check_tracker(url)?;
+    let is_udp = url
+        .split_once("://")
+        .is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("udp"));
+    Ok(if is_udp {
+        Transport::Udp
+    } else {
+        Transport::Http
+    })
 }
 
 /// Fisher–Yates. The bias of the remainder is far below anything that counts

@@ -1,13 +1,12 @@
 //! One HTTP(S) announce: the request, and what of the answer the engine sees.
 
-use std::error::Error;
-use std::net::IpAddr;
-
 use reqwest::Url;
 use superseed_engine::{ListenerId, TransferError};
+use superseed_proto::url_rules::Purpose;
 
 use super::body::{BodyError, read_capped, root_cause};
-use super::client::{Clients, NoAddress};
+use super::client::Clients;
+use super::hops::GetError;
 
 /// The longest answer taken from a tracker, in bytes after decompression.
 /// 2,000 peers in dictionary form are below 200 KB.
@@ -21,19 +20,16 @@ pub(super) async fn announce(
     url: &str,
     from: ListenerId,
 ) -> Result<Vec<u8>, TransferError> {
-    let (local, client) = clients.of(from).map_err(TransferError::Other)?;
+    let web = clients.of(from).map_err(TransferError::Other)?;
     let url: Url = url
         .parse()
         .map_err(|_| TransferError::Other("not a valid URL".to_owned()))?;
-    if literal(&url).is_some_and(|ip| ip.is_ipv4() != local.is_ipv4()) {
-        return Err(TransferError::NoAddress);
-    }
-    let response = client.get(url).send().await.map_err(refused)?;
+    let response = web.get(Purpose::Tracker, url).await.map_err(refused)?;
     let status = response.status();
     let body = match read_capped(response, ANSWER_BYTES_MAX).await {
         Ok(body) => body,
         Err(BodyError::TooLarge) => return Err(TransferError::TooLarge),
-        Err(BodyError::Broken(error)) => return Err(refused(error)),
+        Err(BodyError::Broken(error)) => return Err(broken(&error)),
     };
     // A bencoded dictionary may come with any status; a page of HTML may not.
     if !status.is_success() && body.first() != Some(&b'd') {
@@ -42,25 +38,17 @@ pub(super) async fn announce(
     Ok(body)
 }
 
-/// The address in a URL that names none by name.
-fn literal(url: &Url) -> Option<IpAddr> {
-    let host = url.host_str()?;
-    host.trim_start_matches('[')
-        .trim_end_matches(']')
-        .parse()
-        .ok()
+fn refused(error: GetError) -> TransferError {
+    match error {
+        GetError::NoAddress => TransferError::NoAddress,
+        GetError::Broken(error) => broken(&error),
+        error => TransferError::Other(error.to_string()),
+    }
 }
 
-fn refused(error: reqwest::Error) -> TransferError {
+fn broken(error: &reqwest::Error) -> TransferError {
     if error.is_timeout() {
         return TransferError::TimedOut;
     }
-    let mut cause: Option<&dyn Error> = Some(&error);
-    while let Some(inner) = cause {
-        if inner.is::<NoAddress>() {
-            return TransferError::NoAddress;
-        }
-        cause = inner.source();
-    }
-    TransferError::Other(root_cause(&error))
+    TransferError::Other(root_cause(error))
 }

@@ -1,33 +1,33 @@
 //! HTTP clients: one per listener, so that an announce leaves from the address
-//! and family that it announces.
+//! and family that it announces, and one for each reach, so that a connection
+//! that is kept open is never used for what may not go where it leads.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
 
 use reqwest::Client;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use superseed_engine::ListenerId;
+use superseed_proto::url_rules::Reach;
 use tokio::sync::Semaphore;
 
 use super::ANNOUNCES_MAX;
 
-/// Redirects followed before an answer is given up (trackers use one at most).
-const REDIRECTS_MAX: usize = 5;
 /// Idle connections kept per tracker: announces are minutes apart.
 const IDLE_PER_HOST_MAX: usize = 1;
 /// How long an idle connection is kept.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The clients made so far, by local address.
+/// What the announces of all listeners share.
 pub(super) struct Clients {
     listeners: HashMap<ListenerId, SocketAddr>,
     user_agent: String,
     /// Held by announces on their way.
     pub(super) permits: Semaphore,
-    made: Mutex<HashMap<IpAddr, Client>>,
+    webs: Mutex<HashMap<IpAddr, Arc<Web>>>,
 }
 
 impl Clients {
@@ -36,43 +36,74 @@ impl Clients {
             listeners,
             user_agent,
             permits: Semaphore::new(ANNOUNCES_MAX),
-            made: Mutex::default(),
+            webs: Mutex::default(),
         }
     }
 
-    /// The address that exchanges of a listener leave from, which may be
-    /// unspecified, and the client that does so.
-    pub(super) fn of(&self, listener: ListenerId) -> Result<(IpAddr, Client), String> {
+    /// The web as it is seen from the address of a listener, which may be
+    /// unspecified.
+    pub(super) fn of(&self, listener: ListenerId) -> Result<Arc<Web>, String> {
         let Some(addr) = self.listeners.get(&listener) else {
             return Err(format!("there is no listener {}", listener.0));
         };
         let ip = addr.ip();
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = made.get(&ip) {
-            return Ok((ip, client.clone()));
-        }
-        let client = build(Some(ip), &self.user_agent)?;
-        made.insert(ip, client.clone());
-        Ok((ip, client))
+        let mut webs = self.webs.lock().unwrap_or_else(PoisonError::into_inner);
+        let web = || Arc::new(Web::new(Some(ip), &self.user_agent));
+        Ok(Arc::clone(webs.entry(ip).or_insert_with(web)))
     }
 }
 
-/// A client that leaves from `from`, if given, and then speaks its family only.
-pub(super) fn build(from: Option<IpAddr>, user_agent: &str) -> Result<Client, String> {
+/// The web as it is seen from one address.
+pub(super) struct Web {
+    from: Option<IpAddr>,
+    user_agent: String,
+    /// The clients made so far.
+    made: Mutex<HashMap<Reach, Client>>,
+}
+
+impl Web {
+    /// Seen from `from`, if given, and then in its family only.
+    pub(super) fn new(from: Option<IpAddr>, user_agent: &str) -> Self {
+        Self {
+            from,
+            user_agent: user_agent.to_owned(),
+            made: Mutex::default(),
+        }
+    }
+
+    /// Whether an address is of the family that is spoken.
+    pub(super) fn has_family_of(&self, addr: IpAddr) -> bool {
+        self.from
+            .is_none_or(|from| from.is_ipv4() == addr.is_ipv4())
+    }
+
+    /// The client that connects to nothing beyond `reach`, where the URL names
+    /// a host by its name.
+    pub(super) fn client(&self, reach: Reach) -> Result<Client, String> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = made.get(&reach) {
+            return Ok(client.clone());
+        }
+        let client = build(self.from, reach, &self.user_agent)?;
+        made.insert(reach, client.clone());
+        Ok(client)
+    }
+}
+
+fn build(from: Option<IpAddr>, reach: Reach, user_agent: &str) -> Result<Client, String> {
     install_crypto();
     let builder = || {
         let builder = Client::builder()
             .user_agent(user_agent)
-            .redirect(Policy::limited(REDIRECTS_MAX))
+            // Each hop of a redirect has a reach of its own.
+            .redirect(Policy::none())
             .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
             .pool_idle_timeout(IDLE_TIMEOUT)
+            .dns_resolver(Lookup { from, reach })
             .gzip(true);
         match from {
             // A proxy of the environment would announce the proxy's address.
-            Some(ip) => builder
-                .no_proxy()
-                .local_address(ip)
-                .dns_resolver(FamilyResolver(ip)),
+            Some(ip) => builder.no_proxy().local_address(ip),
             None => builder,
         }
     };
@@ -97,21 +128,36 @@ fn install_crypto() {
 #[error("no address for this host")]
 pub(super) struct NoAddress;
 
-/// Looks names up and keeps the addresses of one family.
-struct FamilyResolver(IpAddr);
+/// A name all of whose addresses are beyond the reach; one of them.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} may not be asked this")]
+pub(super) struct OutOfReach(pub(super) IpAddr);
 
-impl Resolve for FamilyResolver {
+/// Looks names up and keeps the addresses of one family that are within reach:
+/// what it gives is what is connected to.
+struct Lookup {
+    from: Option<IpAddr>,
+    reach: Reach,
+}
+
+impl Resolve for Lookup {
     fn resolve(&self, name: Name) -> Resolving {
-        let v4 = self.0.is_ipv4();
+        let (from, reach) = (self.from, self.reach);
+        let fits = move |addr: &SocketAddr| from.is_none_or(|ip| ip.is_ipv4() == addr.is_ipv4());
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0))
                 .await
                 .map_err(|_| NoAddress)?;
-            let addrs: Vec<_> = found.filter(|addr| addr.is_ipv4() == v4).collect();
-            if addrs.is_empty() {
-                return Err(NoAddress.into());
+            let (near, far): (Vec<_>, Vec<_>) = found
+                .filter(fits)
+                .partition(|addr| reach.includes(addr.ip()));
+            if near.is_empty() {
+                return Err(match far.first() {
+                    Some(addr) => OutOfReach(addr.ip()).into(),
+                    None => NoAddress.into(),
+                });
             }
-            Ok(Box::new(addrs.into_iter()) as Addrs)
+            Ok(Box::new(near.into_iter()) as Addrs)
         })
     }
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, Url};
+use reqwest::Url;
+use superseed_proto::url_rules::Purpose;
 use tokio::sync::oneshot;
 
 use super::body::{BodyError, read_capped, root_cause};
-use super::client;
+use super::client::Web;
 use crate::session::error::FetchError;
 
 /// The largest torrent file that [`fetch_torrent`] takes, in bytes.
@@ -41,14 +42,9 @@ pub async fn fetch_torrent(url: &str) -> Result<Vec<u8>, FetchError> {
     std::thread::Builder::new()
         .name("superseed-fetch".to_owned())
         .spawn(move || {
-            let exchange = async {
-                let agent = concat!("superseed/", env!("CARGO_PKG_VERSION"));
-                let client = client::build(None, agent).map_err(|error| FetchError::Failed {
-                    url: given.clone(),
-                    error,
-                })?;
-                fetch(&client, parsed, &given).await
-            };
+            let agent = concat!("superseed/", env!("CARGO_PKG_VERSION"));
+            let web = Web::new(None, agent);
+            let exchange = fetch(&web, parsed, &given);
             // A timer can only be made inside its runtime.
             let within = async { tokio::time::timeout(FETCH_TIMEOUT, exchange).await };
             let result = runtime.block_on(within).unwrap_or_else(|_| {
@@ -67,16 +63,15 @@ pub async fn fetch_torrent(url: &str) -> Result<Vec<u8>, FetchError> {
         .unwrap_or_else(|_| Err(failed("the exchange was abandoned".to_owned())))
 }
 
-pub(super) async fn fetch(client: &Client, url: Url, given: &str) -> Result<Vec<u8>, FetchError> {
+pub(super) async fn fetch(web: &Web, url: Url, given: &str) -> Result<Vec<u8>, FetchError> {
     let failed = |error: String| FetchError::Failed {
         url: given.to_owned(),
         error,
     };
-    let response = client
-        .get(url)
-        .send()
+    let response = web
+        .get(Purpose::File, url)
         .await
-        .map_err(|error| failed(root_cause(&error)))?;
+        .map_err(|error| failed(error.to_string()))?;
     if !response.status().is_success() {
         let status = response.status().as_u16();
         return Err(FetchError::Status {

@@ -8,6 +8,7 @@ pub(crate) mod announce;
 pub(crate) mod body;
 pub(crate) mod client;
 pub(crate) mod fetch;
+mod hops;
 
 use std::collections::HashMap;
 use std::io;

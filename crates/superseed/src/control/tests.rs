@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use superseed_engine::{ListenerId, TransferError};
 
 use super::announce::announce;
-use super::client::{self, Clients};
+use super::client::{Clients, Web};
 use super::fetch::{FETCH_BYTES_MAX, fetch, fetch_torrent};
 use crate::FetchError;
 
@@ -77,18 +77,18 @@ fn an_announce_leaves_from_its_listener_and_names_the_program() {
 #[test]
 fn a_redirect_is_followed() {
     let (last, last_server) = serve(vec![response("200 OK", "", b"de")]);
-    let to = format!("Location: http://{last}/there\r\n");
+    let to = format!("Location: http://{last}/announce/there\r\n");
     let (first, first_server) = serve(vec![response("302 Found", &to, b"")]);
-    assert_eq!(ask(&format!("http://{first}/")), Ok(b"de".to_vec()));
+    assert_eq!(ask(&format!("http://{first}/announce")), Ok(b"de".to_vec()));
     first_server.join().unwrap();
-    assert!(last_server.join().unwrap()[0].starts_with("127.0.0.2 GET /there"));
+    assert!(last_server.join().unwrap()[0].starts_with("127.0.0.2 GET /announce/there"));
 }
 
 #[test]
 fn a_chain_of_redirects_ends_after_five() {
-    let next = response("302 Found", "Location: /next\r\n", b"");
+    let next = response("302 Found", "Location: /announce/next\r\n", b"");
     let (addr, server) = serve(vec![next; 6]);
-    let result = ask(&format!("http://{addr}/"));
+    let result = ask(&format!("http://{addr}/announce"));
     assert!(matches!(result, Err(TransferError::Other(_))), "{result:?}");
     assert_eq!(server.join().unwrap().len(), 6);
 }
@@ -101,13 +101,13 @@ fn a_refusal_in_bencode_is_an_answer_and_a_page_is_not() {
         b"d14:failure reason2:noe",
     )]);
     assert_eq!(
-        ask(&format!("http://{addr}/")),
+        ask(&format!("http://{addr}/announce")),
         Ok(b"d14:failure reason2:noe".to_vec())
     );
     server.join().unwrap();
     let (addr, server) = serve(vec![response("404 Not Found", "", b"<html>")]);
     assert_eq!(
-        ask(&format!("http://{addr}/")),
+        ask(&format!("http://{addr}/announce")),
         Err(TransferError::Status(404))
     );
     server.join().unwrap();
@@ -117,7 +117,7 @@ fn a_refusal_in_bencode_is_an_answer_and_a_page_is_not() {
 fn an_answer_is_cut_off_at_its_limit() {
     let (addr, server) = serve(vec![response("200 OK", "", &vec![b'd'; 2 << 20])]);
     assert_eq!(
-        ask(&format!("http://{addr}/")),
+        ask(&format!("http://{addr}/announce")),
         Err(TransferError::TooLarge)
     );
     server.join().unwrap();
@@ -134,7 +134,7 @@ fn the_limit_counts_what_a_compressed_answer_becomes() {
         &bomb,
     )]);
     assert_eq!(
-        ask(&format!("http://{addr}/")),
+        ask(&format!("http://{addr}/announce")),
         Err(TransferError::TooLarge)
     );
     server.join().unwrap();
@@ -152,7 +152,7 @@ fn the_family_of_the_listener_is_kept() {
 #[test]
 fn a_server_without_tls_is_an_error_and_no_answer() {
     let (addr, server) = serve(vec![b"this is no handshake".to_vec()]);
-    let result = ask(&format!("https://{addr}/"));
+    let result = ask(&format!("https://{addr}/announce"));
     assert!(matches!(result, Err(TransferError::Other(_))), "{result:?}");
     drop(server);
 }
@@ -163,8 +163,8 @@ fn get(url: &str) -> Result<Vec<u8>, FetchError> {
         .build()
         .unwrap();
     // A client with a local address asks no proxy of the environment.
-    let client = client::build(Some([127, 0, 0, 1].into()), "tester/1").unwrap();
-    runtime.block_on(fetch(&client, url.parse().unwrap(), url))
+    let web = Web::new(Some([127, 0, 0, 1].into()), "tester/1");
+    runtime.block_on(fetch(&web, url.parse().unwrap(), url))
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! started, completed, stopped, and what is told with them.
 
+use superseed_proto::url_rules::UrlFault;
+
 use super::*;
 
 #[test]
@@ -257,10 +259,14 @@ fn no_peers_are_asked_for_when_none_are_wanted() {
 }
 
 #[test]
-fn a_scheme_that_nobody_speaks_is_reported_once_and_never_asked() {
-    let mut stage = Stage::public(&[&["wss://a/", "HTTP://b/"], &["nonsense"]]);
-    assert_eq!(stage.set.take_unsupported(), ["wss://a/", "nonsense"]);
-    assert!(stage.set.take_unsupported().is_empty());
+fn a_url_that_breaks_a_rule_is_reported_once_and_never_asked() {
+    let mut stage = Stage::public(&[&["wss://a/", "HTTP://b/"], &["http://a/?key=1"]]);
+    let refused = [
+        ("wss://a/".to_owned(), UrlFault::Scheme),
+        ("http://a/?key=1".to_owned(), UrlFault::AnnounceArgument),
+    ];
+    assert_eq!(stage.set.take_refused(), refused);
+    assert!(stage.set.take_refused().is_empty());
     let order = stage.order();
     assert_eq!(order.url, "HTTP://b/");
     stage.answer(&order);
