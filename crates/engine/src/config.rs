@@ -41,6 +41,9 @@ pub struct Settings {
     /// dormant: its hashes, names and pieces are then held on the disk alone,
     /// where the storage can keep them. `None` is never.
     pub dormant_after: Option<Duration>,
+    /// Whether neighbours are told of torrents that are not private, and believed
+    /// when they tell of theirs (BEP 14).
+    pub lsd: bool,
 }
 
 impl Default for Settings {
@@ -63,6 +66,7 @@ impl Default for Settings {
             requests: RequestKind::Adaptive,
             endgame: true,
             dormant_after: None,
+            lsd: false,
         }
     }
 }

@@ -18,6 +18,8 @@ pub struct Holdings {
     pub reads: usize,
     /// Names and addresses of UDP trackers.
     pub udp_trackers: usize,
+    /// Hosts heard by local discovery within a second.
+    pub lsd_hosts: usize,
     /// Of each kind, the most that one connection holds.
     pub of_one_peer: PeerHoldings,
     /// Of each kind, the most that one torrent holds.

@@ -21,6 +21,7 @@ pub mod holdings;
 pub mod ids;
 pub mod input;
 pub mod limits;
+mod lsd;
 mod metadata;
 mod peer;
 pub mod picker;

@@ -102,6 +102,14 @@ pub const EARLY_BYTES_MAX: usize = 256;
 /// with one torrent after the other and leaves would else have all of them in
 /// memory; beyond it the one that was idle for the longest sleeps first.
 pub const IDLE_AWAKE_MAX: usize = 16;
+/// Datagrams of local discovery read of one host in a second (BEP 14 wants one
+/// a minute; libtorrent-like clients repeat theirs, and name one torrent in each).
+pub const LSD_HEARD_PER_S_MAX: u32 = 10;
+/// Hosts of local discovery heard in one second; what others say then is not read.
+pub const LSD_HOSTS_MAX: usize = 256;
+/// Addresses of a torrent that one neighbour says of itself: a machine has few
+/// clients. One that failed gives way to a new one.
+pub const LSD_ADDRS_PER_HOST_MAX: usize = 4;
 /// Requests that a peer may reject in a row before it is left in peace until it
 /// unchokes us again or the next keep-alive is due: asking on would only make
 /// REJECTs as fast as the line carries them.

@@ -64,6 +64,14 @@ pub(super) fn all_addrs(host: IpAddr) -> RangeInclusive<SocketAddr> {
     }
 }
 
+/// The (canonical) addresses that differ from `addr` in their port alone.
+pub(super) fn all_ports(addr: SocketAddr) -> RangeInclusive<SocketAddr> {
+    let (mut first, mut last) = (addr, addr);
+    first.set_port(0);
+    last.set_port(u16::MAX);
+    first..=last
+}
+
 fn v6(ip: Ipv6Addr, port: u16, scope_id: u32) -> SocketAddr {
     SocketAddrV6::new(ip, port, 0, scope_id).into()
 }

@@ -22,6 +22,7 @@ impl Engine {
             read_cache_bytes: self.shared.cache.bytes(),
             reads: self.shared.cache.loading(),
             udp_trackers: self.shared.udp.known_hosts(),
+            lsd_hosts: self.shared.lsd.hosts_heard(),
             of_one_peer: peers.fold(PeerHoldings::default(), PeerHoldings::max),
             of_one_torrent: torrents.fold(TorrentHoldings::default(), TorrentHoldings::max),
         }

@@ -33,6 +33,7 @@ impl Engine {
         for key in self.torrents.keys() {
             self.with_any(key, now, out, |form, cx| form.listeners_changed(cx));
         }
+        self.listen_near(now, out);
     }
 
     /// A stranger at the door. A few more than the limit are let in, so that a
@@ -175,7 +176,7 @@ impl Engine {
             return;
         };
         self.with_any(torrent, now, out, |form, cx| {
-            form.read(cx, key, input, shared)
+            form.read(cx, key, input, shared);
         });
     }
 

@@ -35,6 +35,8 @@ pub(crate) enum Timer {
     Farewell(TorrentKey),
     /// A torrent takes too long to wake for others to wait for it.
     Waking,
+    /// Local discovery has something to say.
+    Lsd,
     /// UDP tracker retransmissions.
     UdpTrackers,
     /// Peers that wait for upload quota.
@@ -60,6 +62,7 @@ impl Timer {
             Self::Idle(_) => Reason::Idle,
             Self::Farewell(_) => Reason::Farewell,
             Self::Waking => Reason::Wake,
+            Self::Lsd => Reason::Lsd,
             Self::UdpTrackers => Reason::UdpTracker,
             Self::UploadQuota => Reason::UploadQuota,
             Self::DownloadQuota => Reason::DownloadQuota,

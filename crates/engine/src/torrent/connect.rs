@@ -54,6 +54,14 @@ impl Torrent {
         self.lasting.learn(addr, source, cx.now)
     }
 
+    /// A neighbour is in its swarm. One that is new is to hear of us soon.
+    pub(crate) fn meet(&mut self, cx: &mut Cx<'_>, addr: SocketAddr) {
+        if self.learn(cx, addr, PeerSource::Lsd) {
+            cx.shared.lsd.answer(self.key, cx.now);
+            self.connect_more(cx);
+        }
+    }
+
     /// Tries candidates as far as limits allow.
     pub(crate) fn connect_more(&mut self, cx: &mut Cx<'_>) {
         self.lasting.candidates.set_ours(&cx.shared.ours);

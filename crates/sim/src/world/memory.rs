@@ -2,10 +2,10 @@
 
 use superseed_engine::limits::{
     ALLOWED_FAST_MAX, BANNED_PER_TORRENT_MAX, CANDIDATES_PER_TORRENT_MAX, INCOMING_SLACK,
-    METADATA_ASKED_MAX, NEWCOMERS_PER_TORRENT_MAX, OUTGOING_BUFFER_MAX, QUEUED_BYTES_MAX,
-    READS_PER_PEER_MAX, REQUEST_LEN_MAX, REQUESTS_IN_QUEUE_MAX, REQUESTS_OUTSTANDING_MAX, RUN_LEN,
-    SELF_ADDRS_PER_TORRENT_MAX, SUSPECT_BLOCKS_MAX, SUSPECT_PIECES_MAX, TRACKERS_PER_TORRENT_MAX,
-    UDP_TRACKERS_MAX,
+    LSD_HOSTS_MAX, METADATA_ASKED_MAX, NEWCOMERS_PER_TORRENT_MAX, OUTGOING_BUFFER_MAX,
+    QUEUED_BYTES_MAX, READS_PER_PEER_MAX, REQUEST_LEN_MAX, REQUESTS_IN_QUEUE_MAX,
+    REQUESTS_OUTSTANDING_MAX, RUN_LEN, SELF_ADDRS_PER_TORRENT_MAX, SUSPECT_BLOCKS_MAX,
+    SUSPECT_PIECES_MAX, TRACKERS_PER_TORRENT_MAX, UDP_TRACKERS_MAX,
 };
 use superseed_engine::{Holdings, PeerHoldings, Settings, TorrentHoldings};
 use superseed_proto::BLOCK_LEN;
@@ -76,6 +76,7 @@ fn first_over(settings: &Settings, held: &Holdings, bringers: usize) -> Option<&
             held.udp_trackers as u64,
             UDP_TRACKERS_MAX as u64,
         ),
+        ("neighbours", held.lsd_hosts as u64, LSD_HOSTS_MAX as u64),
     ];
     let over = own.iter().find(|(_, held, max)| held > max);
     over.map(|(what, ..)| *what)
@@ -151,10 +152,11 @@ mod tests {
         let settings = Settings::default();
         let connections_max = settings.connections_max + INCOMING_SLACK;
         let peers_max = settings.connections_per_torrent_max + INCOMING_SLACK;
-        let limits: [(Grow, usize); 20] = [
+        let limits: Vec<(Grow, usize)> = vec![
             (|held| &mut held.connections, connections_max),
             (|held| &mut held.reads, connections_max * READS_PER_PEER_MAX),
             (|held| &mut held.udp_trackers, UDP_TRACKERS_MAX),
+            (|held| &mut held.lsd_hosts, LSD_HOSTS_MAX),
             (
                 |held| &mut held.of_one_peer.message_bytes,
                 OUTGOING_BUFFER_MAX + MESSAGES_SLACK,
