@@ -41,9 +41,10 @@ pub struct Settings {
     /// dormant: its hashes, names and pieces are then held on the disk alone,
     /// where the storage can keep them. `None` is never.
     pub dormant_after: Option<Duration>,
-    /// Whether neighbours are told of torrents that are not private, and believed
-    /// when they tell of theirs (BEP 14).
-    pub lsd: bool,
+    /// Whether peers of torrents that are not private are told of each other, and
+    /// believed when they tell of others (BEP 11). Who was connected before it was
+    /// turned on takes no part.
+    pub pex: bool,
 }
 
 impl Default for Settings {
@@ -66,7 +67,7 @@ impl Default for Settings {
             requests: RequestKind::Adaptive,
             endgame: true,
             dormant_after: None,
-            lsd: false,
+            pex: false,
         }
     }
 }

@@ -96,7 +96,6 @@ impl Engine {
             out,
         };
         act(dormant, &mut cx);
-        dormant.tell_neighbours(&mut cx);
         if dormant.take_wake_due() {
             self.shared.dormancy.due.push_back(key);
         }

@@ -1,7 +1,6 @@
 //! What an input made due is done once, at its end.
 
 use crate::engine::shared::Cx;
-use crate::lsd::Turn;
 use crate::torrent::Torrent;
 
 impl Torrent {
@@ -26,8 +25,7 @@ impl Torrent {
         self.watch_idleness(cx);
     }
 
-    /// Counts what its device holds now, and whether something is downloaded to
-    /// it; tells neighbours if it came to run, or ceased to.
+    /// Counts what its device holds now, and whether something is downloaded to it.
     pub(crate) fn settle(&mut self, cx: &mut Cx<'_>) {
         let committed = cx.shared.block_bytes_committed();
         cx.shared.memory.settle(self.device, committed);
@@ -36,7 +34,5 @@ impl Torrent {
             self.counts_as_download = downloads;
             cx.shared.memory.count_download(self.device, downloads);
         }
-        let turn = self.is_running().then_some(Turn::Awake);
-        self.lasting.tell_neighbours(cx, turn);
     }
 }

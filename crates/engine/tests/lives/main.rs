@@ -8,7 +8,6 @@ mod dormant;
 mod explain;
 mod hostile;
 mod limits;
-mod near;
 mod scene;
 mod stops;
 mod twins;

@@ -14,7 +14,6 @@ pub mod leaving;
 pub mod liars;
 pub mod limits;
 pub mod lines;
-pub mod lsd;
 pub mod mixed;
 pub mod peers;
 pub mod policies;
@@ -155,7 +154,6 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         hostile::SCENARIOS,
         limits::SCENARIOS,
         lines::SCENARIOS,
-        lsd::SCENARIOS,
         trackers::SCENARIOS,
         policies::SCENARIOS,
         seedless::SCENARIOS,
