@@ -90,6 +90,14 @@ pub enum Action {
         /// What.
         bytes: Vec<u8>,
     },
+    /// Send a datagram to the group of local discovery (BEP 14), wherever a
+    /// listener has neighbours.
+    SendMulticast {
+        /// From where; its family decides the group.
+        listener: ListenerId,
+        /// What.
+        bytes: Vec<u8>,
+    },
     /// Tell the user.
     Event(Event),
     /// Everything is saved and said: the engine may be dropped.

@@ -41,10 +41,9 @@ pub struct Settings {
     /// dormant: its hashes, names and pieces are then held on the disk alone,
     /// where the storage can keep them. `None` is never.
     pub dormant_after: Option<Duration>,
-    /// Whether peers of torrents that are not private are told of each other, and
-    /// believed when they tell of others (BEP 11). Who was connected before it was
-    /// turned on takes no part.
-    pub pex: bool,
+    /// Whether neighbours are told of torrents that are not private, and believed
+    /// when they tell of theirs (BEP 14).
+    pub lsd: bool,
 }
 
 impl Default for Settings {
@@ -67,7 +66,7 @@ impl Default for Settings {
             requests: RequestKind::Adaptive,
             endgame: true,
             dormant_after: None,
-            pex: false,
+            lsd: false,
         }
     }
 }

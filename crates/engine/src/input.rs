@@ -89,6 +89,15 @@ pub enum Input<'a> {
         /// Its bytes.
         bytes: &'a [u8],
     },
+    /// A datagram arrived at the group of local discovery (BEP 14).
+    Multicast {
+        /// The address is in a network of ours, by the prefix of an interface.
+        near: bool,
+        /// From whom.
+        from: SocketAddr,
+        /// Its bytes.
+        bytes: &'a [u8],
+    },
     /// An HTTP announce ended.
     AnnounceDone {
         /// Which.

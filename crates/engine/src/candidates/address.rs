@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 /// One spelling per address: IPv4-mapped IPv6 becomes IPv4, and the flow
 /// label, which is not part of an address, is cleared.
-pub(crate) fn canonical(addr: SocketAddr) -> SocketAddr {
+pub(super) fn canonical(addr: SocketAddr) -> SocketAddr {
     match (addr, addr.ip().to_canonical()) {
         (_, IpAddr::V4(ip)) => SocketAddrV4::new(ip, addr.port()).into(),
         (SocketAddr::V6(v6), IpAddr::V6(ip)) => {
@@ -62,6 +62,14 @@ pub(super) fn all_addrs(host: IpAddr) -> RangeInclusive<SocketAddr> {
             v6(first, 0, 0)..=v6(last, u16::MAX, u32::MAX)
         }
     }
+}
+
+/// The (canonical) addresses that differ from `addr` in their port alone.
+pub(super) fn all_ports(addr: SocketAddr) -> RangeInclusive<SocketAddr> {
+    let (mut first, mut last) = (addr, addr);
+    first.set_port(0);
+    last.set_port(u16::MAX);
+    first..=last
 }
 
 fn v6(ip: Ipv6Addr, port: u16, scope_id: u32) -> SocketAddr {

@@ -13,7 +13,6 @@ mod external;
 mod priority;
 mod queues;
 mod rank;
-mod reach;
 #[cfg(test)]
 mod tests;
 mod turnover;
@@ -26,18 +25,19 @@ use std::time::Duration;
 use foldhash::fast::FixedState;
 
 use crate::input::ConnectError;
-use crate::limits::{CANDIDATES_PER_TORRENT_MAX, SELF_ADDRS_PER_TORRENT_MAX};
+use crate::limits::{
+    CANDIDATES_PER_TORRENT_MAX, LSD_ADDRS_PER_HOST_MAX, SELF_ADDRS_PER_TORRENT_MAX,
+};
 use crate::stats::PeerSource;
 use crate::time::Time;
 
-pub(crate) use address::{canonical, host};
+pub(crate) use address::host;
 use backoff::Backoff;
 use banned::Banned;
 pub use external::{ExternalVotes, Voter};
 pub use priority::peer_priority;
 use queues::Queues;
 use rank::Sources;
-pub(crate) use reach::Reach;
 pub use turnover::{Standing, Turnover, Uselessness};
 
 /// Why a connection that was once up is no more.
@@ -172,6 +172,9 @@ impl Candidates {
         }
         if self.known.contains_key(&addr) {
             self.add_source(addr, source, now);
+            return false;
+        }
+        if source == PeerSource::Lsd && !self.has_room_near(addr) {
             return false;
         }
         if self.known.len() >= CANDIDATES_PER_TORRENT_MAX && !self.evict_for(source) {
@@ -358,11 +361,6 @@ impl Candidates {
         self.known.is_empty()
     }
 
-    /// How many more there is room for.
-    pub fn room(&self) -> usize {
-        CANDIDATES_PER_TORRENT_MAX.saturating_sub(self.known.len())
-    }
-
     /// Known addresses that are neither connected nor being tried.
     pub fn connectable(&self) -> usize {
         self.queues.len()
@@ -434,6 +432,25 @@ impl Candidates {
         {
             self.forget(worst.addr());
         }
+    }
+
+    /// Whether an address that a neighbour says of itself has room beside its
+    /// others; one that failed gives way. Else one neighbour that says another
+    /// one each time would have all the room there is.
+    fn has_room_near(&mut self, addr: SocketAddr) -> bool {
+        let of_host = self.known.range(address::all_ports(addr));
+        if of_host.clone().count() < LSD_ADDRS_PER_HOST_MAX {
+            return true;
+        }
+        let failed = of_host.filter(|(_, candidate)| {
+            candidate.failures > 0 && matches!(candidate.state, State::Ready | State::Waiting(_))
+        });
+        let worst = failed.max_by_key(|(_, candidate)| candidate.failures);
+        let Some(worst) = worst.map(|(addr, _)| *addr) else {
+            return false;
+        };
+        self.forget(worst);
+        true
     }
 
     /// Makes room for an address of `source`. False if all others are better.

@@ -474,3 +474,21 @@ fn a_ban_takes_the_whole_network_that_an_ipv6_host_has() {
     assert!(!candidates.is_banned(elsewhere.ip()));
     assert!(!candidates.add(other, PeerSource::Tracker, at(0)));
 }
+
+#[test]
+fn a_neighbour_has_few_addresses_and_one_that_failed_gives_way() {
+    let mut candidates = Candidates::new(7);
+    let client = |port| SocketAddr::from(([10, 0, 0, 1], port));
+    let named = (1..=1_000).filter(|port| candidates.add(client(*port), PeerSource::Lsd, at(0)));
+    assert_eq!(named.count(), LSD_ADDRS_PER_HOST_MAX);
+    assert!(
+        candidates.add(peer(2), PeerSource::Lsd, at(0)),
+        "another host"
+    );
+    assert!(candidates.add(client(7_000), PeerSource::Tracker, at(0)));
+    candidates.connecting(client(2), at(0));
+    candidates.failed(client(2), at(1), ConnectError::Refused);
+    assert!(candidates.add(client(8_000), PeerSource::Lsd, at(1)));
+    assert_eq!(candidates.source(client(2)), None);
+    assert!(!candidates.add(client(8_001), PeerSource::Lsd, at(1)));
+}

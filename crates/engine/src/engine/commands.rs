@@ -188,6 +188,8 @@ impl Engine {
             self.with_torrent(key, now, out, |torrent, cx| {
                 torrent.reconfigured(cx, before.choker != settings.choker);
             });
+            // Neighbours may be told from now on, or no more.
+            self.with_dormant(key, now, out, |_, _| ());
         }
     }
 

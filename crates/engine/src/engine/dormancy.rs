@@ -96,6 +96,7 @@ impl Engine {
             out,
         };
         act(dormant, &mut cx);
+        dormant.tell_neighbours(&mut cx);
         if dormant.take_wake_due() {
             self.shared.dormancy.due.push_back(key);
         }

@@ -36,7 +36,6 @@ impl Engine {
                 Timer::DiskRetry(key) => self.with_torrent(key, now, out, Torrent::disk_retry),
                 Timer::Inquiry(key) => self.with_torrent(key, now, out, Torrent::inquiry_due),
                 Timer::Haves(key) => self.with_torrent(key, now, out, Torrent::send_haves),
-                Timer::Pex(key) => self.with_torrent(key, now, out, Torrent::send_exchange),
                 Timer::Goal(key) => {
                     self.with_any(key, now, out, |form, cx| form.goal_check(cx));
                 }
@@ -46,6 +45,7 @@ impl Engine {
                 }
                 // Whose turn it is now is seen at the end of each input.
                 Timer::Waking => {}
+                Timer::Lsd => self.drive_lsd(now, out),
                 Timer::UdpTrackers => self.drive_udp(now, out),
                 Timer::UploadQuota => self.wake_uploads(now, out),
                 Timer::DownloadQuota => self.wake_downloads(now, out),

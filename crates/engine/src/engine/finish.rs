@@ -1,6 +1,7 @@
 //! What an input made due is done once, at its end.
 
 use crate::engine::shared::Cx;
+use crate::lsd::Turn;
 use crate::torrent::Torrent;
 
 impl Torrent {
@@ -25,7 +26,8 @@ impl Torrent {
         self.watch_idleness(cx);
     }
 
-    /// Counts what its device holds now, and whether something is downloaded to it.
+    /// Counts what its device holds now, and whether something is downloaded to
+    /// it; tells neighbours if it came to run, or ceased to.
     pub(crate) fn settle(&mut self, cx: &mut Cx<'_>) {
         let committed = cx.shared.block_bytes_committed();
         cx.shared.memory.settle(self.device, committed);
@@ -34,5 +36,7 @@ impl Torrent {
             self.counts_as_download = downloads;
             cx.shared.memory.count_download(self.device, downloads);
         }
+        let turn = self.is_running().then_some(Turn::Awake);
+        self.lasting.tell_neighbours(cx, turn);
     }
 }

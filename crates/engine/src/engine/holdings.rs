@@ -22,6 +22,7 @@ impl Engine {
             read_cache_bytes: self.shared.cache.bytes(),
             reads: self.shared.cache.loading(),
             udp_trackers: self.shared.udp.known_hosts(),
+            lsd_hosts: self.shared.lsd.hosts_heard(),
             of_one_peer: peers.fold(PeerHoldings::default(), PeerHoldings::max),
             of_one_torrent: torrents.fold(TorrentHoldings::default(), TorrentHoldings::max),
         }
@@ -48,7 +49,6 @@ fn of_conn(conn: &Conn) -> PeerHoldings {
             .map_or(0, superseed_proto::wire::Decoder::buffered_len),
         allowed_fast: peer.allowed_fast.len(),
         metadata_asked: peer.metadata.as_ref().map_or(0, |asked| asked.waiting()),
-        pex_hosts: peer.exchange.as_ref().map_or(0, |with| with.heard.hosts()),
         ..queued
     }
 }

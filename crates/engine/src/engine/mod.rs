@@ -7,6 +7,7 @@ mod due;
 mod finish;
 mod holdings;
 pub(crate) mod jobs;
+pub(crate) mod lsd;
 pub(crate) mod memory;
 mod query;
 mod quota;
@@ -55,8 +56,6 @@ pub enum Reason {
     Inquiry,
     /// HAVEs have waited long enough for something to go with.
     Have,
-    /// Peers are told of others.
-    Pex,
     /// A seeding goal is reached.
     SeedGoal,
     /// A torrent had nothing to do for long enough to be dormant.
@@ -65,6 +64,8 @@ pub enum Reason {
     Wake,
     /// A removed torrent has waited long enough for its trackers.
     Farewell,
+    /// Neighbours are told of torrents.
+    Lsd,
     /// A UDP tracker is asked again.
     UdpTracker,
     /// Peers wait for upload quota.
@@ -133,6 +134,9 @@ impl Engine {
                 bytes,
             } => {
                 self.datagram(listener, from, bytes, now, out);
+            }
+            Input::Multicast { near, from, bytes } => {
+                self.multicast(near, from, bytes, now, out);
             }
             Input::AnnounceDone { announce, result } => {
                 let Some(of) = self.shared.announces.remove(announce) else {
@@ -224,6 +228,7 @@ impl Engine {
         self.shared.timers.clear_torrent(key);
         self.shared.timers.clear(timers::Timer::Farewell(key));
         self.shared.cache.forget_torrent(key);
+        self.shared.lsd.forget(key);
         self.shared.announces.retain(|_, of| of.torrent != key);
         out.push(Action::Removed { torrent: key });
         self.end_if_done(out);

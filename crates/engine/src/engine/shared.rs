@@ -8,6 +8,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use slotmap::SlotMap;
+use superseed_proto::hash::Sha256Hash;
 use superseed_proto::peer_id::PeerId;
 
 use super::dormancy::Dormancy;
@@ -23,6 +24,7 @@ use crate::config::Settings;
 use crate::disk::{DiskJob, DiskOp};
 use crate::event::{Event, EventKind};
 use crate::ids::{AnnounceKey, ConnKey, JobKey, ListenerId, ResolveKey, TorrentKey};
+use crate::lsd::Lsd;
 use crate::peer::Conn;
 use crate::rate::{Ewma, TokenBucket};
 use crate::requests::queue_time;
@@ -33,6 +35,12 @@ use crate::trackers::{Pace, SlotId, Urls};
 /// The memory of the rate that requests are measured out by: short, so that a
 /// burst of new peers does not have all memory before it is noticed.
 const RATE_TAU: Duration = Duration::from_secs(2);
+
+/// The seed of one part of the engine, derived by the part's name: what it draws
+/// changes nothing of what others draw.
+pub(crate) fn seed_of(part: &str, seed: &[u8; 32]) -> [u8; 32] {
+    Sha256Hash::of(&[part.as_bytes(), seed].concat()).0
+}
 
 /// All connections.
 pub(crate) type Conns = SlotMap<ConnKey, Conn>;
@@ -78,6 +86,7 @@ pub(crate) struct Shared {
     pub(crate) announces: SlotMap<AnnounceKey, AnnounceOf>,
     pub(crate) resolves: SlotMap<ResolveKey, String>,
     pub(crate) udp: UdpTrackers,
+    pub(crate) lsd: Lsd,
     pub(crate) pace: Pace,
     pub(crate) urls: Urls,
     pub(crate) connect: ConnectBudget,
@@ -123,6 +132,7 @@ impl Shared {
             announces: SlotMap::with_key(),
             resolves: SlotMap::with_key(),
             udp: UdpTrackers::new(),
+            lsd: Lsd::new(seed_of("lsd", &seed)),
             pace: Pace::default(),
             urls: Urls::default(),
             connect: ConnectBudget::new(settings.half_open_max),

@@ -33,6 +33,7 @@ impl Engine {
         for key in self.torrents.keys() {
             self.with_any(key, now, out, |form, cx| form.listeners_changed(cx));
         }
+        self.listen_near(now, out);
     }
 
     /// A stranger at the door. A few more than the limit are let in, so that a

@@ -27,8 +27,6 @@ pub(crate) enum Timer {
     Inquiry(TorrentKey),
     /// A torrent's HAVEs that waited for company.
     Haves(TorrentKey),
-    /// A torrent's next messages of peer exchange.
-    Pex(TorrentKey),
     /// A torrent's seeding goal.
     Goal(TorrentKey),
     /// The end of a torrent's patience with having nothing to do.
@@ -37,6 +35,8 @@ pub(crate) enum Timer {
     Farewell(TorrentKey),
     /// A torrent takes too long to wake for others to wait for it.
     Waking,
+    /// Local discovery has something to say.
+    Lsd,
     /// UDP tracker retransmissions.
     UdpTrackers,
     /// Peers that wait for upload quota.
@@ -58,11 +58,11 @@ impl Timer {
             Self::DiskRetry(_) => Reason::DiskRetry,
             Self::Inquiry(_) => Reason::Inquiry,
             Self::Haves(_) => Reason::Have,
-            Self::Pex(_) => Reason::Pex,
             Self::Goal(_) => Reason::SeedGoal,
             Self::Idle(_) => Reason::Idle,
             Self::Farewell(_) => Reason::Farewell,
             Self::Waking => Reason::Wake,
+            Self::Lsd => Reason::Lsd,
             Self::UdpTrackers => Reason::UdpTracker,
             Self::UploadQuota => Reason::UploadQuota,
             Self::DownloadQuota => Reason::DownloadQuota,
@@ -130,7 +130,6 @@ impl Timers {
             Timer::DiskRetry(torrent),
             Timer::Inquiry(torrent),
             Timer::Haves(torrent),
-            Timer::Pex(torrent),
             Timer::Goal(torrent),
             Timer::Idle(torrent),
         ] {

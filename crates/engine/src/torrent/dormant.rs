@@ -12,6 +12,8 @@
 //! It never holds more than what lasts: connections that wait for it and what
 //! the user asked meanwhile.
 
+use core::net::SocketAddr;
+
 use superseed_proto::layout::Layout;
 use superseed_proto::wire::Handshake;
 
@@ -31,6 +33,7 @@ use crate::holdings::TorrentHoldings;
 use crate::ids::ConnKey;
 use crate::input::Command;
 use crate::limits::CANDIDATES_PER_DORMANT_MAX;
+use crate::lsd::Turn;
 use crate::peer::{Early, Phase};
 use crate::stats::{PeerSource, TorrentStats};
 use crate::time::Time;
@@ -333,6 +336,21 @@ impl Dormant {
         self.lasting.set_listeners(cx);
         if self.runs() {
             self.announce(cx);
+        }
+    }
+
+    /// Lets neighbours hear of it, as long as it would serve them.
+    pub(crate) fn tell_neighbours(&mut self, cx: &mut Cx<'_>) {
+        let turn = self.runs().then_some(Turn::Dormant);
+        self.lasting.tell_neighbours(cx, turn);
+    }
+
+    /// A neighbour is in its swarm. One that is new is to hear of us soon.
+    pub(crate) fn meet(&mut self, cx: &mut Cx<'_>, addr: SocketAddr) {
+        if self.lasting.learn(addr, PeerSource::Lsd, cx.now) {
+            cx.shared.lsd.answer(self.lasting.key, cx.now);
+            self.lasting.candidates.shrink(CANDIDATES_PER_DORMANT_MAX);
+            self.plan_connect(cx);
         }
     }
 

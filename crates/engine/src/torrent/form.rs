@@ -1,6 +1,8 @@
 //! What can happen to a torrent whatever its form: awake, dormant, or without
 //! its metadata.
 
+use core::net::SocketAddr;
+
 use bytes::Bytes;
 use superseed_proto::wire::Handshake;
 
@@ -28,6 +30,8 @@ pub(crate) trait Form {
     fn connect_due(&mut self, cx: &mut Cx<'_>);
     /// A seeding goal may be reached.
     fn goal_check(&mut self, cx: &mut Cx<'_>);
+    /// A neighbour is in its swarm.
+    fn meet(&mut self, cx: &mut Cx<'_>, addr: SocketAddr);
     /// Begins its end.
     fn leave(&mut self, cx: &mut Cx<'_>);
     /// The time for its last announces is over.
@@ -73,6 +77,10 @@ impl Form for Torrent {
 
     fn goal_check(&mut self, cx: &mut Cx<'_>) {
         Self::goal_check(self, cx);
+    }
+
+    fn meet(&mut self, cx: &mut Cx<'_>, addr: SocketAddr) {
+        Self::meet(self, cx, addr);
     }
 
     fn leave(&mut self, cx: &mut Cx<'_>) {
@@ -148,6 +156,10 @@ impl Form for Dormant {
 
     fn goal_check(&mut self, cx: &mut Cx<'_>) {
         Self::goal_check(self, cx);
+    }
+
+    fn meet(&mut self, cx: &mut Cx<'_>, addr: SocketAddr) {
+        Self::meet(self, cx, addr);
     }
 
     fn leave(&mut self, cx: &mut Cx<'_>) {

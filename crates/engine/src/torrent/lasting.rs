@@ -18,6 +18,7 @@ use crate::event::{EventKind, TorrentState};
 use crate::holdings::TorrentHoldings;
 use crate::ids::{ConnKey, TorrentKey};
 use crate::limits::INCOMING_SLACK;
+use crate::lsd::Turn;
 use crate::stats::{PeerSource, TorrentStats};
 use crate::time::Time;
 use crate::torrent::Totals;
@@ -44,6 +45,8 @@ pub(crate) struct Lasting {
     pub(crate) complete_told: bool,
     /// What is kept of it on the disk is what it is.
     pub(crate) kept: bool,
+    /// Its turn among what neighbours are told, if they are.
+    near: Option<Turn>,
 }
 
 impl Lasting {
@@ -109,6 +112,7 @@ impl Lasting {
             complete_since: None,
             complete_told: false,
             kept: false,
+            near: None,
         }
     }
 
@@ -116,6 +120,17 @@ impl Lasting {
     /// (BEP 27).
     pub(crate) fn may_share(&self) -> bool {
         !self.private
+    }
+
+    /// Lets neighbours hear of it, or without a turn no more (BEP 14).
+    pub(crate) fn tell_neighbours(&mut self, cx: &mut Cx<'_>, turn: Option<Turn>) {
+        let turn = turn.filter(|_| self.may_share() && cx.shared.settings.lsd);
+        if self.near != turn {
+            self.near = turn;
+            let swarm = self.info_hashes.primary_swarm_key();
+            cx.shared.lsd.set(self.key, swarm, turn, cx.now);
+            crate::engine::lsd::plan(cx);
+        }
     }
 
     /// What the user chose and may have changed since, for the record.

@@ -8,6 +8,7 @@ mod dormant;
 mod explain;
 mod hostile;
 mod limits;
+mod near;
 mod scene;
 mod stops;
 mod twins;

@@ -14,6 +14,7 @@ pub mod leaving;
 pub mod liars;
 pub mod limits;
 pub mod lines;
+pub mod lsd;
 pub mod mixed;
 pub mod peers;
 pub mod policies;
@@ -154,6 +155,7 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         hostile::SCENARIOS,
         limits::SCENARIOS,
         lines::SCENARIOS,
+        lsd::SCENARIOS,
         trackers::SCENARIOS,
         policies::SCENARIOS,
         seedless::SCENARIOS,

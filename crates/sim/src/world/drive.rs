@@ -158,6 +158,7 @@ impl World {
             Action::Resolve { resolve, host } => self.resolve(id, resolve, &host),
             Action::Work(job) => self.begin_work(id, *job),
             Action::SendDatagram { to, bytes, .. } => self.send_datagram(id, to, bytes),
+            Action::SendMulticast { bytes, .. } => self.say_near(id, bytes),
             Action::Event(event) => {
                 self.note_event(id, event.torrent, &event.kind);
                 self.hosts[id.0].events.push((now, event));

@@ -78,6 +78,8 @@ pub(super) struct Host {
     pub(super) wake_number: u32,
     pub(super) torrents: Vec<Torrent>,
     pub(super) events: Vec<(Time, Event)>,
+    /// What it said to its site.
+    pub(super) multicasts: Vec<(Time, Vec<u8>)>,
     pub(super) tickets: u64,
     pub(super) inputs: u64,
     /// The most connections since its blocks last fitted into their memory:
@@ -107,6 +109,7 @@ impl Host {
             wake_number: 0,
             torrents: Vec::new(),
             events: Vec::new(),
+            multicasts: Vec::new(),
             tickets: 0,
             inputs: 0,
             block_bringers: 0,

@@ -2,8 +2,8 @@
 
 use superseed_engine::limits::{
     ALLOWED_FAST_MAX, BANNED_PER_TORRENT_MAX, CANDIDATES_PER_TORRENT_MAX, INCOMING_SLACK,
-    METADATA_ASKED_MAX, NEWCOMERS_PER_TORRENT_MAX, OUTGOING_BUFFER_MAX, PEX_HOSTS_PER_PEER_MAX,
-    PEX_ROSTER_MAX, QUEUED_BYTES_MAX, READS_PER_PEER_MAX, REQUEST_LEN_MAX, REQUESTS_IN_QUEUE_MAX,
+    LSD_HOSTS_MAX, METADATA_ASKED_MAX, NEWCOMERS_PER_TORRENT_MAX, OUTGOING_BUFFER_MAX,
+    QUEUED_BYTES_MAX, READS_PER_PEER_MAX, REQUEST_LEN_MAX, REQUESTS_IN_QUEUE_MAX,
     REQUESTS_OUTSTANDING_MAX, RUN_LEN, SELF_ADDRS_PER_TORRENT_MAX, SUSPECT_BLOCKS_MAX,
     SUSPECT_PIECES_MAX, TRACKERS_PER_TORRENT_MAX, UDP_TRACKERS_MAX,
 };
@@ -76,6 +76,7 @@ fn first_over(settings: &Settings, held: &Holdings, bringers: usize) -> Option<&
             held.udp_trackers as u64,
             UDP_TRACKERS_MAX as u64,
         ),
+        ("neighbours", held.lsd_hosts as u64, LSD_HOSTS_MAX as u64),
     ];
     let over = own.iter().find(|(_, held, max)| held > max);
     over.map(|(what, ..)| *what)
@@ -114,11 +115,6 @@ fn peer_over(held: &PeerHoldings) -> Option<&'static str> {
             held.metadata_asked,
             METADATA_ASKED_MAX,
         ),
-        (
-            "hosts told by a peer",
-            held.pex_hosts,
-            PEX_HOSTS_PER_PEER_MAX,
-        ),
     ];
     let over = limits.into_iter().find(|(_, held, max)| held > max);
     over.map(|(what, ..)| what)
@@ -135,7 +131,6 @@ fn torrent_over(settings: &Settings, held: &TorrentHoldings) -> Option<&'static 
         ("suspect blocks", held.suspect_blocks, SUSPECT_BLOCKS_MAX),
         ("trackers", held.trackers, TRACKERS_PER_TORRENT_MAX),
         ("newcomers", held.newcomers, NEWCOMERS_PER_TORRENT_MAX),
-        ("addresses to tell", held.roster, PEX_ROSTER_MAX),
     ];
     let over = limits.into_iter().find(|(_, held, max)| held > max);
     over.map(|(what, ..)| what)
@@ -157,10 +152,11 @@ mod tests {
         let settings = Settings::default();
         let connections_max = settings.connections_max + INCOMING_SLACK;
         let peers_max = settings.connections_per_torrent_max + INCOMING_SLACK;
-        let limits: [(Grow, usize); 22] = [
+        let limits: Vec<(Grow, usize)> = vec![
             (|held| &mut held.connections, connections_max),
             (|held| &mut held.reads, connections_max * READS_PER_PEER_MAX),
             (|held| &mut held.udp_trackers, UDP_TRACKERS_MAX),
+            (|held| &mut held.lsd_hosts, LSD_HOSTS_MAX),
             (
                 |held| &mut held.of_one_peer.message_bytes,
                 OUTGOING_BUFFER_MAX + MESSAGES_SLACK,
@@ -182,11 +178,6 @@ mod tests {
                 |held| &mut held.of_one_peer.metadata_asked,
                 METADATA_ASKED_MAX,
             ),
-            (
-                |held| &mut held.of_one_peer.pex_hosts,
-                PEX_HOSTS_PER_PEER_MAX,
-            ),
-            (|held| &mut held.of_one_torrent.roster, PEX_ROSTER_MAX),
             (|held| &mut held.of_one_torrent.peers, peers_max),
             (
                 |held| &mut held.of_one_torrent.candidates,

@@ -8,6 +8,7 @@ mod check;
 mod drive;
 mod host;
 mod memory;
+mod near;
 mod scripts;
 mod services;
 mod tally;
@@ -59,6 +60,9 @@ pub struct HostSpec {
     pub disk: DiskSpec,
     /// How its reads are cut.
     pub split: Split,
+    /// Where it stands: what it multicasts is heard by the machines of its site.
+    /// Without one it is alone.
+    pub site: Option<u32>,
 }
 
 impl Default for HostSpec {
@@ -68,6 +72,7 @@ impl Default for HostSpec {
             link: LinkSpec::default(),
             disk: DiskSpec::default(),
             split: Split::Whole,
+            site: None,
         }
     }
 }

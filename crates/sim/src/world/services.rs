@@ -25,13 +25,18 @@ pub(super) struct ServiceEvent {
     what: Errand,
 }
 
-enum Errand {
+pub(super) enum Errand {
     /// A request reaches its tracker.
     Asked(AnnounceKey, TrackerId, String),
     Answered(AnnounceKey, Result<Vec<u8>, TransferError>),
     Resolved(ResolveKey, Vec<IpAddr>),
     DatagramToTracker(TrackerId, SocketAddr, Vec<u8>),
     DatagramToHost(SocketAddr, Vec<u8>),
+    Multicast {
+        near: bool,
+        from: SocketAddr,
+        bytes: Vec<u8>,
+    },
 }
 
 impl World {
@@ -76,7 +81,7 @@ impl World {
         self.trackers[tracker.0].spec.extra_peers = peers;
     }
 
-    fn send_errand(&mut self, host: HostId, after: Duration, what: Errand) {
+    pub(super) fn send_errand(&mut self, host: HostId, after: Duration, what: Errand) {
         let run = self.hosts[host.0].run;
         let event = ServiceEvent { host, run, what };
         self.queue
@@ -205,6 +210,10 @@ impl World {
                     let errand = Errand::DatagramToHost(tracker_addr, answer.clone());
                     self.send_errand(id, back, errand);
                 }
+            }
+            Errand::Multicast { near, from, bytes } => {
+                let bytes = &bytes;
+                self.feed(id, Input::Multicast { near, from, bytes });
             }
             Errand::DatagramToHost(from, bytes) => {
                 let listener = ListenerId(0);

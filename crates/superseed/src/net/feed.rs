@@ -277,7 +277,29 @@ impl Host {
         }
     }
 
+    /// Listens to neighbours if the settings say so.
+    pub(super) fn tend_multicast(&mut self) {
+        let wanted = self.engine.settings().lsd;
+        let tokens = super::multicast_tokens(self.listeners.len());
+        let registry = self.poll.registry();
+        self.multicast
+            .tend(wanted, &self.listeners, registry, tokens);
+    }
+
+    fn take_multicasts(&mut self) {
+        for _ in 0..DATAGRAMS_PER_TURN {
+            let Some((len, from, near)) = self.multicast.receive(&mut self.scratch) else {
+                return;
+            };
+            let now = self.now();
+            let bytes = &self.scratch[..len];
+            let input = Input::Multicast { near, from, bytes };
+            self.engine.handle(input, now, &mut self.out);
+        }
+    }
+
     pub(super) fn take_datagrams(&mut self) {
+        self.take_multicasts();
         for at in 0..self.listeners.len() {
             for _ in 0..DATAGRAMS_PER_TURN {
                 let listener = &mut self.listeners[at];

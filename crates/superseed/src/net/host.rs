@@ -22,6 +22,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use super::descriptors::{Descriptors, Spare};
 use super::doorbell::Doorbell;
 use super::listen::Listener;
+use super::multicast::Multicast;
 use super::streams::{FIRST_TOKEN, Streams};
 use super::torrents::Torrents;
 use super::turn::{Step, TurnClock};
@@ -65,6 +66,8 @@ pub(super) struct Host {
     pub(super) began: Instant,
     pub(super) poll: Poll,
     pub(super) listeners: Vec<Listener>,
+    /// Heard beside them.
+    pub(super) multicast: Multicast,
     pub(super) streams: Streams,
     /// Accepted, and not yet named by the engine.
     pub(super) waiting: HashMap<Ticket, TcpStream>,
@@ -141,6 +144,7 @@ impl Host {
         self.gather(events);
         turn.done(Step::Gather);
         self.take_requests();
+        self.tend_multicast();
         turn.done(Step::Requests);
         self.take_completions();
         turn.done(Step::Disk);
@@ -188,11 +192,13 @@ impl Host {
         let engine = engine.map(|(at, _)| at.since(self.now()));
         let listeners = self.listeners.iter().filter(|listener| listener.tcp_ready);
         let rests = listeners.map(|l| l.rest_until.map_or(Duration::ZERO, until));
-        let datagrams = self.listeners.iter().any(|listener| listener.udp_ready);
+        let datagrams =
+            self.listeners.iter().any(|listener| listener.udp_ready) || self.multicast.is_ready();
         engine
             .into_iter()
             .chain(self.stop_by.map(until))
             .chain(rests)
+            .chain(self.multicast.next_deadline().map(until))
             .chain(datagrams.then_some(Duration::ZERO))
             .min()
     }
@@ -208,6 +214,10 @@ impl Host {
             if token.0 < FIRST_TOKEN {
                 let at = (token.0 - 1) / 2;
                 let Some(listener) = self.listeners.get_mut(at) else {
+                    let groups = super::multicast_tokens(self.listeners.len());
+                    if let Some(at) = groups.iter().position(|group| *group == token) {
+                        self.multicast.became_ready(at);
+                    }
                     continue;
                 };
                 if token == super::tcp_token(at) {
@@ -271,12 +281,13 @@ impl Host {
             notices,
             requests,
             listeners,
+            multicast,
             streams,
             ..
         } = self;
         // Handles learn of the end only when the ports are free, the files are
         // closed and nothing of the session is left.
-        drop((listeners, streams, control, worker));
+        drop((listeners, multicast, streams, control, worker));
         if !disk.shutdown(DISK_GRACE) {
             tracing::warn!("a disk did not answer in time; its worker is left behind");
         }

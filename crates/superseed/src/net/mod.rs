@@ -1,6 +1,6 @@
 //! The data plane: the thread that owns the engine, its sockets and its loop.
 //!
-//! Owns every socket to peers and UDP trackers. It must never decide: it feeds
+//! Owns every socket to peers, neighbours and UDP trackers. It must never decide: it feeds
 //! inputs and performs actions. It must never block: files are the disk
 //! workers', HTTP and names the control plane's, long computations the work
 //! thread's.
@@ -10,7 +10,9 @@ mod descriptors;
 mod doorbell;
 mod feed;
 mod host;
+mod interfaces;
 pub(crate) mod listen;
+mod multicast;
 mod perform;
 mod streams;
 mod torrents;
@@ -39,12 +41,19 @@ use descriptors::{Descriptors, Spare};
 use doorbell::{Doorbell, wake};
 use host::{Host, WAKER};
 use listen::Listener;
+use multicast::Multicast;
 use streams::Streams;
 use torrents::Torrents;
 
 /// The token of a listener's TCP socket; its UDP socket has the next.
 fn tcp_token(listener: usize) -> Token {
     Token(1 + 2 * listener)
+}
+
+/// The tokens of the groups of local discovery, behind those of all listeners.
+fn multicast_tokens(listeners: usize) -> [Token; 2] {
+    let first = tcp_token(listeners).0;
+    [Token(first), Token(first + 1)]
 }
 
 /// Binds, starts the threads of a session and returns the handles' end.
@@ -110,6 +119,7 @@ pub(crate) fn start(config: Config) -> Result<Link, StartError> {
         began: Instant::now(),
         poll,
         listeners,
+        multicast: Multicast::default(),
         streams: Streams::default(),
         waiting: HashMap::new(),
         next_ticket: 0,

@@ -70,6 +70,11 @@ impl Host {
                 to,
                 bytes,
             } => self.send_datagram(listener, to, &bytes),
+            Action::SendMulticast { listener, bytes } => {
+                if let Some(listener) = self.listeners.iter().find(|l| l.id == listener) {
+                    self.multicast.send(listener, &bytes);
+                }
+            }
             Action::Event(event) => {
                 self.torrents.follow(&event);
                 // Without subscribers nobody hears it.
