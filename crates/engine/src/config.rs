@@ -44,6 +44,10 @@ pub struct Settings {
     /// Whether neighbours are told of torrents that are not private, and believed
     /// when they tell of theirs (BEP 14).
     pub lsd: bool,
+    /// Whether peers of torrents that are not private are told of each other, and
+    /// believed when they tell of others (BEP 11). Who was connected before it was
+    /// turned on takes no part.
+    pub pex: bool,
 }
 
 impl Default for Settings {
@@ -67,6 +71,7 @@ impl Default for Settings {
             endgame: true,
             dormant_after: None,
             lsd: false,
+            pex: false,
         }
     }
 }

@@ -56,6 +56,9 @@ pub enum PeerFault {
     /// A message of an extension that we offered, and that cannot be read (BEP 10).
     #[error("malformed extension message")]
     BadExtension,
+    /// Messages of peer exchange, one after the other (BEP 11 has one a minute).
+    #[error("too many messages of peer exchange")]
+    PexFlood,
     /// A block of metadata that the torrent's cannot have (BEP 9).
     #[error("metadata block out of range")]
     BadMetadataPiece,

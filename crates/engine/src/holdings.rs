@@ -47,6 +47,8 @@ pub struct PeerHoldings {
     pub allowed_fast: usize,
     /// Requests of the peer for metadata that wait.
     pub metadata_asked: usize,
+    /// Hosts that the peer told us of.
+    pub pex_hosts: usize,
 }
 
 /// What is held for one torrent.
@@ -68,6 +70,8 @@ pub struct TorrentHoldings {
     pub trackers: usize,
     /// Hosts that were given an allowed-fast set.
     pub newcomers: usize,
+    /// Addresses that peers are told of.
+    pub roster: usize,
 }
 
 impl PeerHoldings {
@@ -83,6 +87,7 @@ impl PeerHoldings {
             decoder_bytes: self.decoder_bytes.max(other.decoder_bytes),
             allowed_fast: self.allowed_fast.max(other.allowed_fast),
             metadata_asked: self.metadata_asked.max(other.metadata_asked),
+            pex_hosts: self.pex_hosts.max(other.pex_hosts),
         }
     }
 }
@@ -99,6 +104,7 @@ impl TorrentHoldings {
             suspect_blocks: self.suspect_blocks.max(other.suspect_blocks),
             trackers: self.trackers.max(other.trackers),
             newcomers: self.newcomers.max(other.newcomers),
+            roster: self.roster.max(other.roster),
         }
     }
 }

@@ -24,6 +24,7 @@ pub mod limits;
 mod lsd;
 mod metadata;
 mod peer;
+mod pex;
 pub mod picker;
 pub mod rate;
 pub mod requests;

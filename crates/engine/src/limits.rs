@@ -114,3 +114,17 @@ pub const LSD_ADDRS_PER_HOST_MAX: usize = 4;
 /// unchokes us again or the next keep-alive is due: asking on would only make
 /// REJECTs as fast as the line carries them.
 pub const REJECTS_IN_A_ROW_MAX: u32 = 64;
+/// Messages of peer exchange that a peer may send in a minute (libtorrent,
+/// ut_pex.cpp; BEP 11 has one).
+pub const PEX_MESSAGES_MAX: usize = 6;
+/// Addresses believed of one peer at a time: as many of those that it told and did
+/// not drop (libtorrent, `max_pex_peers`).
+pub const PEX_BELIEVED_MAX: usize = 50;
+/// Hosts believed of one connection in all.
+pub const PEX_HOSTS_PER_PEER_MAX: usize = 200;
+/// Peers of one family that left and are told nevertheless, where few are
+/// connected (BEP 11).
+pub const PEX_RECENT_MAX: usize = 25;
+/// Addresses kept per torrent for telling: of connected peers, and of those that
+/// others are yet to be told are gone. Who comes beyond it is not told.
+pub const PEX_ROSTER_MAX: usize = 8_192;

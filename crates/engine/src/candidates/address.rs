@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 /// One spelling per address: IPv4-mapped IPv6 becomes IPv4, and the flow
 /// label, which is not part of an address, is cleared.
-pub(super) fn canonical(addr: SocketAddr) -> SocketAddr {
+pub(crate) fn canonical(addr: SocketAddr) -> SocketAddr {
     match (addr, addr.ip().to_canonical()) {
         (_, IpAddr::V4(ip)) => SocketAddrV4::new(ip, addr.port()).into(),
         (SocketAddr::V6(v6), IpAddr::V6(ip)) => {

@@ -13,6 +13,7 @@ mod external;
 mod priority;
 mod queues;
 mod rank;
+mod reach;
 #[cfg(test)]
 mod tests;
 mod turnover;
@@ -31,13 +32,14 @@ use crate::limits::{
 use crate::stats::PeerSource;
 use crate::time::Time;
 
-pub(crate) use address::host;
+pub(crate) use address::{canonical, host};
 use backoff::Backoff;
 use banned::Banned;
 pub use external::{ExternalVotes, Voter};
 pub use priority::peer_priority;
 use queues::Queues;
 use rank::Sources;
+pub(crate) use reach::Reach;
 pub use turnover::{Standing, Turnover, Uselessness};
 
 /// Why a connection that was once up is no more.
@@ -359,6 +361,11 @@ impl Candidates {
     /// Whether no address is known.
     pub fn is_empty(&self) -> bool {
         self.known.is_empty()
+    }
+
+    /// How many more there is room for.
+    pub fn room(&self) -> usize {
+        CANDIDATES_PER_TORRENT_MAX.saturating_sub(self.known.len())
     }
 
     /// Known addresses that are neither connected nor being tried.

@@ -36,6 +36,7 @@ impl Engine {
                 Timer::DiskRetry(key) => self.with_torrent(key, now, out, Torrent::disk_retry),
                 Timer::Inquiry(key) => self.with_torrent(key, now, out, Torrent::inquiry_due),
                 Timer::Haves(key) => self.with_torrent(key, now, out, Torrent::send_haves),
+                Timer::Pex(key) => self.with_torrent(key, now, out, Torrent::send_exchange),
                 Timer::Goal(key) => {
                     self.with_any(key, now, out, |form, cx| form.goal_check(cx));
                 }

@@ -49,6 +49,7 @@ fn of_conn(conn: &Conn) -> PeerHoldings {
             .map_or(0, superseed_proto::wire::Decoder::buffered_len),
         allowed_fast: peer.allowed_fast.len(),
         metadata_asked: peer.metadata.as_ref().map_or(0, |asked| asked.waiting()),
+        pex_hosts: peer.exchange.as_ref().map_or(0, |with| with.heard.hosts()),
         ..queued
     }
 }

@@ -56,6 +56,8 @@ pub enum Reason {
     Inquiry,
     /// HAVEs have waited long enough for something to go with.
     Have,
+    /// Peers are told of others.
+    Pex,
     /// A seeding goal is reached.
     SeedGoal,
     /// A torrent had nothing to do for long enough to be dormant.

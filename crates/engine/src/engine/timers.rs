@@ -27,6 +27,8 @@ pub(crate) enum Timer {
     Inquiry(TorrentKey),
     /// A torrent's HAVEs that waited for company.
     Haves(TorrentKey),
+    /// A torrent's next messages of peer exchange.
+    Pex(TorrentKey),
     /// A torrent's seeding goal.
     Goal(TorrentKey),
     /// The end of a torrent's patience with having nothing to do.
@@ -58,6 +60,7 @@ impl Timer {
             Self::DiskRetry(_) => Reason::DiskRetry,
             Self::Inquiry(_) => Reason::Inquiry,
             Self::Haves(_) => Reason::Have,
+            Self::Pex(_) => Reason::Pex,
             Self::Goal(_) => Reason::SeedGoal,
             Self::Idle(_) => Reason::Idle,
             Self::Farewell(_) => Reason::Farewell,
@@ -130,6 +133,7 @@ impl Timers {
             Timer::DiskRetry(torrent),
             Timer::Inquiry(torrent),
             Timer::Haves(torrent),
+            Timer::Pex(torrent),
             Timer::Goal(torrent),
             Timer::Idle(torrent),
         ] {

@@ -29,6 +29,7 @@ pub(crate) use requests_out::RequestsOut;
 use crate::ids::{ListenerId, TorrentKey};
 use crate::limits::{EARLY_BYTES_MAX, REQUESTS_OUTSTANDING_MAX};
 use crate::metadata::Served;
+use crate::pex::Exchange;
 use crate::rate::Ewma;
 use crate::requests::RequestWindow;
 use crate::stats::PeerSource;
@@ -169,6 +170,9 @@ pub(crate) struct Peer {
     pub(crate) reqq: Option<u32>,
     pub(crate) upload_only: bool,
     pub(crate) listen_port: Option<u16>,
+    pub(crate) prefers_encryption: bool,
+    /// Where it listens in the other address family.
+    pub(crate) other_addr: Option<SocketAddr>,
     /// `None` only while its `reading` loop has it.
     pub(crate) decoder: Option<Decoder>,
     /// A message other than keep-alive came: no bitfield may follow.
@@ -219,6 +223,8 @@ pub(crate) struct Peer {
     pub(crate) uploaded: u64,
     /// What it asked for of our metadata.
     pub(crate) metadata: Option<Box<Served>>,
+    /// What it was told of others, and told us.
+    pub(crate) exchange: Option<Box<Exchange>>,
     pub(crate) unwanted_blocks: u32,
     pub(crate) choked_requests: u32,
     /// Since when neither side has wanted anything of the other.
@@ -251,6 +257,8 @@ impl Peer {
             reqq: None,
             upload_only: false,
             listen_port: None,
+            prefers_encryption: false,
+            other_addr: None,
             decoder: Some(decoder),
             bitfield_allowed: true,
             have: Bitfield::new(layout.piece_count()),
@@ -283,6 +291,7 @@ impl Peer {
             downloaded: 0,
             uploaded: 0,
             metadata: None,
+            exchange: None,
             unwanted_blocks: 0,
             choked_requests: 0,
             idle_since: now,

@@ -165,6 +165,9 @@ impl Torrent {
             // two: the one that the greater peer id made.
             let incoming_is_kept = handshake.peer_id.0 > cx.shared.peer_id.0;
             if incoming == twin_is_incoming || incoming != incoming_is_kept {
+                if !incoming && cx.conns[twin].remote.is_ipv4() != remote.is_ipv4() {
+                    self.pass_by(cx, remote);
+                }
                 return Err(PeerFault::Duplicate);
             }
             self.disconnect(cx, twin, CloseKind::Duplicate, None);
@@ -185,6 +188,7 @@ impl Torrent {
         }
         self.lasting.candidates.connected(remote, now);
         self.greet(cx, key);
+        self.join_exchange(cx, key);
         cx.shared.timers.set_no_later(
             Timer::Choke(self.key),
             now + std::time::Duration::from_secs(1),
@@ -220,6 +224,10 @@ impl Torrent {
             self.lasting.candidates.closed(conn.remote, cx.now, why);
         }
         if let Some(peer) = conn.peer() {
+            self.leave_exchange(cx, peer, why);
+            if let Some(other) = peer.other_addr {
+                self.learn(cx, other, PeerSource::Pex);
+            }
             self.picker.peer_left(&peer.have, peer.joined_full);
             if !peer.am_choking {
                 self.rechoke_due = true;

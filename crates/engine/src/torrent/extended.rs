@@ -1,11 +1,13 @@
 //! The extension protocol with one peer (BEP 10): which messages either side
 //! takes, and what the small ones mean (BEP 21, 54).
 
+use core::net::{IpAddr, SocketAddr};
+
 use superseed_proto::wire::extended::HANDSHAKE_ID;
 use superseed_proto::wire::{DontHave, ExtendedHandshake, ExtensionIds, Message, UploadOnly};
 
 use super::Torrent;
-use crate::candidates::Voter;
+use crate::candidates::{Reach, Voter};
 use crate::engine::shared::Cx;
 use crate::fault::PeerFault;
 use crate::ids::ConnKey;
@@ -14,18 +16,33 @@ use crate::limits::EXTENDED_HANDSHAKES_MAX;
 /// The ids under which we take extension messages.
 mod ours {
     pub(super) const UT_METADATA: u8 = 1;
+    pub(super) const UT_PEX: u8 = 2;
     pub(super) const UPLOAD_ONLY: u8 = 3;
     pub(super) const LT_DONTHAVE: u8 = 4;
 }
 
-/// What we take of the extension protocol.
-pub(crate) fn offered() -> ExtensionIds {
+/// What we take of the extension protocol, with or without peer exchange.
+pub(crate) fn offered(pex: bool) -> ExtensionIds {
     ExtensionIds {
         ut_metadata: Some(ours::UT_METADATA),
+        ut_pex: pex.then_some(ours::UT_PEX),
         upload_only: Some(ours::UPLOAD_ONLY),
         lt_donthave: Some(ours::LT_DONTHAVE),
         ..ExtensionIds::default()
     }
+}
+
+/// The address of the other family at which a peer says that it listens as well
+/// (`ipv4`, `ipv6`), if the whole world can reach it. One of the family that we
+/// know it by could be anybody's.
+fn other_addr(known: IpAddr, handshake: &ExtendedHandshake, port: u16) -> Option<SocketAddr> {
+    let other: IpAddr = match known.to_canonical() {
+        IpAddr::V4(_) => handshake.ipv6?.into(),
+        IpAddr::V6(_) => handshake.ipv4?.into(),
+    };
+    let is_mapped = other.to_canonical() != other;
+    let fits = !is_mapped && Reach::of(other) == Reach::World;
+    fits.then_some(SocketAddr::new(other, port))
 }
 
 impl Torrent {
@@ -44,6 +61,7 @@ impl Torrent {
                 Ok(())
             }
             ours::UT_METADATA => self.metadata_message(cx, key, payload),
+            ours::UT_PEX if self.exchanges(cx) => self.pex_message(cx, key, payload),
             ours::UPLOAD_ONLY => {
                 let said = UploadOnly::decode(payload).ok_or(PeerFault::BadExtension)?;
                 self.peer_upload_only(cx, key, said.is_on);
@@ -63,7 +81,7 @@ impl Torrent {
         let Some(conn) = cx.conns.get_mut(key) else {
             return;
         };
-        let remote = conn.remote;
+        let (remote, incoming) = (conn.remote, conn.incoming);
         let Some(peer) = conn.peer_mut() else { return };
         if peer.extended_handshakes >= EXTENDED_HANDSHAKES_MAX {
             return;
@@ -74,13 +92,21 @@ impl Torrent {
             return;
         };
         peer.extensions.update(&handshake.m);
+        let port = handshake.listen_port.or(peer.listen_port);
+        peer.listen_port = port;
+        let port = port.or((!incoming).then_some(remote.port()));
+        let other = port.and_then(|port| other_addr(remote.ip(), &handshake, port));
+        peer.other_addr = other.or(peer.other_addr);
         peer.client = handshake.client.or(peer.client.take());
         peer.reqq = handshake.reqq.or(peer.reqq);
-        peer.listen_port = handshake.listen_port.or(peer.listen_port);
+        peer.prefers_encryption = handshake
+            .prefers_encryption
+            .unwrap_or(peer.prefers_encryption);
         let upload_only = handshake.upload_only.unwrap_or(peer.upload_only);
         if let Some(ours) = handshake.yourip {
             cx.shared.external_vote(Voter::Peer(remote.ip()), ours);
         }
+        self.join_exchange(cx, key);
         self.peer_upload_only(cx, key, upload_only);
     }
 
@@ -129,5 +155,40 @@ impl Torrent {
             }
             cx.want_write(key);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_public_address_of_the_other_family_is_a_peers_other_one() {
+        let of = |known: &str, ipv4: &str, ipv6: &str| {
+            let handshake = ExtendedHandshake {
+                ipv4: ipv4.parse().ok(),
+                ipv6: ipv6.parse().ok(),
+                ..ExtendedHandshake::default()
+            };
+            other_addr(known.parse().unwrap(), &handshake, 7)
+        };
+        let (v4, v6) = ("93.1.1.1", "2001:db8::1");
+        assert_eq!(
+            of("94.1.1.1", v4, v6),
+            Some("[2001:db8::1]:7".parse().unwrap())
+        );
+        assert_eq!(
+            of("::ffff:94.1.1.1", v4, v6),
+            Some("[2001:db8::1]:7".parse().unwrap())
+        );
+        assert_eq!(
+            of("2001:db8::2", v4, v6),
+            Some("93.1.1.1:7".parse().unwrap())
+        );
+        assert_eq!(of("94.1.1.1", v4, ""), None);
+        for inner in ["fd00::1", "fe80::1", "::1", "::ffff:93.1.1.1"] {
+            assert_eq!(of("94.1.1.1", v4, inner), None, "{inner}");
+        }
+        assert_eq!(of("2001:db8::2", "192.168.0.1", v6), None);
     }
 }

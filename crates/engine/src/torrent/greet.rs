@@ -1,13 +1,15 @@
 //! The first words to a peer: our pieces, what we offer of the extension
 //! protocol (BEP 10), and what it may fetch while it is choked (BEP 6).
 
+use core::net::{IpAddr, SocketAddr};
+
 use superseed_proto::bitfield::Bitfield;
 use superseed_proto::wire::{ExtendedHandshake, Message};
 
 use super::{Torrent, extended};
-use crate::candidates::host;
+use crate::candidates::{Reach, host};
 use crate::engine::shared::Cx;
-use crate::ids::ConnKey;
+use crate::ids::{ConnKey, ListenerId};
 use crate::limits::REQUESTS_IN_QUEUE_MAX;
 
 /// How many pieces a newcomer may fetch while choked (BEP 6, "allowed fast set").
@@ -23,6 +25,27 @@ const ALLOWED_FAST_TIMES: u64 = 2;
 const ALLOWED_FAST_PEERS: usize = 4;
 /// For so long a newcomer may be at it: some clients never ask for theirs.
 const ALLOWED_FAST_TIME: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// The port that others may call us at: that of the peer's address family where we
+/// listen in several.
+fn listen_port(listeners: &[(ListenerId, SocketAddr)], peer: SocketAddr) -> Option<u16> {
+    let open = listeners.iter().map(|(_, addr)| addr);
+    let open = open.filter(|addr| addr.port() != 0);
+    let of_family = open.clone().find(|addr| addr.is_ipv4() == peer.is_ipv4());
+    of_family.or(open.clone().next()).map(SocketAddr::port)
+}
+
+/// Our address in the family that a peer does not know us by, where all the world
+/// can reach it at the same port (`ipv4`, `ipv6`).
+fn other_ip(ours: &[SocketAddr], peer: SocketAddr, port: Option<u16>) -> Option<IpAddr> {
+    let is_ipv4 = peer.ip().to_canonical().is_ipv4();
+    let mut others = ours.iter().filter(|addr| {
+        addr.is_ipv4() != is_ipv4
+            && Some(addr.port()) == port
+            && Reach::of(addr.ip()) == Reach::World
+    });
+    others.next().map(SocketAddr::ip)
+}
 
 impl Torrent {
     /// Whether one more newcomer may be given an allowed-fast set.
@@ -78,6 +101,7 @@ impl Torrent {
         self.told_upload_only |= self.is_complete() && !self.have().is_full();
         let none = Bitfield::new(self.layout.piece_count());
         let have = if masked { &none } else { self.picker.have() };
+        let exchanges = self.exchanges(cx);
         let Some(conn) = cx.conns.get_mut(key) else {
             return;
         };
@@ -96,19 +120,21 @@ impl Torrent {
             conn.send(&Message::Bitfield(&bits));
         }
         if extended {
-            let listen_port = cx
-                .shared
-                .listeners
-                .iter()
-                .map(|(_, addr)| addr.port())
-                .find(|port| *port != 0);
+            let listen_port = listen_port(&cx.shared.listeners, conn.remote);
+            let (ipv4, ipv6) = match other_ip(&cx.shared.ours, conn.remote, listen_port) {
+                Some(IpAddr::V4(ip)) => (Some(ip), None),
+                Some(IpAddr::V6(ip)) => (None, Some(ip)),
+                None => (None, None),
+            };
             let handshake = ExtendedHandshake {
                 client: Some(cx.shared.settings.client_name.clone()),
                 listen_port: if conn.incoming { None } else { listen_port },
                 reqq: Some(REQUESTS_IN_QUEUE_MAX as u32),
                 yourip: Some(conn.remote.ip()),
+                ipv4,
+                ipv6,
                 upload_only: (self.is_complete() && !masked).then_some(true),
-                m: extended::offered(),
+                m: extended::offered(exchanges),
                 metadata_size: self.metadata_len(),
                 ..ExtendedHandshake::default()
             };
@@ -123,5 +149,35 @@ impl Torrent {
             self.allow_fast(cx, key);
         }
         cx.want_write(key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addr(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_peer_hears_the_port_of_its_family_and_of_our_address_in_the_other() {
+        let listeners = [
+            (ListenerId(0), addr("0.0.0.0:0")),
+            (ListenerId(1), addr("[::]:6881")),
+            (ListenerId(2), addr("0.0.0.0:6882")),
+        ];
+        let [v4, v6] = [addr("93.1.1.1:1"), addr("[2001:db8::1]:1")];
+        assert_eq!(listen_port(&listeners, v4), Some(6882));
+        assert_eq!(listen_port(&listeners, v6), Some(6881));
+        assert_eq!(listen_port(&listeners[..2], v4), Some(6881));
+        assert_eq!(listen_port(&listeners[..1], v4), None);
+        let ours = [addr("94.1.1.1:6881"), addr("[2001:db8::2]:6881")];
+        assert_eq!(other_ip(&ours, v4, Some(6881)), Some(ours[1].ip()));
+        assert_eq!(other_ip(&ours, v6, Some(6881)), Some(ours[0].ip()));
+        assert_eq!(other_ip(&ours, v4, Some(6882)), None);
+        let inner = [addr("10.0.0.1:6881"), addr("[fd00::1]:6881")];
+        assert_eq!(other_ip(&inner, v4, Some(6881)), None);
+        assert_eq!(other_ip(&inner, v6, Some(6881)), None);
     }
 }

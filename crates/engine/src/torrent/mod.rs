@@ -6,7 +6,7 @@
 //! who gets it, `check` data found on disk, `record` what is durable,
 //! `haves` what peers are yet to be told, `lost` what they have no longer,
 //! `greet` the first words to them, `extended` what the extension protocol adds,
-//! `metadata` serving it,
+//! `metadata` serving it, `pex` whom peers are told of,
 //! `connect` whom to talk to, `turnover`
 //! whom no more, `newcomers` who had
 //! what one gets once, `announce` the trackers, `super_seed` what is
@@ -35,6 +35,7 @@ mod lost;
 mod messages;
 mod metadata;
 mod newcomers;
+mod pex;
 mod record;
 mod requests;
 mod stats;
@@ -72,6 +73,7 @@ use crate::engine::jobs::{Job, JobKind};
 use crate::engine::memory::DeviceIndex;
 use crate::engine::shared::{Cx, Shared};
 use crate::ids::{ConnKey, TorrentKey};
+use crate::pex::Roster;
 use crate::picker::Picker;
 use crate::rate::{Ewma, TokenBucket};
 use crate::super_seed::SuperSeed;
@@ -148,6 +150,8 @@ pub(crate) struct Torrent {
     pieces_seen: u32,
     super_seed: SuperSeed,
     haves: Haves,
+    /// Whom peers are told of.
+    roster: Roster,
     suspects: Suspects,
     newcomers: Newcomers,
     /// Who had a first turn while the first copy was sent.
@@ -225,6 +229,7 @@ impl Torrent {
             pieces_seen: 0,
             super_seed: SuperSeed::default(),
             haves: Haves::default(),
+            roster: Roster::default(),
             suspects: Suspects::default(),
             newcomers: Newcomers::default(),
             first_turns: Newcomers::default(),

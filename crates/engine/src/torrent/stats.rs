@@ -46,6 +46,7 @@ impl Torrent {
             suspect_pieces: self.suspects.pieces(),
             suspect_blocks: self.suspects.digests(),
             newcomers: self.newcomers.len().max(self.first_turns.len()),
+            roster: self.roster.len(),
             ..self.lasting.holdings()
         }
     }

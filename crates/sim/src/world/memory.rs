@@ -3,9 +3,9 @@
 use superseed_engine::limits::{
     ALLOWED_FAST_MAX, BANNED_PER_TORRENT_MAX, CANDIDATES_PER_TORRENT_MAX, INCOMING_SLACK,
     LSD_HOSTS_MAX, METADATA_ASKED_MAX, NEWCOMERS_PER_TORRENT_MAX, OUTGOING_BUFFER_MAX,
-    QUEUED_BYTES_MAX, READS_PER_PEER_MAX, REQUEST_LEN_MAX, REQUESTS_IN_QUEUE_MAX,
-    REQUESTS_OUTSTANDING_MAX, RUN_LEN, SELF_ADDRS_PER_TORRENT_MAX, SUSPECT_BLOCKS_MAX,
-    SUSPECT_PIECES_MAX, TRACKERS_PER_TORRENT_MAX, UDP_TRACKERS_MAX,
+    PEX_HOSTS_PER_PEER_MAX, PEX_ROSTER_MAX, QUEUED_BYTES_MAX, READS_PER_PEER_MAX, REQUEST_LEN_MAX,
+    REQUESTS_IN_QUEUE_MAX, REQUESTS_OUTSTANDING_MAX, RUN_LEN, SELF_ADDRS_PER_TORRENT_MAX,
+    SUSPECT_BLOCKS_MAX, SUSPECT_PIECES_MAX, TRACKERS_PER_TORRENT_MAX, UDP_TRACKERS_MAX,
 };
 use superseed_engine::{Holdings, PeerHoldings, Settings, TorrentHoldings};
 use superseed_proto::BLOCK_LEN;
@@ -115,6 +115,11 @@ fn peer_over(held: &PeerHoldings) -> Option<&'static str> {
             held.metadata_asked,
             METADATA_ASKED_MAX,
         ),
+        (
+            "hosts told by a peer",
+            held.pex_hosts,
+            PEX_HOSTS_PER_PEER_MAX,
+        ),
     ];
     let over = limits.into_iter().find(|(_, held, max)| held > max);
     over.map(|(what, ..)| what)
@@ -131,6 +136,7 @@ fn torrent_over(settings: &Settings, held: &TorrentHoldings) -> Option<&'static 
         ("suspect blocks", held.suspect_blocks, SUSPECT_BLOCKS_MAX),
         ("trackers", held.trackers, TRACKERS_PER_TORRENT_MAX),
         ("newcomers", held.newcomers, NEWCOMERS_PER_TORRENT_MAX),
+        ("addresses to tell", held.roster, PEX_ROSTER_MAX),
     ];
     let over = limits.into_iter().find(|(_, held, max)| held > max);
     over.map(|(what, ..)| what)
@@ -178,6 +184,11 @@ mod tests {
                 |held| &mut held.of_one_peer.metadata_asked,
                 METADATA_ASKED_MAX,
             ),
+            (
+                |held| &mut held.of_one_peer.pex_hosts,
+                PEX_HOSTS_PER_PEER_MAX,
+            ),
+            (|held| &mut held.of_one_torrent.roster, PEX_ROSTER_MAX),
             (|held| &mut held.of_one_torrent.peers, peers_max),
             (
                 |held| &mut held.of_one_torrent.candidates,

@@ -36,7 +36,12 @@ impl Scene {
 
     /// The same with options of its own.
     pub(crate) fn seeding_as(test: &str, options: TorrentOptions) -> Self {
-        let mut scene = Self::new(test, HostSpec::default());
+        Self::seeding_on(test, HostSpec::default(), options)
+    }
+
+    /// The same on a host of its own making.
+    pub(crate) fn seeding_on(test: &str, spec: HostSpec, options: TorrentOptions) -> Self {
+        let mut scene = Self::new(test, spec);
         scene.world.add_seed(scene.host, &scene.content, options);
         scene.world.run_for(Duration::from_secs(1));
         scene
