@@ -1,6 +1,7 @@
 //! What the user can set.
 
 use core::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Settings of the whole session; every one can change while it runs.
@@ -48,6 +49,8 @@ pub struct Settings {
     /// believed when they tell of others (BEP 11). Who was connected before it was
     /// turned on takes no part.
     pub pex: bool,
+    /// The DHT (BEP 5).
+    pub dht: DhtSettings,
 }
 
 impl Default for Settings {
@@ -72,6 +75,35 @@ impl Default for Settings {
             dormant_after: None,
             lsd: false,
             pex: false,
+            dht: DhtSettings::default(),
+        }
+    }
+}
+
+/// How we take part in the DHT.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DhtSettings {
+    /// Whether we do.
+    pub enabled: bool,
+    /// Whom to ask first, by name or address and port; `None` is those that
+    /// everybody asks, [`crate::dht::ROUTERS`]. Only where some are named is
+    /// there a node on a loopback address.
+    pub routers: Option<Arc<[(String, u16)]>>,
+    /// Ask and never answer (BEP 43).
+    pub read_only: bool,
+    /// Bytes of answers that each node of ours may send in a second, and of
+    /// questions of its own as many again.
+    pub send_bytes_per_s: u64,
+}
+
+impl Default for DhtSettings {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            routers: None,
+            read_only: false,
+            // libtorrent, `dht_upload_rate_limit`.
+            send_bytes_per_s: 8_000,
         }
     }
 }

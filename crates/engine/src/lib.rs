@@ -8,10 +8,12 @@
 #![forbid(unsafe_code)]
 
 pub mod action;
+mod agenda;
 pub mod block;
 pub mod candidates;
 pub mod choker;
 pub mod config;
+pub mod dht;
 pub mod disk;
 pub mod engine;
 pub mod event;

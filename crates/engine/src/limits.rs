@@ -128,3 +128,51 @@ pub const PEX_RECENT_MAX: usize = 25;
 /// Addresses kept per torrent for telling: of connected peers, and of those that
 /// others are yet to be told are gone. Who comes beyond it is not told.
 pub const PEX_ROSTER_MAX: usize = 8_192;
+
+// The DHT. Where a limit of libtorrent (2.1) is taken over, its name is there.
+
+/// Live contacts of one node of ours, all buckets together.
+pub const DHT_CONTACTS_MAX: usize = 512;
+/// Contacts that wait for a place in one bucket.
+pub const DHT_REPLACEMENTS_MAX: usize = 8;
+/// Addresses that wait to be asked whether a node is there, of one node of ours:
+/// who asked us, what peers and torrents name.
+pub const DHT_HINTS_MAX: usize = 64;
+/// Questions of one node of ours that wait for their answers.
+pub const DHT_QUERIES_OUT_MAX: usize = 512;
+/// Look-ups of one node of ours at a time, its own beside them.
+pub const DHT_SEARCHES_MAX: usize = 8;
+/// Look-ups that users ordered and that wait for their turn.
+pub const DHT_ORDERS_MAX: usize = 64;
+/// Nodes that one look-up knows (libtorrent, traversal_algorithm.cpp).
+pub const DHT_FRONTIER_MAX: usize = 100;
+/// Questions of one look-up, those that store included.
+pub const DHT_SEARCH_QUERIES_MAX: u32 = 100;
+/// Peers taken from all answers to one look-up.
+pub const DHT_PEERS_PER_SEARCH_MAX: usize = 1_000;
+/// Nodes taken from one answer: two times what an honest one names.
+pub const DHT_NODES_PER_ANSWER_MAX: usize = 16;
+/// Swarms of which peers are stored (`dht_max_torrents`).
+pub const DHT_SWARMS_MAX: usize = 2_000;
+/// Peers stored of one swarm (`dht_max_peers`).
+pub const DHT_PEERS_PER_SWARM_MAX: usize = 500;
+/// Peers stored of all swarms: 4 MiB or so.
+pub const DHT_PEERS_MAX: usize = 50_000;
+/// Peers stored of one swarm at one host (of IPv6, one /64): behind one address
+/// there are several, and not many.
+pub const DHT_PEERS_PER_HOST_MAX: usize = 8;
+/// Stored items (`dht_max_dht_items`), each of up to 1,000 bytes (BEP 44).
+pub const DHT_ITEMS_MAX: usize = 700;
+/// Signatures of items that are verified in a second, some 50 µs each.
+pub const DHT_VERIFIED_PER_S_MAX: u64 = 20;
+/// Hosts whose questions are counted; who would be next forgotten goes first.
+pub const DHT_ASKERS_MAX: usize = 4_096;
+/// Questions of one host in ten seconds (`dht_block_ratelimit`, five a second);
+/// beyond it the host is not answered for five minutes (`dht_block_timeout`).
+pub const DHT_QUERIES_PER_ASKER_MAX: u32 = 50;
+/// Questions of all hosts together that a node of ours looks at in a second.
+pub const DHT_QUERIES_PER_S_MAX: u64 = 500;
+/// Questions to one address in a second: others block who sends five.
+pub const DHT_QUERIES_TO_ONE_PER_S_MAX: usize = 2;
+/// Names of routers that are looked up, and torrents can name nodes, too.
+pub const DHT_ROUTERS_MAX: usize = 32;

@@ -16,7 +16,7 @@ pub(crate) fn canonical(addr: SocketAddr) -> SocketAddr {
 }
 
 /// Whether a peer can be at a (canonical) address.
-pub(super) fn is_peer(addr: SocketAddr) -> bool {
+pub(crate) fn is_peer(addr: SocketAddr) -> bool {
     let ip = addr.ip();
     let broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
     addr.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !broadcast

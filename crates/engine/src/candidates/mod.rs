@@ -32,7 +32,7 @@ use crate::limits::{
 use crate::stats::PeerSource;
 use crate::time::Time;
 
-pub(crate) use address::{canonical, host};
+pub(crate) use address::{canonical, host, is_peer};
 use backoff::Backoff;
 use banned::Banned;
 pub use external::{ExternalVotes, Voter};

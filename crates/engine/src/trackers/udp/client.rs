@@ -8,11 +8,11 @@ use rand_core::Rng;
 use superseed_proto::tracker::AddressFamily;
 use superseed_proto::tracker::udp::{Response, is_response};
 
-use super::agenda::Agenda;
 use super::connection::Connection;
 use super::exchange::{Exchange, Step};
 use super::hosts::Hosts;
 use super::{UdpAction, UdpAnnounce, UdpAnswer, UdpFailure};
+use crate::agenda::Agenda;
 use crate::ids::{AnnounceKey, ListenerId};
 use crate::time::Time;
 use crate::trackers::{AnnounceAnswer, FailureKind};

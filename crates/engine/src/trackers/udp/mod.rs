@@ -4,7 +4,6 @@
 //! answers. Decides neither whom to ask nor when; has no socket and no
 //! resolver, but asks its caller for both.
 
-mod agenda;
 mod client;
 mod connection;
 mod exchange;

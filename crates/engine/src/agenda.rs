@@ -6,7 +6,7 @@ use crate::time::Time;
 
 /// At most one moment per sleeper.
 #[derive(Debug)]
-pub(super) struct Agenda<K> {
+pub(crate) struct Agenda<K> {
     order: BTreeSet<(Time, K)>,
     moments: BTreeMap<K, Time>,
 }
@@ -22,21 +22,26 @@ impl<K> Default for Agenda<K> {
 
 impl<K: Copy + Ord> Agenda<K> {
     /// Wakes `sleeper` at `at`, and no longer at the moment set before.
-    pub(super) fn set(&mut self, sleeper: K, at: Time) {
+    pub(crate) fn set(&mut self, sleeper: K, at: Time) {
         self.remove(sleeper);
         self.order.insert((at, sleeper));
         self.moments.insert(sleeper, at);
     }
 
     /// Never wakes `sleeper`.
-    pub(super) fn remove(&mut self, sleeper: K) {
+    pub(crate) fn remove(&mut self, sleeper: K) {
         if let Some(at) = self.moments.remove(&sleeper) {
             self.order.remove(&(at, sleeper));
         }
     }
 
+    /// When `sleeper` is woken, if it is.
+    pub(crate) fn at(&self, sleeper: K) -> Option<Time> {
+        self.moments.get(&sleeper).copied()
+    }
+
     /// Takes out the next sleeper whose moment has come.
-    pub(super) fn pop_due(&mut self, now: Time) -> Option<K> {
+    pub(crate) fn pop_due(&mut self, now: Time) -> Option<K> {
         let &(at, sleeper) = self.order.first()?;
         if at > now {
             return None;
@@ -46,7 +51,7 @@ impl<K: Copy + Ord> Agenda<K> {
     }
 
     /// The next moment.
-    pub(super) fn next(&self) -> Time {
+    pub(crate) fn next(&self) -> Time {
         self.order.first().map_or(Time::NEVER, |(at, _)| *at)
     }
 }
