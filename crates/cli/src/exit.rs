@@ -175,6 +175,7 @@ impl Failure {
         let exit = match error {
             AddError::Metainfo(error) => return Self::metainfo(source, error),
             AddError::V2Only(_) => Exit::Torrent,
+            AddError::Link(_) | AddError::NoSuchFile { .. } => Exit::Magnet,
             AddError::Duplicate | AddError::InvalidPath(_) => Exit::Usage,
             AddError::Foreign(_) => Exit::Exists,
             AddError::Full(_) => Exit::DiskFull,

@@ -1,9 +1,11 @@
 //! Everything the engine can ask of the world.
 
 use core::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use superseed_proto::InfoHashV2;
+use superseed_proto::metainfo::Metainfo;
 
 use crate::disk::DiskJob;
 use crate::event::Event;
@@ -26,6 +28,15 @@ pub enum Action {
         ticket: Ticket,
         /// Why.
         reason: AddRefusal,
+    },
+    /// The metadata of a torrent is there and right. It waits for
+    /// [`Command::Begin`](crate::input::Command::Begin), which says how the
+    /// torrent is to be treated.
+    Metadata {
+        /// Whose.
+        torrent: TorrentKey,
+        /// What it is. Nothing is known beside the info dictionary.
+        metainfo: Arc<Metainfo>,
     },
     /// The torrent is gone; no action names it any more.
     Removed {

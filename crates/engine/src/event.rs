@@ -22,6 +22,11 @@ pub struct Event {
 pub enum EventKind {
     /// The torrent's state changed.
     State(TorrentState),
+    /// The metadata of a torrent came, and is right.
+    Metadata,
+    /// The metadata is what was asked for, and is no torrent that can be
+    /// downloaded: why, in one sentence.
+    MetadataRefused(String),
     /// The check of existing data ended, with this many verified pieces.
     Checked {
         /// Verified pieces.

@@ -48,8 +48,15 @@ impl Explanation {
 /// of the question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// Only its info-hashes are known.
-    AwaitingMetadata,
+    /// Only its info-hashes are known: its metadata is fetched of peers.
+    AwaitingMetadata {
+        /// Peers whose hands are shaken.
+        peers: usize,
+        /// Blocks of 16 KiB of the metadata that are there.
+        blocks_have: u32,
+        /// Blocks that it has; 0 while nobody has said how long it is.
+        blocks: u32,
+    },
     /// Its files are being opened.
     Opening,
     /// The user, or a seeding goal, stopped it.

@@ -2,6 +2,8 @@
 
 use superseed_proto::wire::WireFault;
 
+use crate::candidates::CloseKind;
+
 /// Why a peer was disconnected: something it did that no correct peer does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PeerFault {
@@ -59,10 +61,30 @@ pub enum PeerFault {
     /// Messages of peer exchange, one after the other (BEP 11 has one a minute).
     #[error("too many messages of peer exchange")]
     PexFlood,
+    /// Metadata that nobody asked for (BEP 9).
+    #[error("metadata that was not asked for")]
+    UnaskedMetadata,
+    /// It states that the metadata has a length that it cannot have (BEP 9).
+    #[error("metadata of an impossible length")]
+    BadMetadataLen,
+    /// Metadata that it sent was wrong (BEP 9).
+    #[error("sent wrong metadata")]
+    WrongMetadata,
     /// A block of metadata that the torrent's cannot have (BEP 9).
     #[error("metadata block out of range")]
     BadMetadataPiece,
     /// A block it sent was wrong.
     #[error("sent wrong data")]
     WrongData,
+}
+
+impl PeerFault {
+    /// What it means for the next attempt to connect.
+    pub(crate) fn close_kind(self) -> CloseKind {
+        match self {
+            Self::Duplicate => CloseKind::Duplicate,
+            Self::Ourselves | Self::Idle | Self::HandshakeTimeout => CloseKind::Idle,
+            _ => CloseKind::Fault,
+        }
+    }
 }

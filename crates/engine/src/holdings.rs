@@ -12,6 +12,8 @@ pub struct Holdings {
     pub block_bytes: u64,
     /// Bytes asked of peers and not received.
     pub asked_bytes: u64,
+    /// Bytes of metadata that is being fetched.
+    pub metadata_bytes: u64,
     /// Bytes of runs kept for uploads.
     pub read_cache_bytes: u64,
     /// Reads for uploads that the disk has not answered.
@@ -49,6 +51,8 @@ pub struct PeerHoldings {
     pub metadata_asked: usize,
     /// Hosts that the peer told us of.
     pub pex_hosts: usize,
+    /// Bytes of what the peer said of pieces before they were known.
+    pub early_bytes: usize,
 }
 
 /// What is held for one torrent.
@@ -72,6 +76,8 @@ pub struct TorrentHoldings {
     pub newcomers: usize,
     /// Addresses that peers are told of.
     pub roster: usize,
+    /// Digests of blocks of metadata that hashed wrong.
+    pub metadata_digests: usize,
 }
 
 impl PeerHoldings {
@@ -88,6 +94,7 @@ impl PeerHoldings {
             allowed_fast: self.allowed_fast.max(other.allowed_fast),
             metadata_asked: self.metadata_asked.max(other.metadata_asked),
             pex_hosts: self.pex_hosts.max(other.pex_hosts),
+            early_bytes: self.early_bytes.max(other.early_bytes),
         }
     }
 }
@@ -105,6 +112,7 @@ impl TorrentHoldings {
             trackers: self.trackers.max(other.trackers),
             newcomers: self.newcomers.max(other.newcomers),
             roster: self.roster.max(other.roster),
+            metadata_digests: self.metadata_digests.max(other.metadata_digests),
         }
     }
 }

@@ -136,6 +136,9 @@ pub enum Command {
     /// The metadata of a torrent that was added by its info-hashes. Ignored
     /// if it is another torrent's, or v2 only, which is not served yet.
     ProvideMetadata(TorrentKey, Arc<Metainfo>),
+    /// The torrent whose metadata came ([`crate::Action::Metadata`]) begins,
+    /// with these options.
+    Begin(TorrentKey, Box<TorrentOptions>),
     /// Forget a torrent after telling its trackers; answered by `Removed`.
     Remove(TorrentKey),
     /// Stop all traffic of a torrent.
@@ -177,6 +180,7 @@ impl Command {
     pub fn torrent(&self) -> Option<TorrentKey> {
         match self {
             Self::ProvideMetadata(key, _)
+            | Self::Begin(key, _)
             | Self::Remove(key)
             | Self::Pause(key)
             | Self::Resume(key)

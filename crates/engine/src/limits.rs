@@ -62,8 +62,26 @@ pub const METADATA_LEN_MAX: u32 = 31_457_280;
 pub const METADATA_ASKED_MAX: usize = METADATA_LEN_MAX as usize / (16 << 10);
 /// How often the whole metadata is served in one connection.
 pub const METADATA_SERVED_TIMES: u32 = 3;
-/// HAVEs kept from one peer before the metadata is known.
-pub const EARLY_HAVES_MAX: usize = 4_096;
+/// Lengths of a torrent's metadata that peers may state at a time: some lie.
+pub const METADATA_LENGTHS_MAX: usize = 3;
+/// Wholes of one length that are fetched of one peer each at a time, to see who
+/// lies.
+pub const METADATA_ALONE_MAX: usize = 3;
+/// Bytes of metadata that is being fetched, of all torrents.
+pub const METADATA_BYTES_MAX: u64 = 64 << 20;
+/// Requests for metadata that one peer has at a time (libtorrent,
+/// `ut_metadata`).
+pub const METADATA_OUTSTANDING_PER_PEER: usize = 2;
+/// Requests for one torrent's metadata that are out at a time.
+pub const METADATA_OUTSTANDING_MAX: usize = 64;
+/// Wholes of metadata that hashed wrong and of whose blocks the digests are
+/// kept, of one torrent.
+pub const METADATA_ROUNDS_MAX: usize = 3;
+/// Connections of a torrent whose metadata is not known: a few bring it.
+pub const AWAITING_PEERS_MAX: usize = 30;
+/// Pieces that a peer may have told of before the metadata is known: as many as
+/// a bitfield of the longest can name. They are kept as bits.
+pub const EARLY_PIECES_MAX: u32 = 8 * (256 << 10);
 /// How long a peer may take for its handshake.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an attempt to connect may take.

@@ -149,6 +149,31 @@ pub struct PeerStats {
     pub source: PeerSource,
 }
 
+impl PeerStats {
+    /// Of a peer of which nothing else is known.
+    pub(crate) fn of_stranger(addr: SocketAddr, incoming: bool, source: PeerSource) -> Self {
+        Self {
+            addr,
+            client: String::new(),
+            incoming,
+            download_bytes_per_s: 0,
+            upload_bytes_per_s: 0,
+            downloaded_bytes: 0,
+            uploaded_bytes: 0,
+            am_choking: true,
+            am_interested: false,
+            peer_choking: true,
+            peer_interested: false,
+            optimistic: false,
+            snubbed: false,
+            requests_out: 0,
+            requests_in: 0,
+            pieces: 0,
+            source,
+        }
+    }
+}
+
 /// What a peer and we have of each other's requests: the part of [`PeerStats`]
 /// that limits are about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,6 +207,19 @@ pub enum PeerSource {
     Pex,
     /// Local discovery named it (BEP 14).
     Lsd,
+}
+
+impl PeerSource {
+    /// All of them.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Incoming,
+        Self::User,
+        Self::Tracker,
+        Self::Resume,
+        Self::Dht,
+        Self::Pex,
+        Self::Lsd,
+    ];
 }
 
 /// A tracker of a torrent.

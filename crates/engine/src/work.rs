@@ -4,6 +4,11 @@
 //! which the host makes on a thread of its own. How much is out at a time is
 //! the engine's to bound, not the queue's.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
+use superseed_proto::hash::{InfoHashV1, InfoHashV2, InfoHashes};
+use superseed_proto::metainfo::{Metainfo, MetainfoLimits};
 use superseed_proto::mse::{DegenerateKey, PublicKey, Secret, SharedSecret};
 
 use crate::ids::WorkKey;
@@ -30,6 +35,13 @@ pub enum Work {
         /// The other side's public key, if the shared secret is wanted.
         remote: Option<Box<PublicKey>>,
     },
+    /// Whether metadata that peers sent is a torrent's (BEP 9), and what it says.
+    Metadata {
+        /// Its blocks, in their order.
+        blocks: Vec<Bytes>,
+        /// What it must hash to.
+        wanted: InfoHashes,
+    },
 }
 
 /// What came of it.
@@ -37,6 +49,17 @@ pub enum Work {
 pub enum WorkResult {
     /// Of [`Work::Keys`].
     Keys(Box<Keys>),
+    /// Of [`Work::Metadata`].
+    Metadata(Result<Arc<Metainfo>, MetadataFault>),
+}
+
+/// Why metadata is not a torrent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MetadataFault {
+    /// It does not hash to what was asked for: somebody sent wrong bytes.
+    Wrong,
+    /// It does, and what it says is no torrent: why, in one sentence.
+    NoTorrent(String),
 }
 
 /// Keys of an encrypted handshake, as far as they were asked for.
@@ -49,7 +72,8 @@ pub struct Keys {
 }
 
 impl Work {
-    /// Does it: it takes up to some hundred microseconds.
+    /// Does it: keys take some hundred microseconds, metadata of 30 MB some
+    /// hundred milliseconds.
     pub fn perform(self) -> WorkResult {
         match self {
             Self::Keys {
@@ -60,8 +84,21 @@ impl Work {
                 public: public.then(|| secret.public()),
                 shared: remote.map(|remote| secret.shared(&remote)),
             })),
+            Self::Metadata { blocks, wanted } => WorkResult::Metadata(read(&blocks, wanted)),
         }
     }
+}
+
+fn read(blocks: &[Bytes], wanted: InfoHashes) -> Result<Arc<Metainfo>, MetadataFault> {
+    let raw = Bytes::from(blocks.concat());
+    let fits_v1 = |hash| InfoHashV1::of_info(&raw) == hash;
+    let fits_v2 = |hash| InfoHashV2::of_info(&raw) == hash;
+    if !wanted.v1().is_none_or(fits_v1) || !wanted.v2().is_none_or(fits_v2) {
+        return Err(MetadataFault::Wrong);
+    }
+    let metainfo = Metainfo::from_raw_info(raw, &MetainfoLimits::default());
+    let metainfo = metainfo.map_err(|error| MetadataFault::NoTorrent(error.to_string()))?;
+    Ok(Arc::new(metainfo))
 }
 
 #[cfg(test)]
@@ -74,7 +111,9 @@ mod tests {
             public,
             remote: remote.map(Box::new),
         };
-        let WorkResult::Keys(keys) = work.perform();
+        let WorkResult::Keys(keys) = work.perform() else {
+            panic!("keys were asked for");
+        };
         *keys
     }
 

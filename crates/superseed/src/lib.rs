@@ -21,10 +21,12 @@ mod work;
 
 pub use control::fetch::{FETCH_BYTES_MAX, fetch_torrent};
 pub use session::config::{
-    AddOptions, Config, DEFAULT_PORT, DEFAULT_PORTS_TRIED, DORMANT_AFTER, TorrentSource,
+    AddOptions, Config, DEFAULT_PORT, DEFAULT_PORTS_TRIED, DORMANT_AFTER, LinkOptions,
+    TorrentSource,
 };
-pub use session::error::{AddError, FetchError, Gone, ReadError, StartError, WaitError};
+pub use session::error::{AddError, FetchError, Gone, LinkError, ReadError, StartError, WaitError};
 pub use session::events::{EVENTS_MAX, Events, Notice};
+pub use session::link::Awaited;
 pub use session::restore::Restored;
 pub use session::torrent::Torrent;
 pub use session::{Session, SessionStats};
@@ -41,4 +43,5 @@ pub use superseed_engine::{
 pub use superseed_proto::SwarmKey;
 pub use superseed_proto::hash::{InfoHashV2, InfoHashes};
 pub use superseed_proto::layout::{FileIndex, PieceIndex};
+pub use superseed_proto::magnet::Magnet;
 pub use superseed_proto::metainfo::{Format, Metainfo, MetainfoError, TorrentBuilder};

@@ -27,7 +27,7 @@ pub(super) fn causes(why: &Explanation) -> Value {
 /// What a cause is called in JSON; never changes.
 pub(crate) fn code(cause: &Cause) -> &'static str {
     match cause {
-        Cause::AwaitingMetadata => "awaiting-metadata",
+        Cause::AwaitingMetadata { .. } => "awaiting-metadata",
         Cause::Opening => "opening",
         Cause::Paused => "paused",
         Cause::Failed { .. } => "failed",
@@ -47,7 +47,23 @@ pub(crate) fn code(cause: &Cause) -> &'static str {
 
 fn of_cause(cause: &Cause) -> String {
     match cause {
-        Cause::AwaitingMetadata => "its metadata is not known yet".to_owned(),
+        Cause::AwaitingMetadata { peers: 0, .. } => {
+            "no peer is found that has its metadata".to_owned()
+        }
+        Cause::AwaitingMetadata {
+            peers, blocks: 0, ..
+        } => {
+            let peers = count(*peers, "peer");
+            format!("none of {peers} has sent its metadata")
+        }
+        Cause::AwaitingMetadata {
+            peers,
+            blocks_have,
+            blocks,
+        } => {
+            let peers = count(*peers, "peer");
+            format!("{blocks_have} of {blocks} parts of its metadata have come from {peers}")
+        }
         Cause::Opening => "its files are being opened".to_owned(),
         Cause::Paused => "it is paused".to_owned(),
         Cause::Failed { error } => error.message.clone(),
@@ -148,7 +164,14 @@ fn count(number: usize, noun: &str) -> String {
 fn figures_of(cause: &Cause) -> Value {
     let seconds = |time: &Duration| time.as_secs();
     match cause {
-        Cause::AwaitingMetadata | Cause::Opening | Cause::Paused | Cause::Failed { .. } => {
+        Cause::AwaitingMetadata {
+            peers,
+            blocks_have,
+            blocks,
+        } => json!({
+            "peers": peers, "blocks_have": blocks_have, "blocks": blocks,
+        }),
+        Cause::Opening | Cause::Paused | Cause::Failed { .. } => {
             json!({})
         }
         Cause::Checking { pieces_left } => json!({ "pieces_left": pieces_left }),

@@ -1,21 +1,18 @@
 //! What the user asks for.
 
-use std::sync::Arc;
 use std::time::Duration;
-
-use superseed_proto::metainfo::Metainfo;
 
 use super::Engine;
 use super::timers::Timer;
-use super::torrents::{Awaiting, Slot};
+use super::torrents::Slot;
 use crate::action::{Action, AddRefusal, Outbox};
 use crate::config::Settings;
-use crate::event::{Event, EventKind, TorrentState};
 use crate::ids::TorrentKey;
 use crate::input::{AddTorrent, Command, TorrentSource};
 use crate::stats::PeerSource;
 use crate::time::Time;
 use crate::torrent::Torrent;
+use crate::torrent::awaiting::Awaiting;
 use crate::torrent::lasting::Lasting;
 
 /// The most a session may take to end.
@@ -28,8 +25,22 @@ impl Engine {
             return self.with_dormant(key, now, out, |dormant, cx| dormant.command(cx, command));
         }
         match command {
+            Command::ProvideMetadata(key, metainfo) => {
+                return self.provide_metadata(key, metainfo, now, out);
+            }
+            Command::Begin(key, options) => return self.begin(key, *options, now, out),
+            _ => {}
+        }
+        let awaiting = command
+            .torrent()
+            .filter(|key| self.torrents.is_awaiting(*key));
+        if let Some(key) = awaiting {
+            return self.with_awaiting(key, now, out, |one, cx| one.command(cx, command));
+        }
+        match command {
             Command::Add(add) => self.add(*add, now, out),
-            Command::ProvideMetadata(key, metainfo) => self.activate(key, metainfo, now, out),
+            // Of torrents that are not known any more, or have begun.
+            Command::ProvideMetadata(..) | Command::Begin(..) => {}
             Command::Remove(key) => self.leave(key, now, out),
             Command::Pause(key) => self.with_torrent(key, now, out, Torrent::pause),
             Command::Resume(key) => self.with_torrent(key, now, out, Torrent::resume),
@@ -110,63 +121,33 @@ impl Engine {
         if let Some(reason) = refusal {
             return out.push(Action::AddRefused { ticket, reason });
         }
-        let awaiting = Awaiting {
-            info_hashes,
-            options,
-        };
-        let key = self
-            .torrents
-            .insert_with_key(|_| Slot::AwaitingMetadata(Box::new(awaiting)));
+        let key = self.torrents.reserve();
         self.swarms.insert(info_hashes, key);
         out.push(Action::Added {
             ticket,
             torrent: key,
         });
         match source {
-            TorrentSource::Metainfo(metainfo) => self.activate(key, metainfo, now, out),
+            TorrentSource::Metainfo(metainfo) => {
+                let torrent = Torrent::new(key, metainfo, options, &mut self.shared, now);
+                self.torrents.fill(key, Slot::Active(Box::new(torrent)));
+                self.with_torrent(key, now, out, Torrent::open);
+            }
             TorrentSource::Kept(summary) => {
                 let layout = summary.layout;
                 let lasting = Lasting::of_summary(key, *summary, &mut self.shared);
                 self.add_dormant(key, lasting, layout, now, out);
             }
             TorrentSource::InfoHashes(_) => {
-                let kind = EventKind::State(TorrentState::AwaitingMetadata);
-                out.push(Action::Event(Event { torrent: key, kind }));
+                let lasting = Lasting::of_names(key, info_hashes, options, &mut self.shared);
+                let awaiting = Slot::AwaitingMetadata(Box::new(Awaiting::new(lasting)));
+                self.torrents.fill(key, awaiting);
+                self.with_awaiting(key, now, out, Awaiting::begin);
             }
         }
     }
 
-    /// The metadata of a torrent is there: its storage is opened next. What
-    /// belongs to another torrent, has no v1 half or comes a second time
-    /// changes nothing.
-    fn activate(&mut self, key: TorrentKey, metainfo: Arc<Metainfo>, now: Time, out: &mut Outbox) {
-        let Some(awaiting) = self.torrents.awaiting(key) else {
-            return;
-        };
-        let names = metainfo.info_hashes;
-        let swarms: Vec<_> = names.swarm_keys().collect();
-        if !awaiting
-            .info_hashes
-            .swarm_keys()
-            .all(|swarm| swarms.contains(&swarm))
-            || names.v2_only().is_some()
-        {
-            return;
-        }
-        let options = awaiting.options.clone();
-        let torrent = Torrent::new(key, metainfo, options, &mut self.shared, now);
-        self.torrents
-            .change(key, |_| Slot::Active(Box::new(torrent)));
-        // A hybrid that was known by one of its names has the other one too now.
-        self.swarms.insert(names, key);
-        self.with_torrent(key, now, out, Torrent::open);
-    }
-
-    /// Begins a torrent's end; one that awaits its metadata has nothing to end.
     fn leave(&mut self, key: TorrentKey, now: Time, out: &mut Outbox) {
-        if self.torrents.awaiting(key).is_some() {
-            return self.remove(key, out);
-        }
         self.with_any(key, now, out, |form, cx| form.leave(cx));
     }
 

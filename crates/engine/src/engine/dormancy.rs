@@ -118,6 +118,10 @@ impl Engine {
             self.with_dormant(key, now, out, |dormant, cx| {
                 result = Some(act(dormant, cx));
             });
+        } else if self.torrents.is_awaiting(key) {
+            self.with_awaiting(key, now, out, |awaiting, cx| {
+                result = Some(act(awaiting, cx));
+            });
         } else {
             self.with_torrent(key, now, out, |torrent, cx| result = Some(act(torrent, cx)));
         }
@@ -141,8 +145,7 @@ impl Engine {
             pieces_have: layout.piece_count(),
         };
         let dormant = Dormant::new(lasting, had);
-        self.torrents
-            .change(key, |_| Slot::Dormant(Box::new(dormant)));
+        self.torrents.fill(key, Slot::Dormant(Box::new(dormant)));
         self.with_dormant(key, now, out, Dormant::begin);
     }
 

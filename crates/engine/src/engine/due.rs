@@ -12,6 +12,7 @@ use crate::input::ConnectError;
 use crate::peer::Phase;
 use crate::time::Time;
 use crate::torrent::Torrent;
+use crate::torrent::awaiting::Awaiting;
 
 impl Engine {
     /// Fires everything that is due.
@@ -37,6 +38,9 @@ impl Engine {
                 Timer::Inquiry(key) => self.with_torrent(key, now, out, Torrent::inquiry_due),
                 Timer::Haves(key) => self.with_torrent(key, now, out, Torrent::send_haves),
                 Timer::Pex(key) => self.with_torrent(key, now, out, Torrent::send_exchange),
+                Timer::Metadata(key) => {
+                    self.with_awaiting(key, now, out, Awaiting::metadata_due);
+                }
                 Timer::Goal(key) => {
                     self.with_any(key, now, out, |form, cx| form.goal_check(cx));
                 }
@@ -72,10 +76,18 @@ impl Engine {
             self.with_dormant(torrent_key, now, out, |dormant, cx| dormant.close(cx, key));
             return None;
         }
-        let remote = conn.remote;
+        if self.torrents.is_awaiting(torrent_key) {
+            self.with_awaiting(torrent_key, now, out, |one, cx| one.conn_due(cx, key));
+            return None;
+        }
+        let (remote, meets) = (conn.remote, conn.meeting().is_some());
         let (torrent, mut cx) = self.torrent_cx(torrent_key, now, out)?;
         if traffic {
             torrent.look_at(&mut cx, key);
+        } else if meets {
+            if !cx.keep_alive(key) {
+                torrent.disconnect_for(&mut cx, key, PeerFault::Idle);
+            }
         } else if connecting {
             torrent
                 .lasting

@@ -1,5 +1,6 @@
 //! The engine: one value that owns everything and decides everything.
 
+mod awaiting;
 mod commands;
 mod datagrams;
 pub(crate) mod dormancy;
@@ -62,6 +63,8 @@ pub enum Reason {
     SeedGoal,
     /// A torrent had nothing to do for long enough to be dormant.
     Idle,
+    /// Metadata is asked for again.
+    Metadata,
     /// A torrent takes too long to wake for others to wait for it.
     Wake,
     /// A removed torrent has waited long enough for its trackers.
@@ -151,7 +154,7 @@ impl Engine {
             }
             Input::Resolved { resolve, addrs } => self.resolved(resolve, &addrs, now, out),
             // Nobody waits for it.
-            Input::Worked { .. } => {}
+            Input::Worked { work, result } => self.worked(work, result, now, out),
             Input::DiskDone { job, result } => self.disk_done(job, result, now, out),
         }
     }

@@ -8,7 +8,7 @@ use superseed_proto::metainfo::Metainfo;
 
 use super::Engine;
 use crate::config::Settings;
-use crate::explain::{Cause, Explanation};
+use crate::explain::Explanation;
 use crate::ids::TorrentKey;
 use crate::stats::{FileStats, PeerLoad, PeerStats, TorrentStats, TrackerStats};
 use crate::time::Time;
@@ -32,7 +32,7 @@ impl Engine {
     /// A torrent at a glance.
     pub fn torrent_stats(&self, torrent: TorrentKey, now: Time) -> Option<TorrentStats> {
         if let Some(awaiting) = self.torrents.awaiting(torrent) {
-            return Some(awaiting.stats(torrent));
+            return Some(awaiting.stats(&self.conns));
         }
         if let Some(dormant) = self.torrents.dormant(torrent) {
             return Some(dormant.torrent_stats(now));
@@ -44,8 +44,8 @@ impl Engine {
     ///
     /// It costs the torrent's peers and the session's disk jobs.
     pub fn explain(&self, torrent: TorrentKey, now: Time) -> Option<Explanation> {
-        if self.torrents.awaiting(torrent).is_some() {
-            return Some(Explanation::of(Cause::AwaitingMetadata));
+        if let Some(awaiting) = self.torrents.awaiting(torrent) {
+            return Some(awaiting.explain(&self.conns));
         }
         if let Some(dormant) = self.torrents.dormant(torrent) {
             return Some(dormant.explain());
@@ -64,6 +64,9 @@ impl Engine {
     pub fn peer_stats(&self, torrent: TorrentKey, now: Time) -> Option<Vec<PeerStats>> {
         if self.is_dormant(torrent) {
             return Some(Vec::new());
+        }
+        if let Some(awaiting) = self.torrents.awaiting(torrent) {
+            return Some(awaiting.peer_stats(&self.conns));
         }
         Some(self.torrents.get(torrent)?.peer_stats(&self.conns, now))
     }
@@ -86,6 +89,9 @@ impl Engine {
     pub fn tracker_stats(&self, torrent: TorrentKey, now: Time) -> Option<Vec<TrackerStats>> {
         if let Some(dormant) = self.torrents.dormant(torrent) {
             return Some(dormant.lasting.trackers.stats(now));
+        }
+        if let Some(awaiting) = self.torrents.awaiting(torrent) {
+            return Some(awaiting.lasting.trackers.stats(now));
         }
         Some(self.torrents.get(torrent)?.lasting.trackers.stats(now))
     }

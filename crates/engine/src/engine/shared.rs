@@ -23,8 +23,9 @@ use crate::candidates::{ExternalVotes, Turnover, Voter};
 use crate::config::Settings;
 use crate::disk::{DiskJob, DiskOp};
 use crate::event::{Event, EventKind};
-use crate::ids::{AnnounceKey, ConnKey, JobKey, ListenerId, ResolveKey, TorrentKey};
+use crate::ids::{AnnounceKey, ConnKey, JobKey, ListenerId, ResolveKey, TorrentKey, WorkKey};
 use crate::lsd::Lsd;
+use crate::metadata::WholeId;
 use crate::peer::Conn;
 use crate::rate::{Ewma, TokenBucket};
 use crate::requests::queue_time;
@@ -50,6 +51,13 @@ pub(crate) type Conns = SlotMap<ConnKey, Conn>;
 pub(crate) struct AnnounceOf {
     pub(crate) torrent: TorrentKey,
     pub(crate) slot: SlotId,
+}
+
+/// A computation on its way: what it is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum WorkOf {
+    /// Whether a torrent's metadata is right.
+    Metadata(TorrentKey, WholeId),
 }
 
 /// The memory for blocks of the torrents of one device, bytes.
@@ -94,6 +102,10 @@ pub(crate) struct Shared {
     pub(crate) down: Ewma,
     /// Bytes asked of peers and not received.
     pub(crate) asked_bytes: u64,
+    /// Bytes of metadata that is being fetched.
+    pub(crate) metadata_bytes: u64,
+    /// Computations that are out.
+    pub(crate) work: SlotMap<WorkKey, WorkOf>,
     pub(crate) dormancy: Dormancy,
     pub(crate) memory: Memory,
     /// When a peer may be given up because the session is full.
@@ -138,6 +150,8 @@ impl Shared {
             connect: ConnectBudget::new(settings.half_open_max),
             down: Ewma::new(RATE_TAU, Time::START),
             asked_bytes: 0,
+            metadata_bytes: 0,
+            work: SlotMap::with_key(),
             dormancy: Dormancy::default(),
             memory: Memory::default(),
             turnover: Turnover::default(),

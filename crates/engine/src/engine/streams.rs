@@ -9,7 +9,7 @@ use super::Engine;
 use super::shared::Cx;
 use super::timers::Timer;
 use crate::action::{Action, Outbox};
-use crate::candidates::{CloseKind, host};
+use crate::candidates::host;
 use crate::fault::PeerFault;
 use crate::ids::{ConnKey, ListenerId, Ticket, TorrentKey};
 use crate::input::{ConnectError, StreamEnd};
@@ -258,7 +258,13 @@ impl Torrent {
         mut input: &[u8],
         shared: Option<&Bytes>,
     ) {
-        let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else {
+        let Some(conn) = cx.conns.get_mut(key) else {
+            return;
+        };
+        if conn.meeting().is_some() {
+            return self.hear_early(cx, key, input);
+        }
+        let Some(peer) = conn.peer_mut() else {
             return;
         };
         let Some(mut decoder) = peer.decoder.take() else {
@@ -285,11 +291,6 @@ impl Torrent {
 
     /// Ends a connection because of what its peer did.
     pub(crate) fn disconnect_for(&mut self, cx: &mut Cx<'_>, key: ConnKey, fault: PeerFault) {
-        let why = match fault {
-            PeerFault::Duplicate => CloseKind::Duplicate,
-            PeerFault::Ourselves | PeerFault::Idle | PeerFault::HandshakeTimeout => CloseKind::Idle,
-            _ => CloseKind::Fault,
-        };
-        self.disconnect(cx, key, why, Some(fault));
+        self.disconnect(cx, key, fault.close_kind(), Some(fault));
     }
 }

@@ -33,6 +33,8 @@ pub(crate) enum Timer {
     Goal(TorrentKey),
     /// The end of a torrent's patience with having nothing to do.
     Idle(TorrentKey),
+    /// Requests for a torrent's metadata that are late.
+    Metadata(TorrentKey),
     /// A removed torrent's last announces.
     Farewell(TorrentKey),
     /// A torrent takes too long to wake for others to wait for it.
@@ -63,6 +65,7 @@ impl Timer {
             Self::Pex(_) => Reason::Pex,
             Self::Goal(_) => Reason::SeedGoal,
             Self::Idle(_) => Reason::Idle,
+            Self::Metadata(_) => Reason::Metadata,
             Self::Farewell(_) => Reason::Farewell,
             Self::Waking => Reason::Wake,
             Self::Lsd => Reason::Lsd,
@@ -136,6 +139,7 @@ impl Timers {
             Timer::Pex(torrent),
             Timer::Goal(torrent),
             Timer::Idle(torrent),
+            Timer::Metadata(torrent),
         ] {
             self.clear(timer);
         }

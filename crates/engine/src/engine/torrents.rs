@@ -2,25 +2,16 @@
 //! those that are dormant.
 //!
 //! A torrent has its key and its swarms from the start. Its metadata may come
-//! later (BEP 9, or from the user); until then it has no pieces, no storage and
-//! no traffic, and everything that needs those finds it absent.
+//! later (BEP 9, or from the user); until then it has no pieces and no storage,
+//! and everything that needs those finds it absent.
 
 use slotmap::SlotMap;
 use superseed_proto::hash::InfoHashes;
 
-use crate::config::TorrentOptions;
-use crate::event::TorrentState;
 use crate::ids::TorrentKey;
-use crate::stats::TorrentStats;
 use crate::torrent::Torrent;
+use crate::torrent::awaiting::Awaiting;
 use crate::torrent::dormant::Dormant;
-
-/// A torrent of which only the info-hashes are known.
-pub(crate) struct Awaiting {
-    pub(crate) info_hashes: InfoHashes,
-    /// How it is to be treated once its metadata is there.
-    pub(crate) options: TorrentOptions,
-}
 
 /// A torrent in one of its three forms.
 pub(crate) enum Slot {
@@ -37,8 +28,16 @@ pub(crate) struct Torrents {
 }
 
 impl Torrents {
-    pub(crate) fn insert_with_key(&mut self, slot: impl FnOnce(TorrentKey) -> Slot) -> TorrentKey {
-        self.slots.insert_with_key(|key| Some(slot(key)))
+    /// A key for a torrent whose form comes next.
+    pub(crate) fn reserve(&mut self) -> TorrentKey {
+        self.slots.insert(None)
+    }
+
+    /// The torrent behind a key that was reserved.
+    pub(crate) fn fill(&mut self, key: TorrentKey, slot: Slot) {
+        if let Some(place) = self.slots.get_mut(key) {
+            *place = Some(slot);
+        }
     }
 
     /// The torrent, if its metadata is known and it is awake.
@@ -73,12 +72,24 @@ impl Torrents {
         }
     }
 
-    /// What is known of a torrent that awaits its metadata.
+    /// The torrent, if it awaits its metadata.
     pub(crate) fn awaiting(&self, key: TorrentKey) -> Option<&Awaiting> {
         match self.slots.get(key)?.as_ref()? {
             Slot::AwaitingMetadata(awaiting) => Some(awaiting),
             Slot::Active(_) | Slot::Dormant(_) => None,
         }
+    }
+
+    /// The torrent, if it awaits its metadata.
+    pub(crate) fn awaiting_mut(&mut self, key: TorrentKey) -> Option<&mut Awaiting> {
+        match self.slots.get_mut(key)?.as_mut()? {
+            Slot::AwaitingMetadata(awaiting) => Some(awaiting),
+            Slot::Active(_) | Slot::Dormant(_) => None,
+        }
+    }
+
+    pub(crate) fn is_awaiting(&self, key: TorrentKey) -> bool {
+        self.awaiting(key).is_some()
     }
 
     /// A torrent goes over into another form.
@@ -93,7 +104,7 @@ impl Torrents {
         Some(match self.slots.remove(key)?? {
             Slot::Active(torrent) => torrent.info_hashes(),
             Slot::Dormant(dormant) => dormant.lasting.info_hashes,
-            Slot::AwaitingMetadata(awaiting) => awaiting.info_hashes,
+            Slot::AwaitingMetadata(awaiting) => awaiting.lasting.info_hashes,
         })
     }
 
@@ -112,12 +123,5 @@ impl Torrents {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.slots.is_empty()
-    }
-}
-
-impl Awaiting {
-    /// What users see of a torrent without metadata: its names.
-    pub(crate) fn stats(&self, torrent: TorrentKey) -> TorrentStats {
-        TorrentStats::of_names(torrent, self.info_hashes, TorrentState::AwaitingMetadata)
     }
 }

@@ -4,6 +4,7 @@
 //! asked for. What follows from a message is decided in `torrent`; nothing
 //! here knows of another peer.
 
+mod meeting;
 mod outgoing;
 mod receiving;
 mod requests_in;
@@ -18,9 +19,10 @@ use superseed_proto::hash::SwarmKey;
 use superseed_proto::layout::{Layout, PieceIndex};
 use superseed_proto::peer_id::PeerId;
 use superseed_proto::wire::{
-    Decoder, DecoderLimits, ExtensionIds, HANDSHAKE_LEN, Handshake, HandshakeReader, Message,
+    Capability, Decoder, DecoderLimits, HANDSHAKE_LEN, Handshake, HandshakeReader, Message,
 };
 
+pub(crate) use meeting::{About, Heard, Meeting};
 pub(crate) use outgoing::Outgoing;
 pub(crate) use receiving::ReceivingBlock;
 pub(crate) use requests_in::{PeerRequest, RequestsIn};
@@ -41,6 +43,7 @@ use crate::time::Time;
 ///  outgoing: Connecting ──Connected──▶ Handshaking ──68 bytes──▶ Traffic
 ///  incoming:                           Handshaking ──68 bytes──▶ Traffic
 ///                                           └──▶ Waiting ──awake──┘
+///  without metadata:                   Handshaking ──68 bytes──▶ Meeting ──▶ Traffic
 ///  any phase ──Close / Closed / fault──▶ gone
 /// ```
 pub(crate) struct Conn {
@@ -85,6 +88,8 @@ pub(crate) enum Phase {
     /// The remote's handshake is whole, and the torrent that it names is being
     /// woken; until then little more is read.
     Waiting(Box<Early>),
+    /// Messages flow, but nobody knows the torrent's pieces yet.
+    Meeting(Box<Meeting>),
     /// Messages flow.
     Traffic(Box<Peer>),
 }
@@ -144,6 +149,31 @@ impl Conn {
         }
     }
 
+    /// The peer behind the connection while its torrent's pieces are not known.
+    pub(crate) fn meeting(&self) -> Option<&Meeting> {
+        match &self.phase {
+            Phase::Meeting(meeting) => Some(meeting),
+            _ => None,
+        }
+    }
+
+    /// The peer behind the connection while its torrent's pieces are not known.
+    pub(crate) fn meeting_mut(&mut self) -> Option<&mut Meeting> {
+        match &mut self.phase {
+            Phase::Meeting(meeting) => Some(meeting),
+            _ => None,
+        }
+    }
+
+    /// Who is behind the connection, once hands are shaken.
+    pub(crate) fn peer_id(&self) -> Option<PeerId> {
+        match &self.phase {
+            Phase::Traffic(peer) => Some(peer.id),
+            Phase::Meeting(meeting) => Some(meeting.handshake.peer_id),
+            Phase::Connecting | Phase::Handshaking(_) | Phase::Waiting(_) => None,
+        }
+    }
+
     pub(crate) fn is_half_open(&self) -> bool {
         matches!(self.phase, Phase::Connecting)
     }
@@ -161,16 +191,8 @@ pub(crate) struct Peer {
     pub(crate) fast: bool,
     /// Both sides speak the extension protocol (BEP 10).
     pub(crate) extended: bool,
-    /// The ids under which it takes extension messages.
-    pub(crate) extensions: ExtensionIds,
-    /// How many extension handshakes it sent.
-    pub(crate) extended_handshakes: u32,
-    /// What they said.
-    pub(crate) client: Option<String>,
-    pub(crate) reqq: Option<u32>,
-    pub(crate) upload_only: bool,
-    pub(crate) listen_port: Option<u16>,
-    pub(crate) prefers_encryption: bool,
+    /// What its extension handshakes said.
+    pub(crate) about: About,
     /// Where it listens in the other address family.
     pub(crate) other_addr: Option<SocketAddr>,
     /// `None` only while its `reading` loop has it.
@@ -238,9 +260,7 @@ const REQQ_DEFAULT: u32 = 250;
 impl Peer {
     /// A peer whose handshake came, `handshake_took` after ours if we were first.
     pub(crate) fn new(
-        id: PeerId,
-        fast: bool,
-        extended: bool,
+        handshake: &Handshake,
         layout: &Layout,
         handshake_took: Option<Duration>,
         now: Time,
@@ -248,16 +268,10 @@ impl Peer {
         let mut decoder = Decoder::new(DecoderLimits::default());
         decoder.set_piece_count(Some(layout.piece_count()));
         Self {
-            id,
-            fast,
-            extended,
-            extensions: ExtensionIds::default(),
-            extended_handshakes: 0,
-            client: None,
-            reqq: None,
-            upload_only: false,
-            listen_port: None,
-            prefers_encryption: false,
+            id: handshake.peer_id,
+            fast: handshake.reserved.has(Capability::Fast),
+            extended: handshake.reserved.has(Capability::ExtensionProtocol),
+            about: About::default(),
             other_addr: None,
             decoder: Some(decoder),
             bitfield_allowed: true,
@@ -301,7 +315,7 @@ impl Peer {
 
     /// How many requests of ours it takes at a time.
     pub(crate) fn requests_max(&self) -> usize {
-        let reqq = self.reqq.unwrap_or(REQQ_DEFAULT) as usize;
+        let reqq = self.about.reqq.unwrap_or(REQQ_DEFAULT) as usize;
         reqq.clamp(1, REQUESTS_OUTSTANDING_MAX)
     }
 

@@ -117,7 +117,7 @@ impl Torrent {
             conn: key,
             interested: peer.peer_interested,
             snubbed: peer.window.is_snubbed(),
-            upload_only: peer.upload_only || peer.is_seed(),
+            upload_only: peer.about.upload_only || peer.is_seed(),
             download_bytes_per_s: peer.down.rate(cx.now),
             upload_bytes_per_s: peer.up.rate(cx.now),
             downloaded: peer.downloaded,

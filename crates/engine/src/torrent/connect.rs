@@ -4,7 +4,10 @@ use core::net::SocketAddr;
 
 use superseed_proto::wire::{Capability, Handshake, Reserved};
 
-use super::Torrent;
+use super::dial::Dial;
+use super::greet::Greeting;
+use super::twins::{self, Twin};
+use super::{Life, Torrent};
 use crate::action::Action;
 use crate::candidates::CloseKind;
 use crate::engine::shared::Cx;
@@ -12,12 +15,9 @@ use crate::engine::timers::Timer;
 use crate::event::EventKind;
 use crate::fault::PeerFault;
 use crate::ids::ConnKey;
-use crate::peer::{Conn, Peer, Phase};
+use crate::peer::{Peer, Phase};
 use crate::stats::PeerSource;
 use crate::time::Time;
-
-/// How soon a torrent looks again for a place when others hold them all.
-pub(super) const PLACE_RETRY: std::time::Duration = std::time::Duration::from_secs(10);
 
 impl Cx<'_> {
     /// Queues our handshake.
@@ -66,76 +66,36 @@ impl Torrent {
     pub(crate) fn connect_more(&mut self, cx: &mut Cx<'_>) {
         self.lasting.candidates.set_ours(&cx.shared.ours);
         self.replace_useless(cx);
-        let peers = self.peers_up(cx);
-        while self.wants_connections(cx)
-            && cx.shared.connect.allow(cx.now)
-            && self.slow_start.allow(peers, cx.now)
-        {
-            let Some(remote) = self.lasting.candidates.next(cx.now) else {
-                break;
-            };
-            let from = cx.shared.listener_for(remote);
-            self.lasting.candidates.connecting(remote, cx.now);
-            cx.shared.connect.started(cx.now);
-            self.slow_start.started(peers, cx.now);
-            let mut conn = Conn::new(remote, Phase::Connecting, cx.now);
-            conn.torrent = Some(self.key);
-            conn.listener = from;
-            conn.source = self
-                .lasting
-                .candidates
-                .source(remote)
-                .unwrap_or(PeerSource::Tracker);
-            let key = cx.conns.insert(conn);
-            self.peers.push(key);
-            self.rearm(cx, key);
-            cx.out.push(Action::Connect {
-                conn: key,
-                remote,
-                from,
-            });
+        if self.is_running() {
+            self.dial(cx).more(cx);
         }
         self.plan_connects(cx);
     }
 
+    fn dial(&mut self, cx: &Cx<'_>) -> Dial<'_> {
+        Dial {
+            lasting: &mut self.lasting,
+            peers: &mut self.peers,
+            slow_start: &mut self.slow_start,
+            places: cx.shared.settings.connections_per_torrent_max,
+        }
+    }
+
     /// Sets the timer for the next attempt.
     fn plan_connects(&mut self, cx: &mut Cx<'_>) {
-        let candidate = self.lasting.candidates.next_deadline(cx.now);
-        let own_room = self.peers.len() < cx.shared.settings.connections_per_torrent_max;
-        let at = if self.is_running() && self.has_better(cx) {
-            self.turnover.next_look(cx.now)
-        } else if !self.is_running() || !own_room || candidate == Time::NEVER {
-            // What ends this brings us back here.
+        let at = if !self.is_running() {
             Time::NEVER
+        } else if self.has_better(cx) {
+            self.turnover.next_look(cx.now)
         } else {
-            // A place that others hold becomes free without our being told.
-            let session_room = cx.conns.len() < cx.shared.settings.connections_max;
-            match cx.shared.connect.next_deadline(cx.now) {
-                at if session_room && at != Time::NEVER => {
-                    let peers = self.peers_up(cx);
-                    let slow = self.slow_start.next_deadline(peers, cx.now);
-                    candidate.max(at).max(slow)
-                }
-                _ => candidate.max(cx.now + PLACE_RETRY),
-            }
+            self.dial(cx).next(cx)
         };
         cx.timer(Timer::Connect(self.key), at);
     }
 
-    /// An outgoing stream is up: our handshake goes first.
+    /// An outgoing stream is up.
     pub(crate) fn connected(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
-        cx.shared.connect.ended();
-        let swarm = self.info_hashes().primary_swarm_key();
-        cx.send_handshake(key, swarm);
-        let Some(conn) = cx.conns.get_mut(key) else {
-            return;
-        };
-        conn.phase = Phase::Handshaking(Box::default());
-        conn.since = cx.now;
-        conn.last_received = cx.now;
-        // Not `rearm`: the time-out of the attempt would cut the handshake short.
-        let at = super::time_outs::next(conn);
-        cx.timer(Timer::Conn(key), at);
+        cx.begin_handshake(key, &self.lasting);
     }
 
     /// The remote's handshake is whole: messages flow from now on.
@@ -149,61 +109,49 @@ impl Torrent {
         let Some(conn) = cx.conns.get(key) else {
             return Ok(());
         };
-        let (remote, incoming) = (conn.remote, conn.incoming);
         // Since the stream is up: who connects speaks first.
-        let took = (!incoming).then(|| now.since(conn.since));
-        if conn.swarm != Some(handshake.swarm) {
-            return Err(PeerFault::WrongTorrent);
-        }
-        if handshake.peer_id == cx.shared.peer_id {
-            self.lasting.candidates.mark_self(remote);
-            return Err(PeerFault::Ourselves);
-        }
-        if let Some(twin) = self.twin(cx, key, handshake) {
-            let twin_is_incoming = cx.conns[twin].incoming;
-            // When both sides connect at once, each must keep the same of the
-            // two: the one that the greater peer id made.
-            let incoming_is_kept = handshake.peer_id.0 > cx.shared.peer_id.0;
-            if incoming == twin_is_incoming || incoming != incoming_is_kept {
+        let took = (!conn.incoming).then(|| now.since(conn.since));
+        let (remote, incoming) = (conn.remote, conn.incoming);
+        match twins::find(cx, &mut self.lasting, &self.peers, key, handshake)? {
+            Twin::None => {}
+            Twin::Goes(twin) => self.disconnect(cx, twin, CloseKind::Duplicate, None),
+            Twin::Stays(twin) => {
                 if !incoming && cx.conns[twin].remote.is_ipv4() != remote.is_ipv4() {
                     self.pass_by(cx, remote);
                 }
                 return Err(PeerFault::Duplicate);
             }
-            self.disconnect(cx, twin, CloseKind::Duplicate, None);
         }
-        let fast = handshake.reserved.has(Capability::Fast);
-        let extended = handshake.reserved.has(Capability::ExtensionProtocol);
-        let mut peer = Peer::new(handshake.peer_id, fast, extended, &self.layout, took, now);
-        peer.on_parole = self.is_suspect(cx, key);
-        let conn = cx
-            .conns
-            .get_mut(key)
-            .expect("the connection was there a line ago");
-        conn.phase = Phase::Traffic(Box::new(peer));
-        conn.since = now;
-        if incoming {
-            self.lasting.incoming_seen = true;
-            self.connect_due |= self.peers.len() > cx.shared.settings.connections_per_torrent_max;
+        if self.life == Life::Opening {
+            // Which pieces are there is not known yet.
+            cx.greet_early(key, handshake, &mut self.lasting);
+            return Ok(());
         }
-        self.lasting.candidates.connected(remote, now);
-        self.greet(cx, key);
+        let peer = Peer::new(handshake, &self.layout, took, now);
+        self.enter(cx, key, peer);
+        self.greet(cx, key, Greeting::First);
         self.join_exchange(cx, key);
-        cx.shared.timers.set_no_later(
-            Timer::Choke(self.key),
-            now + std::time::Duration::from_secs(1),
-        );
         self.rearm(cx, key);
         Ok(())
     }
 
-    /// Another connection to the peer that a handshake names.
-    fn twin(&self, cx: &Cx<'_>, key: ConnKey, handshake: &Handshake) -> Option<ConnKey> {
-        let others = self.peers.iter().filter(|other| **other != key);
-        others.copied().find(|other| {
-            let peer = cx.conns.get(*other).and_then(|conn| conn.peer());
-            peer.is_some_and(|peer| peer.id == handshake.peer_id)
-        })
+    /// Messages about pieces flow on a connection from now on.
+    pub(super) fn enter(&mut self, cx: &mut Cx<'_>, key: ConnKey, mut peer: Peer) {
+        peer.on_parole = self.is_suspect(cx, key);
+        let Some(conn) = cx.conns.get_mut(key) else {
+            return;
+        };
+        conn.phase = Phase::Traffic(Box::new(peer));
+        conn.since = cx.now;
+        if conn.incoming {
+            self.lasting.incoming_seen = true;
+            self.connect_due |= self.peers.len() > cx.shared.settings.connections_per_torrent_max;
+        }
+        self.lasting.candidates.connected(conn.remote, cx.now);
+        cx.shared.timers.set_no_later(
+            Timer::Choke(self.key),
+            cx.now + std::time::Duration::from_secs(1),
+        );
     }
 
     /// Forgets a connection that the host has closed, or was told to close.
@@ -220,7 +168,7 @@ impl Torrent {
         if conn.is_half_open() {
             cx.shared.connect.ended();
             self.lasting.candidates.abandoned(conn.remote, cx.now);
-        } else if !conn.incoming || conn.peer().is_some() {
+        } else if !conn.incoming || conn.peer_id().is_some() {
             self.lasting.candidates.closed(conn.remote, cx.now, why);
         }
         if let Some(peer) = conn.peer() {
@@ -295,7 +243,7 @@ impl Torrent {
         let Some(peer) = cx.conns.get(key).and_then(|conn| conn.peer()) else {
             return;
         };
-        if peer.is_seed() || peer.upload_only {
+        if peer.is_seed() || peer.about.upload_only {
             self.disconnect(cx, key, CloseKind::Useless, None);
         }
     }

@@ -19,7 +19,7 @@ use superseed_proto::wire::Handshake;
 
 use super::announce::Answered;
 use super::lasting::Lasting;
-use super::{Leaving, connect, life};
+use super::{Leaving, dial, life};
 use crate::action::Action;
 use crate::candidates::CloseKind;
 use crate::disk::{Amendment, DiskError, DiskOp};
@@ -237,7 +237,7 @@ impl Dormant {
                 self.lasting.kept = false;
             }
             // Nothing is waited for where everything is known and there.
-            Command::SetDeadline(..) | Command::ProvideMetadata(..) => {}
+            Command::SetDeadline(..) | Command::ProvideMetadata(..) | Command::Begin(..) => {}
             wish => {
                 if !matches!(self.sleep, Sleep::Failed(_) | Sleep::Leaving(_)) {
                     self.wishes.push(wish);
@@ -370,7 +370,7 @@ impl Dormant {
         let at = match self.lasting.candidates.next_deadline(cx.now) {
             _ if !self.runs() => Time::NEVER,
             // There is no room. Thousands of others may wait for the same.
-            at if at <= cx.now => cx.now + connect::PLACE_RETRY,
+            at if at <= cx.now => cx.now + dial::PLACE_RETRY,
             at => at,
         };
         cx.timer(Timer::Connect(self.lasting.key), at);

@@ -11,12 +11,11 @@ use crate::candidates::{Reach, Voter};
 use crate::engine::shared::Cx;
 use crate::fault::PeerFault;
 use crate::ids::ConnKey;
-use crate::limits::EXTENDED_HANDSHAKES_MAX;
 
 /// The ids under which we take extension messages.
-mod ours {
-    pub(super) const UT_METADATA: u8 = 1;
-    pub(super) const UT_PEX: u8 = 2;
+pub(super) mod ours {
+    pub(in crate::torrent) const UT_METADATA: u8 = 1;
+    pub(in crate::torrent) const UT_PEX: u8 = 2;
     pub(super) const UPLOAD_ONLY: u8 = 3;
     pub(super) const LT_DONTHAVE: u8 = 4;
 }
@@ -83,26 +82,16 @@ impl Torrent {
         };
         let (remote, incoming) = (conn.remote, conn.incoming);
         let Some(peer) = conn.peer_mut() else { return };
-        if peer.extended_handshakes >= EXTENDED_HANDSHAKES_MAX {
-            return;
-        }
-        peer.extended_handshakes += 1;
+        let before = peer.about.upload_only;
         // A handshake that cannot be read tells nothing; it harms nobody either.
-        let Ok(handshake) = ExtendedHandshake::decode(payload) else {
+        let Some(handshake) = peer.about.take(payload) else {
             return;
         };
-        peer.extensions.update(&handshake.m);
-        let port = handshake.listen_port.or(peer.listen_port);
-        peer.listen_port = port;
+        let port = peer.about.listen_port;
         let port = port.or((!incoming).then_some(remote.port()));
         let other = port.and_then(|port| other_addr(remote.ip(), &handshake, port));
         peer.other_addr = other.or(peer.other_addr);
-        peer.client = handshake.client.or(peer.client.take());
-        peer.reqq = handshake.reqq.or(peer.reqq);
-        peer.prefers_encryption = handshake
-            .prefers_encryption
-            .unwrap_or(peer.prefers_encryption);
-        let upload_only = handshake.upload_only.unwrap_or(peer.upload_only);
+        let upload_only = std::mem::replace(&mut peer.about.upload_only, before);
         if let Some(ours) = handshake.yourip {
             cx.shared.external_vote(Voter::Peer(remote.ip()), ours);
         }
@@ -115,8 +104,8 @@ impl Torrent {
         let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else {
             return;
         };
-        if upload_only != peer.upload_only {
-            peer.upload_only = upload_only;
+        if upload_only != peer.about.upload_only {
+            peer.about.upload_only = upload_only;
             self.rechoke_due = true;
         }
         self.close_if_useless(cx, key);
@@ -137,7 +126,7 @@ impl Torrent {
                 continue;
             };
             let Some(peer) = conn.peer() else { continue };
-            if let Some(id) = peer.extensions.upload_only {
+            if let Some(id) = peer.about.extensions.upload_only {
                 let payload = UploadOnly { is_on }.encode();
                 conn.send(&Message::Extended {
                     id,

@@ -4,13 +4,16 @@
 use core::net::{IpAddr, SocketAddr};
 
 use superseed_proto::bitfield::Bitfield;
+use superseed_proto::wire::extended::HANDSHAKE_ID;
 use superseed_proto::wire::{ExtendedHandshake, Message};
 
+use super::lasting::Lasting;
 use super::{Torrent, extended};
 use crate::candidates::{Reach, host};
-use crate::engine::shared::Cx;
+use crate::engine::shared::{Cx, Shared};
 use crate::ids::{ConnKey, ListenerId};
 use crate::limits::REQUESTS_IN_QUEUE_MAX;
+use crate::peer::Conn;
 
 /// How many pieces a newcomer may fetch while choked (BEP 6, "allowed fast set").
 const ALLOWED_FAST_PIECES: usize = 5;
@@ -47,6 +50,15 @@ fn other_ip(ours: &[SocketAddr], peer: SocketAddr, port: Option<u16>) -> Option<
     others.next().map(SocketAddr::ip)
 }
 
+/// What a peer was told before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Greeting {
+    /// Nothing.
+    First,
+    /// That we have nothing, when nobody could know better.
+    Again,
+}
+
 impl Torrent {
     /// Whether one more newcomer may be given an allowed-fast set.
     fn may_allow(&self, cx: &Cx<'_>) -> bool {
@@ -54,7 +66,7 @@ impl Torrent {
             let peer = cx.conns.get(**key).and_then(|conn| conn.peer());
             peer.is_some_and(|peer| {
                 let young = cx.now.since(peer.since) < ALLOWED_FAST_TIME;
-                let takes = peer.am_choking && !peer.upload_only && !peer.is_seed();
+                let takes = peer.am_choking && !peer.about.upload_only && !peer.is_seed();
                 let once =
                     u64::from(self.layout.piece_len_nominal()) * peer.allowed_to_it.len() as u64;
                 young && takes && peer.uploaded < once
@@ -96,12 +108,11 @@ impl Torrent {
     }
 
     /// What we say first: our pieces, then the extension handshake.
-    pub(super) fn greet(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
+    pub(super) fn greet(&mut self, cx: &mut Cx<'_>, key: ConnKey, greeting: Greeting) {
         let masked = self.mask(key);
         self.told_upload_only |= self.is_complete() && !self.have().is_full();
         let none = Bitfield::new(self.layout.piece_count());
         let have = if masked { &none } else { self.picker.have() };
-        let exchanges = self.exchanges(cx);
         let Some(conn) = cx.conns.get_mut(key) else {
             return;
         };
@@ -110,37 +121,23 @@ impl Torrent {
         if let Some(peer) = conn.peer_mut() {
             peer.haves_told = self.haves.end();
         }
-        if fast && have.is_full() {
-            conn.send(&Message::HaveAll);
-        } else if fast && have.count() == 0 {
-            conn.send(&Message::HaveNone);
-        } else if have.count() > 0 {
-            let mut bits = Vec::new();
-            have.write_wire(&mut bits);
-            conn.send(&Message::Bitfield(&bits));
+        if greeting == Greeting::First {
+            show(conn, have, fast);
+        } else {
+            // What we have was told before, and was nothing (BEP 3, 6).
+            for piece in have.iter() {
+                conn.send(&Message::Have(piece.0));
+            }
         }
         if extended {
-            let listen_port = listen_port(&cx.shared.listeners, conn.remote);
-            let (ipv4, ipv6) = match other_ip(&cx.shared.ours, conn.remote, listen_port) {
-                Some(IpAddr::V4(ip)) => (Some(ip), None),
-                Some(IpAddr::V6(ip)) => (None, Some(ip)),
-                None => (None, None),
-            };
             let handshake = ExtendedHandshake {
-                client: Some(cx.shared.settings.client_name.clone()),
-                listen_port: if conn.incoming { None } else { listen_port },
-                reqq: Some(REQUESTS_IN_QUEUE_MAX as u32),
-                yourip: Some(conn.remote.ip()),
-                ipv4,
-                ipv6,
                 upload_only: (self.is_complete() && !masked).then_some(true),
-                m: extended::offered(exchanges),
                 metadata_size: self.metadata_len(),
-                ..ExtendedHandshake::default()
+                ..about_us(cx.shared, conn, &self.lasting)
             };
             let payload = handshake.encode();
             conn.send(&Message::Extended {
-                id: 0,
+                id: HANDSHAKE_ID,
                 payload: &payload,
             });
         }
@@ -149,6 +146,39 @@ impl Torrent {
             self.allow_fast(cx, key);
         }
         cx.want_write(key);
+    }
+}
+
+/// Tells what we have, in the shortest message.
+fn show(conn: &mut Conn, have: &Bitfield, fast: bool) {
+    if fast && have.is_full() {
+        conn.send(&Message::HaveAll);
+    } else if fast && have.count() == 0 {
+        conn.send(&Message::HaveNone);
+    } else if have.count() > 0 {
+        let mut bits = Vec::new();
+        have.write_wire(&mut bits);
+        conn.send(&Message::Bitfield(&bits));
+    }
+}
+
+/// What we say of ourselves whatever we have.
+pub(super) fn about_us(shared: &Shared, conn: &Conn, lasting: &Lasting) -> ExtendedHandshake {
+    let listen_port = listen_port(&shared.listeners, conn.remote);
+    let (ipv4, ipv6) = match other_ip(&shared.ours, conn.remote, listen_port) {
+        Some(IpAddr::V4(ip)) => (Some(ip), None),
+        Some(IpAddr::V6(ip)) => (None, Some(ip)),
+        None => (None, None),
+    };
+    ExtendedHandshake {
+        m: extended::offered(lasting.exchanges(shared)),
+        ipv4,
+        ipv6,
+        client: Some(shared.settings.client_name.clone()),
+        listen_port: if conn.incoming { None } else { listen_port },
+        reqq: Some(REQUESTS_IN_QUEUE_MAX as u32),
+        yourip: Some(conn.remote.ip()),
+        ..ExtendedHandshake::default()
     }
 }
 

@@ -69,6 +69,33 @@ impl Lasting {
         )
     }
 
+    /// A torrent of which only the names are known.
+    pub(crate) fn of_names(
+        key: TorrentKey,
+        info_hashes: InfoHashes,
+        options: TorrentOptions,
+        shared: &mut Shared,
+    ) -> Self {
+        let tiers: Vec<_> = options
+            .trackers
+            .iter()
+            .map(|url| vec![url.clone()])
+            .collect();
+        Self::of_parts(key, (info_hashes, false), &tiers, options, shared)
+    }
+
+    /// It turns out to be private: what others than its trackers named is
+    /// forgotten (BEP 27).
+    pub(crate) fn turn_private(&mut self) {
+        self.private = true;
+        self.trackers.set_private();
+        for source in PeerSource::ALL {
+            if source != PeerSource::Tracker {
+                self.candidates.drop_source(source);
+            }
+        }
+    }
+
     /// A torrent that was kept, as its record tells of it.
     pub(crate) fn of_summary(key: TorrentKey, summary: Summary, shared: &mut Shared) -> Self {
         let Summary {

@@ -51,6 +51,7 @@ impl Torrent {
         }
         if self.lasting.options.paused {
             self.life = Life::Paused;
+            self.disconnect_all(cx);
             self.say_state(cx);
             self.check_more(cx);
         } else {
@@ -67,8 +68,11 @@ impl Torrent {
             self.lasting.complete_told |= self.picker.have().is_full();
             self.lasting.complete_since.get_or_insert(cx.now);
         }
-        self.lasting.trackers.start(cx.now);
+        if !self.lasting.trackers.is_running() {
+            self.lasting.trackers.start(cx.now);
+        }
         self.lasting.candidates.wake(cx.now);
+        self.adopt_all(cx);
         self.check_more(cx);
         self.say_state(cx);
         // A goal that was reached before ends it at once, before trackers hear.

@@ -43,7 +43,7 @@ impl Torrent {
         }
     }
 
-    fn message(
+    pub(super) fn message(
         &mut self,
         cx: &mut Cx<'_>,
         key: ConnKey,

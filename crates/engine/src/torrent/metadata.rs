@@ -41,7 +41,7 @@ impl Torrent {
             return Ok(());
         };
         // Before its extension handshake a peer cannot be answered.
-        let Some(id) = peer.extensions.ut_metadata else {
+        let Some(id) = peer.about.extensions.ut_metadata else {
             return Ok(());
         };
         if peer.metadata.get_or_insert_default().ask(piece, blocks) {
@@ -69,7 +69,7 @@ impl Torrent {
                 break;
             };
             // It may have turned the extension off since.
-            let Some(id) = peer.extensions.ut_metadata else {
+            let Some(id) = peer.about.extensions.ut_metadata else {
                 continue;
             };
             let raw = &self.metainfo.raw_info;

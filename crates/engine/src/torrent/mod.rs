@@ -15,11 +15,13 @@
 //! `lasting` what it keeps of itself.
 
 pub(crate) mod announce;
+pub(crate) mod awaiting;
 mod blame;
 mod check;
 mod choke;
 mod connect;
 mod deadlines;
+mod dial;
 pub(crate) mod dormant;
 mod endgame;
 mod explain;
@@ -43,6 +45,7 @@ mod store;
 mod super_seed;
 mod time_outs;
 mod turnover;
+mod twins;
 mod upload;
 pub(crate) mod writing;
 

@@ -9,7 +9,7 @@ use superseed_proto::wire::{Message, Pex, PexFlag, PexFlags};
 use super::Torrent;
 use super::lasting::Lasting;
 use crate::candidates::CloseKind;
-use crate::engine::shared::Cx;
+use crate::engine::shared::{Cx, Shared};
 use crate::engine::timers::Timer;
 use crate::fault::PeerFault;
 use crate::ids::ConnKey;
@@ -23,6 +23,11 @@ use crate::time::Time;
 const BATCH: Duration = Duration::from_secs(5);
 
 impl Lasting {
+    /// Whether peers tell us of each other.
+    pub(crate) fn exchanges(&self, shared: &Shared) -> bool {
+        shared.settings.pex && self.may_share()
+    }
+
     /// Takes a message of peer exchange of the peer at `from`. Says whether
     /// somebody is new. A torrent that is complete does not turn to those who
     /// want nothing.
@@ -52,7 +57,7 @@ impl Lasting {
 impl Torrent {
     /// Whether its peers are told of each other.
     pub(super) fn exchanges(&self, cx: &Cx<'_>) -> bool {
-        cx.shared.settings.pex && self.lasting.may_share()
+        self.lasting.exchanges(cx.shared)
     }
 
     /// A peer tells us of others.
@@ -90,13 +95,13 @@ impl Torrent {
         let incoming = conn.incoming;
         let Some(peer) = conn.peer_mut() else { return };
         let told = &mut peer.exchange.get_or_insert_default().told;
-        if peer.extensions.ut_pex.is_some() {
+        if peer.about.extensions.ut_pex.is_some() {
             told.due = told.due.or(Some(cx.now + PEX_FIRST_AFTER));
         }
         // The port from which it called us is nobody's to call.
         addr.set_port(match incoming {
             false => addr.port(),
-            true => peer.listen_port.unwrap_or_default(),
+            true => peer.about.listen_port.unwrap_or_default(),
         });
         self.roster.join(told, addr);
         plan(cx, self.key);
@@ -150,7 +155,8 @@ impl Torrent {
                 ip,
                 is_seed: wants_nothing(peer),
             };
-            let (Some(id), Some(exchange)) = (peer.extensions.ut_pex, &mut peer.exchange) else {
+            let (Some(id), Some(exchange)) = (peer.about.extensions.ut_pex, &mut peer.exchange)
+            else {
                 continue;
             };
             let told = &mut exchange.told;
@@ -188,7 +194,7 @@ fn plan(cx: &mut Cx<'_>, torrent: crate::ids::TorrentKey) {
 }
 
 fn wants_nothing(peer: &Peer) -> bool {
-    peer.is_seed() || peer.upload_only
+    peer.is_seed() || peer.about.upload_only
 }
 
 /// What we know of a peer that others are told.
@@ -197,9 +203,12 @@ fn flags(conn: &Conn) -> PexFlags {
         return PexFlags::default();
     };
     let known = [
-        (PexFlag::PrefersEncryption, peer.prefers_encryption),
+        (PexFlag::PrefersEncryption, peer.about.prefers_encryption),
         (PexFlag::UploadOnly, wants_nothing(peer)),
-        (PexFlag::Holepunch, peer.extensions.ut_holepunch.is_some()),
+        (
+            PexFlag::Holepunch,
+            peer.about.extensions.ut_holepunch.is_some(),
+        ),
         (PexFlag::Reachable, !conn.incoming),
     ];
     let known = known.into_iter().filter(|(_, is_known)| *is_known);

@@ -94,13 +94,12 @@ impl Torrent {
             Some((conn, conn.peer()?))
         });
         let stats = connected.map(|(conn, peer)| PeerStats {
-            addr: conn.remote,
             client: peer
+                .about
                 .client
                 .clone()
                 .or_else(|| client_name(&peer.id))
                 .unwrap_or_else(|| "unknown".to_owned()),
-            incoming: conn.incoming,
             download_bytes_per_s: peer.down.rate(now),
             upload_bytes_per_s: peer.up.rate(now),
             downloaded_bytes: peer.downloaded,
@@ -114,7 +113,7 @@ impl Torrent {
             requests_out: peer.requests.len(),
             requests_in: peer.queue.len(),
             pieces: peer.have.count(),
-            source: conn.source,
+            ..PeerStats::of_stranger(conn.remote, conn.incoming, conn.source)
         });
         stats.collect()
     }

@@ -7,6 +7,7 @@ use superseed_proto::wire::KEEP_ALIVE;
 use super::Torrent;
 use crate::candidates::CloseKind;
 use crate::engine::shared::Cx;
+use crate::engine::timers::Timer;
 use crate::fault::PeerFault;
 use crate::ids::ConnKey;
 use crate::limits::{CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, KEEPALIVE_INTERVAL};
@@ -24,6 +25,9 @@ pub(crate) fn next(conn: &Conn) -> Time {
     match &conn.phase {
         Phase::Connecting => conn.since + CONNECT_TIMEOUT,
         Phase::Handshaking(_) | Phase::Waiting(_) => conn.since + HANDSHAKE_TIMEOUT,
+        Phase::Meeting(_) => {
+            (conn.last_received + IDLE_TIMEOUT).min(conn.last_sent + KEEPALIVE_INTERVAL)
+        }
         Phase::Traffic(peer) => {
             let idle = conn.last_received + IDLE_TIMEOUT;
             let keepalive = conn.last_sent + KEEPALIVE_INTERVAL;
@@ -46,6 +50,38 @@ pub(crate) fn next(conn: &Conn) -> Time {
     }
 }
 
+impl Cx<'_> {
+    /// Ends our silence on a connection of which nothing else is waited for.
+    /// False if the peer has been silent, or deaf, for too long.
+    pub(crate) fn keep_alive(&mut self, key: ConnKey) -> bool {
+        let now = self.now;
+        let Some(conn) = self.conns.get_mut(key) else {
+            return true;
+        };
+        if is_idle(conn, now) {
+            return false;
+        }
+        if now >= conn.last_sent + KEEPALIVE_INTERVAL {
+            conn.last_sent = now;
+            if conn.outgoing.is_empty() {
+                conn.outgoing
+                    .push_message(|buf| buf.extend_from_slice(&KEEP_ALIVE));
+                self.want_write(key);
+            }
+        }
+        let at = next(&self.conns[key]).max(now + Duration::from_millis(100));
+        self.timer(Timer::Conn(key), at);
+        true
+    }
+}
+
+/// Whether a peer says nothing, or takes nothing, for too long. It is asked to
+/// take bytes, or waits for quota; only the first is its fault.
+fn is_idle(conn: &Conn, now: Time) -> bool {
+    let deaf = conn.write_announced && now >= conn.last_taken + IDLE_TIMEOUT;
+    deaf || now >= conn.last_received + IDLE_TIMEOUT
+}
+
 impl Torrent {
     /// Does what is due on a connection in traffic, and sets its next time-out.
     pub(crate) fn look_at(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
@@ -53,9 +89,7 @@ impl Torrent {
         let Some(conn) = cx.conns.get_mut(key) else {
             return;
         };
-        // It is asked to take bytes, or waits for quota; only the first is its fault.
-        let deaf = conn.write_announced && now >= conn.last_taken + IDLE_TIMEOUT;
-        if deaf || now >= conn.last_received + IDLE_TIMEOUT {
+        if is_idle(conn, now) {
             return self.disconnect(cx, key, CloseKind::Idle, Some(PeerFault::Idle));
         }
         if now >= conn.last_sent + KEEPALIVE_INTERVAL {
@@ -111,6 +145,6 @@ impl Torrent {
         };
         // At least a little later than now: a look must never find itself due again at once.
         let at = next(conn).max(now + Duration::from_millis(100));
-        cx.timer(crate::engine::timers::Timer::Conn(key), at);
+        cx.timer(Timer::Conn(key), at);
     }
 }

@@ -10,15 +10,6 @@ use crate::stats::PeerSource;
 use crate::time::Time;
 
 impl Torrent {
-    /// Peers whose streams are up.
-    pub(super) fn peers_up(&self, cx: &Cx<'_>) -> usize {
-        let up = |key: &&ConnKey| {
-            let conn = cx.conns.get(**key);
-            conn.is_some_and(|conn| !conn.is_half_open())
-        };
-        self.peers.iter().filter(up).count()
-    }
-
     /// Whether a place is worth more to others than to one who is useless:
     /// there are more peers than places, or all places are taken and somebody
     /// is to be tried of whom nothing is known yet.

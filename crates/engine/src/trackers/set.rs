@@ -132,6 +132,18 @@ impl TrackerSet {
         self.wake();
     }
 
+    /// Whether it announces as a matter of course.
+    pub fn is_running(&self) -> bool {
+        self.phase == Phase::Running
+    }
+
+    /// The torrent turned out to be private: one tracker at a time is asked
+    /// (BEP 27).
+    pub fn set_private(&mut self) {
+        self.private = true;
+        self.regroup();
+    }
+
     /// The addresses to announce from; each announces its own port.
     pub fn set_listeners(&mut self, listeners: &[(ListenerId, SocketAddr)]) {
         let before = std::mem::replace(&mut self.listeners, listeners.to_vec());

@@ -85,8 +85,9 @@ pub struct ExtendedHandshake {
     /// Whether it would rather be connected to with encryption (`e`); `None`
     /// when it does not say. No BEP has it but BEP 11, for its flag 0x01.
     pub prefers_encryption: Option<bool>,
-    /// The length of the info dictionary in bytes (BEP 9), never 0. It is the
-    /// peer's word only: compare it with a limit before keeping that much.
+    /// The length of the info dictionary in bytes (BEP 9); 0 where the peer
+    /// says a number that no length can be. It is its word only: compare it
+    /// with a limit before keeping that much.
     pub metadata_size: Option<u32>,
 }
 
@@ -166,7 +167,9 @@ impl ExtendedHandshake {
             ipv6: array(&dict, "ipv6").map(|octets: [u8; 16]| octets.into()),
             upload_only: dict.int("upload_only").map(|flag| flag != 0),
             prefers_encryption: dict.int("e").map(|flag| flag != 0),
-            metadata_size: integer(&dict, "metadata_size").filter(|&size| size != 0),
+            metadata_size: dict
+                .int("metadata_size")
+                .map(|size| u32::try_from(size).unwrap_or(0)),
         })
     }
 }
@@ -234,7 +237,11 @@ mod tests {
             1:pi65536e4:reqqi0e1:vi7e6:yourip5:abcdee";
         assert_eq!(
             ExtendedHandshake::decode(payload),
-            Ok(ExtendedHandshake::default())
+            Ok(ExtendedHandshake {
+                // Whoever says so is to be found out.
+                metadata_size: Some(0),
+                ..ExtendedHandshake::default()
+            })
         );
     }
 

@@ -153,6 +153,7 @@ impl World {
                     host.to_read.push(conn);
                 }
             }
+            Action::Metadata { torrent, .. } => self.metadata_came(id, torrent),
             Action::Disk(job) => self.begin_disk_job(id, job),
             Action::HttpAnnounce(announce) => self.http_announce(id, &announce),
             Action::Resolve { resolve, host } => self.resolve(id, resolve, &host),

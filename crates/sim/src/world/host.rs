@@ -46,6 +46,8 @@ pub(super) struct Torrent {
     pub(super) key: Option<TorrentKey>,
     pub(super) progress: Progress,
     ticket: Ticket,
+    /// How it begins when its metadata is there.
+    begins: Option<TorrentOptions>,
 }
 
 pub(super) struct Conn {
@@ -177,6 +179,24 @@ impl World {
 
     /// Adds a torrent of which the host has nothing, or what is on its disk.
     pub fn add_torrent(&mut self, id: HostId, content: &Arc<Content>, options: TorrentOptions) {
+        let source = TorrentSource::Metainfo(Arc::clone(content.metainfo()));
+        self.add(id, content, source, (options, None));
+    }
+
+    /// Adds a torrent of which the host knows the info-hash and nothing else. As
+    /// soon as its metadata is there it begins, with the same options.
+    pub fn add_link(&mut self, id: HostId, content: &Arc<Content>, options: TorrentOptions) {
+        let source = TorrentSource::InfoHashes(content.metainfo().info_hashes);
+        self.add(id, content, source, (options.clone(), Some(options)));
+    }
+
+    fn add(
+        &mut self,
+        id: HostId,
+        content: &Arc<Content>,
+        source: TorrentSource,
+        (options, begins): (TorrentOptions, Option<TorrentOptions>),
+    ) {
         let host = &mut self.hosts[id.0];
         host.disk.store(content);
         let ticket = host.next_ticket();
@@ -185,14 +205,24 @@ impl World {
             key: None,
             progress: Progress::default(),
             ticket,
+            begins,
         });
-        let source = TorrentSource::Metainfo(Arc::clone(content.metainfo()));
         let add = AddTorrent {
             ticket,
             source,
             options,
         };
         self.command(id, Command::Add(Box::new(add)));
+    }
+
+    /// The metadata of a torrent is there: its user, who decides at once, lets
+    /// it begin.
+    pub(super) fn metadata_came(&mut self, id: HostId, torrent: TorrentKey) {
+        let known = self.hosts[id.0].torrent_mut(torrent);
+        if let Some(options) = known.and_then(|known| known.begins.take()) {
+            let begin = Command::Begin(torrent, Box::new(options));
+            self.plan(Duration::ZERO, move |world| world.command(id, begin));
+        }
     }
 
     /// Adds a torrent that the host has in full, with a record that says so.

@@ -1,11 +1,12 @@
 //! What an engine holds stays within its limits, whatever others do.
 
 use superseed_engine::limits::{
-    ALLOWED_FAST_MAX, BANNED_PER_TORRENT_MAX, CANDIDATES_PER_TORRENT_MAX, INCOMING_SLACK,
-    LSD_HOSTS_MAX, METADATA_ASKED_MAX, NEWCOMERS_PER_TORRENT_MAX, OUTGOING_BUFFER_MAX,
-    PEX_HOSTS_PER_PEER_MAX, PEX_ROSTER_MAX, QUEUED_BYTES_MAX, READS_PER_PEER_MAX, REQUEST_LEN_MAX,
-    REQUESTS_IN_QUEUE_MAX, REQUESTS_OUTSTANDING_MAX, RUN_LEN, SELF_ADDRS_PER_TORRENT_MAX,
-    SUSPECT_BLOCKS_MAX, SUSPECT_PIECES_MAX, TRACKERS_PER_TORRENT_MAX, UDP_TRACKERS_MAX,
+    ALLOWED_FAST_MAX, BANNED_PER_TORRENT_MAX, CANDIDATES_PER_TORRENT_MAX, EARLY_PIECES_MAX,
+    INCOMING_SLACK, LSD_HOSTS_MAX, METADATA_ASKED_MAX, METADATA_BYTES_MAX, METADATA_ROUNDS_MAX,
+    NEWCOMERS_PER_TORRENT_MAX, OUTGOING_BUFFER_MAX, PEX_HOSTS_PER_PEER_MAX, PEX_ROSTER_MAX,
+    QUEUED_BYTES_MAX, READS_PER_PEER_MAX, REQUEST_LEN_MAX, REQUESTS_IN_QUEUE_MAX,
+    REQUESTS_OUTSTANDING_MAX, RUN_LEN, SELF_ADDRS_PER_TORRENT_MAX, SUSPECT_BLOCKS_MAX,
+    SUSPECT_PIECES_MAX, TRACKERS_PER_TORRENT_MAX, UDP_TRACKERS_MAX,
 };
 use superseed_engine::{Holdings, PeerHoldings, Settings, TorrentHoldings};
 use superseed_proto::BLOCK_LEN;
@@ -23,6 +24,8 @@ const QUEUED_RUNS_MAX: usize = QUEUED_BYTES_MAX as usize / RUN_LEN as usize + 2;
 const QUEUED_PARTS_MAX: usize = 2 * (QUEUED_BYTES_MAX as usize / BLOCK_LEN as usize + 1);
 /// The longest message of a peer that is kept until it is whole.
 const MESSAGE_LEN_MAX: usize = 256 << 10;
+/// A bitfield, and HAVEs of as many pieces.
+const EARLY_BYTES_ABOUT_PIECES_MAX: usize = 2 * EARLY_PIECES_MAX as usize / 8;
 /// What one message, or one decision of ours, may add beyond the limit on
 /// messages that wait: REJECTs of all requests of a peer, or our bitfield.
 const MESSAGES_SLACK: usize = 512 << 10;
@@ -71,6 +74,7 @@ fn first_over(settings: &Settings, held: &Holdings, bringers: usize) -> Option<&
             // Those of connections that are gone are still under way.
             ((settings.connections_max + INCOMING_SLACK) * READS_PER_PEER_MAX) as u64,
         ),
+        ("bytes of metadata", held.metadata_bytes, METADATA_BYTES_MAX),
         (
             "UDP trackers",
             held.udp_trackers as u64,
@@ -120,6 +124,11 @@ fn peer_over(held: &PeerHoldings) -> Option<&'static str> {
             held.pex_hosts,
             PEX_HOSTS_PER_PEER_MAX,
         ),
+        (
+            "bytes about pieces that are not known",
+            held.early_bytes,
+            EARLY_BYTES_ABOUT_PIECES_MAX,
+        ),
     ];
     let over = limits.into_iter().find(|(_, held, max)| held > max);
     over.map(|(what, ..)| what)
@@ -137,6 +146,11 @@ fn torrent_over(settings: &Settings, held: &TorrentHoldings) -> Option<&'static 
         ("trackers", held.trackers, TRACKERS_PER_TORRENT_MAX),
         ("newcomers", held.newcomers, NEWCOMERS_PER_TORRENT_MAX),
         ("addresses to tell", held.roster, PEX_ROSTER_MAX),
+        (
+            "digests of metadata",
+            held.metadata_digests,
+            METADATA_ROUNDS_MAX * METADATA_ASKED_MAX,
+        ),
     ];
     let over = limits.into_iter().find(|(_, held, max)| held > max);
     over.map(|(what, ..)| what)
@@ -189,6 +203,14 @@ mod tests {
                 PEX_HOSTS_PER_PEER_MAX,
             ),
             (|held| &mut held.of_one_torrent.roster, PEX_ROSTER_MAX),
+            (
+                |held| &mut held.of_one_peer.early_bytes,
+                EARLY_BYTES_ABOUT_PIECES_MAX,
+            ),
+            (
+                |held| &mut held.of_one_torrent.metadata_digests,
+                METADATA_ROUNDS_MAX * METADATA_ASKED_MAX,
+            ),
             (|held| &mut held.of_one_torrent.peers, peers_max),
             (
                 |held| &mut held.of_one_torrent.candidates,

@@ -5,6 +5,7 @@ mod connection;
 mod dormant;
 mod download;
 mod extension;
+mod link;
 mod pex;
 mod scene;
 mod super_seed;

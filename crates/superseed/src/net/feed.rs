@@ -57,6 +57,25 @@ impl Host {
                 };
                 self.handle(Input::Command(Command::Add(Box::new(add))));
             }
+            Request::AddLink(request) => {
+                let source = TorrentSource::InfoHashes(request.info_hashes);
+                let options = request.options.clone();
+                let ticket = self.torrents.ask_link(request);
+                let add = AddTorrent {
+                    ticket,
+                    source,
+                    options,
+                };
+                self.handle(Input::Command(Command::Add(Box::new(add))));
+            }
+            Request::Begin { torrent, request } => {
+                let options = request.options.clone();
+                if let Some(spec) = self.torrents.begin(torrent, *request) {
+                    self.register(torrent, spec);
+                    let begin = Command::Begin(torrent, Box::new(options));
+                    self.handle(Input::Command(begin));
+                }
+            }
             Request::Restore(requests) => {
                 for (summary, request) in requests {
                     let ticket = self.torrents.ask_restored(request);

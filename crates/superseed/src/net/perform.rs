@@ -4,14 +4,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use superseed_engine::{
-    Action, AddRefusal, ConnKey, ConnectError, DiskJob, DiskOp, ListenerId, TransferError,
+    Action, AddRefusal, ConnKey, ConnectError, DiskJob, DiskOp, ListenerId, TorrentKey,
+    TransferError,
 };
 
 use super::connect;
 use super::host::{Deferred, Host};
 use super::torrents::Added;
 use crate::control::Job;
-use crate::session::request::AddFailure;
+use crate::session::request::{AddFailure, Found};
+use crate::storage::StorageSpec;
 
 impl Host {
     pub(super) fn perform_actions(&mut self) {
@@ -22,16 +24,14 @@ impl Host {
 
     fn perform(&mut self, action: Action) {
         match action {
-            Action::Added { ticket, torrent } => {
-                let storage = Arc::clone(&self.storage);
-                match self.torrents.added(ticket, torrent) {
-                    Some(Added::Open(spec)) => self.disk.register(torrent, storage, spec),
-                    Some(Added::Asleep(kept)) => {
-                        self.disk.register_asleep(torrent, storage, &kept);
-                    }
-                    None => {}
+            Action::Added { ticket, torrent } => match self.torrents.added(ticket, torrent) {
+                Some(Added::Open(spec)) => self.register(torrent, spec),
+                Some(Added::Asleep(kept)) => {
+                    let storage = Arc::clone(&self.storage);
+                    self.disk.register_asleep(torrent, storage, &kept);
                 }
-            }
+                None => {}
+            },
             Action::AddRefused { ticket, reason } => {
                 let why = match reason {
                     AddRefusal::Duplicate(_) => AddFailure::Duplicate,
@@ -39,6 +39,9 @@ impl Host {
                     AddRefusal::ShuttingDown => AddFailure::Stopping,
                 };
                 self.torrents.refused(ticket, why);
+            }
+            Action::Metadata { torrent, metainfo } => {
+                self.torrents.found(torrent, Found::Metadata(metainfo));
             }
             Action::Removed { torrent } => self.torrents.removed(torrent),
             Action::Accept { ticket, conn } => {
@@ -82,6 +85,11 @@ impl Host {
             }
             Action::ShutdownDone => self.finished = true,
         }
+    }
+
+    /// Tells the disk workers how a torrent's storage is opened.
+    pub(super) fn register(&mut self, torrent: TorrentKey, spec: StorageSpec) {
+        self.disk.register(torrent, Arc::clone(&self.storage), spec);
     }
 
     fn submit(&mut self, job: DiskJob) {

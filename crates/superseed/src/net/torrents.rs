@@ -9,14 +9,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use slotmap::{Key, KeyData, SecondaryMap};
 use superseed_engine::disk::DiskResult;
-use superseed_engine::{DiskError, DiskJob, DiskOp, Event, JobKey, Ticket, TorrentKey};
+use superseed_engine::{DiskError, DiskJob, DiskOp, Event, EventKind, JobKey, Ticket, TorrentKey};
 use superseed_proto::layout::PieceIndex;
 use superseed_proto::metainfo::Metainfo;
 use tokio::sync::{oneshot, watch};
 
 use crate::session::progress::Progress;
 use crate::session::request::{
-    About, AddFailure, AddRequest, Known, ReadRefusal, RestoreRequest, WakeReply,
+    About, AddFailure, AddRequest, Found, Known, KnownLink, LinkRequest, ReadRefusal,
+    RestoreRequest, WakeReply,
 };
 use crate::storage::StorageSpec;
 
@@ -87,9 +88,17 @@ impl Entry {
     }
 }
 
+/// A torrent of which only the names are known.
+struct LinkEntry {
+    found: watch::Sender<Found>,
+    /// Wait for the end.
+    removing: Vec<oneshot::Sender<()>>,
+}
+
 /// A request that the engine has not answered.
 enum Asked {
     Add(Box<AddRequest>),
+    Link(Box<LinkRequest>),
     Restore(RestoreRequest),
 }
 
@@ -105,6 +114,8 @@ pub(super) enum Added {
 #[derive(Default)]
 pub(super) struct Torrents {
     entries: SecondaryMap<TorrentKey, Entry>,
+    /// Torrents that await their metadata.
+    links: SecondaryMap<TorrentKey, LinkEntry>,
     /// Requests that the engine has not answered yet.
     asked: HashMap<Ticket, Asked>,
     next_ticket: u64,
@@ -116,6 +127,11 @@ impl Torrents {
     /// Keeps a request until the engine answers to the ticket.
     pub(super) fn ask(&mut self, request: Box<AddRequest>) -> Ticket {
         self.keep(Asked::Add(request))
+    }
+
+    /// The same of a torrent that is known by its names.
+    pub(super) fn ask_link(&mut self, request: Box<LinkRequest>) -> Ticket {
+        self.keep(Asked::Link(request))
     }
 
     /// The same of a torrent that was kept.
@@ -135,6 +151,7 @@ impl Torrents {
         match self.asked.remove(&ticket) {
             Some(Asked::Add(request)) => answer(request.reply, Err(why)),
             Some(Asked::Restore(request)) => answer(request.reply, Err(why)),
+            Some(Asked::Link(request)) => answer(request.reply, Err(why)),
             None => {}
         }
     }
@@ -143,19 +160,48 @@ impl Torrents {
     pub(super) fn added(&mut self, ticket: Ticket, key: TorrentKey) -> Option<Added> {
         let request = match self.asked.remove(&ticket)? {
             Asked::Add(request) => request,
+            Asked::Link(request) => {
+                let (found, shown) = watch::channel(Found::Nothing);
+                let removing = Vec::new();
+                self.links.insert(key, LinkEntry { found, removing });
+                answer(request.reply, Ok(KnownLink { key, found: shown }));
+                return None;
+            }
             Asked::Restore(request) => {
                 self.entries.insert(key, Entry::new(request.about));
                 answer(request.reply, Ok(()));
                 return Some(Added::Asleep(request.kept));
             }
         };
+        Some(Added::Open(self.open(key, *request)))
+    }
+
+    /// The storage of a torrent is opened next.
+    fn open(&mut self, key: TorrentKey, request: AddRequest) -> StorageSpec {
         let mut entry = Entry::new(About::of(&request.metainfo));
         entry.adding = Some(Box::new(Adding {
             reply: request.reply,
             error: None,
         }));
         self.entries.insert(key, entry);
-        Some(Added::Open(request.spec))
+        request.spec
+    }
+
+    /// What came of a torrent's names.
+    pub(super) fn found(&mut self, key: TorrentKey, found: Found) {
+        if let Some(entry) = self.links.get(key) {
+            // Without a handle nobody waits for it.
+            let _ = entry.found.send(found);
+        }
+    }
+
+    /// A torrent whose metadata is known begins. `None` if it is gone.
+    pub(super) fn begin(&mut self, key: TorrentKey, request: AddRequest) -> Option<StorageSpec> {
+        if self.links.remove(key).is_none() {
+            answer(request.reply, Err(AddFailure::Stopping));
+            return None;
+        }
+        Some(self.open(key, request))
     }
 
     /// Storage was opened, or not. True if a torrent that was being added
@@ -202,14 +248,21 @@ impl Torrents {
 
     /// Someone waits for the end of a torrent.
     pub(super) fn removing(&mut self, key: TorrentKey, reply: oneshot::Sender<()>) {
-        match self.entries.get_mut(key) {
-            Some(entry) => entry.removing.push(reply),
+        let of_link = self.links.get_mut(key).map(|entry| &mut entry.removing);
+        let of_entry = self.entries.get_mut(key).map(|entry| &mut entry.removing);
+        match of_entry.or(of_link) {
+            Some(removing) => removing.push(reply),
             None => answer(reply, ()),
         }
     }
 
     /// The engine has forgotten a torrent.
     pub(super) fn removed(&mut self, key: TorrentKey) {
+        if let Some(link) = self.links.remove(key) {
+            link.removing
+                .into_iter()
+                .for_each(|reply| answer(reply, ()));
+        }
         let Some(entry) = self.entries.remove(key) else {
             return;
         };
@@ -225,6 +278,9 @@ impl Torrents {
 
     /// Follows an event of the engine.
     pub(super) fn follow(&mut self, event: &Event) {
+        if let EventKind::MetadataRefused(why) = &event.kind {
+            self.found(event.torrent, Found::Refused(why.clone()));
+        }
         if let Some(entry) = self.entries.get_mut(event.torrent) {
             entry.change(|progress| progress.follow(&event.kind));
         }
@@ -253,7 +309,7 @@ impl Torrents {
 
     /// Whether the engine has a torrent.
     pub(super) fn has(&self, key: TorrentKey) -> bool {
-        self.entries.contains_key(key)
+        self.entries.contains_key(key) || self.links.contains_key(key)
     }
 
     /// Handles of all torrents whose storage was opened.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use superseed_engine::{Settings, TorrentOptions};
 use superseed_proto::layout::FileIndex;
+use superseed_proto::magnet::{Magnet, MagnetPeer};
 use superseed_proto::metainfo::Metainfo;
 
 use crate::storage::{InvalidPath, Storage, StorageSpec};
@@ -88,6 +89,8 @@ pub enum TorrentSource {
     Bytes(Vec<u8>),
     /// A torrent that was read before.
     Metainfo(Arc<Metainfo>),
+    /// A link: its metadata comes from peers (BEP 9).
+    Magnet(Box<Magnet>),
 }
 
 impl From<Vec<u8>> for TorrentSource {
@@ -105,6 +108,49 @@ impl From<Metainfo> for TorrentSource {
 impl From<Arc<Metainfo>> for TorrentSource {
     fn from(metainfo: Arc<Metainfo>) -> Self {
         Self::Metainfo(metainfo)
+    }
+}
+
+impl From<Magnet> for TorrentSource {
+    fn from(magnet: Magnet) -> Self {
+        Self::Magnet(Box::new(magnet))
+    }
+}
+
+/// How the metadata of a link is looked for.
+#[derive(Clone, Debug, Default)]
+pub struct LinkOptions {
+    /// Peers to try first, beside those of the link.
+    pub peers: Vec<SocketAddr>,
+    /// Trackers beside those of the link, each a tier of its own.
+    pub trackers: Vec<String>,
+    /// Do not look for it yet.
+    pub paused: bool,
+}
+
+impl LinkOptions {
+    /// The same peers and trackers as for the torrent itself.
+    pub(crate) fn of(options: &AddOptions) -> Self {
+        Self {
+            peers: options.torrent.peers.clone(),
+            trackers: options.torrent.trackers.clone(),
+            paused: false,
+        }
+    }
+
+    /// What the engine has to know while it looks.
+    pub(crate) fn for_engine(&self, magnet: &Magnet) -> TorrentOptions {
+        let named = magnet.peers.iter().filter_map(|peer| match peer {
+            MagnetPeer::Ip(addr) => Some(*addr),
+            MagnetPeer::Host { .. } => None,
+        });
+        let trackers = magnet.trackers.iter().chain(&self.trackers);
+        TorrentOptions {
+            peers: named.chain(self.peers.iter().copied()).collect(),
+            trackers: trackers.cloned().collect(),
+            paused: self.paused,
+            ..TorrentOptions::default()
+        }
     }
 }
 

@@ -57,6 +57,17 @@ pub enum AddError {
     /// The torrent has no v1 half (BEP 52), and v2 swarms are not served yet.
     #[error("the torrent {0} is version 2 only, which cannot be downloaded or seeded yet")]
     V2Only(InfoHashV2),
+    /// The link's metadata is no torrent that can be downloaded.
+    #[error("{0}")]
+    Link(#[from] LinkError),
+    /// The link selects a file that the torrent does not have (BEP 53).
+    #[error("the link selects file {file}, and the torrent has {files}")]
+    NoSuchFile {
+        /// The file, 0-based.
+        file: u32,
+        /// How many there are.
+        files: usize,
+    },
     /// A name or path of [`crate::AddOptions`] would leave the directory.
     #[error("{0}")]
     InvalidPath(#[from] InvalidPath),
@@ -91,6 +102,17 @@ impl From<DiskError> for AddError {
         };
         make(error.message)
     }
+}
+
+/// Why the metadata of a link did not come.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LinkError {
+    /// It came, and is no torrent that can be downloaded.
+    #[error("{0}")]
+    Refused(String),
+    /// The torrent or the session is gone.
+    #[error("{0}")]
+    Gone(#[from] Gone),
 }
 
 /// Why a question or an order reached nobody.

@@ -7,6 +7,7 @@
 pub(crate) mod config;
 pub(crate) mod error;
 pub(crate) mod events;
+pub(crate) mod link;
 pub(crate) mod progress;
 pub(crate) mod request;
 pub(crate) mod restore;
@@ -16,15 +17,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use superseed_engine::{Command, Settings, TorrentKey, TorrentOptions};
+use superseed_proto::magnet::Magnet;
 use superseed_proto::metainfo::Metainfo;
 use tokio::sync::{broadcast, oneshot};
 
 use crate::net;
 use crate::storage::StorageSpec;
-use config::{AddOptions, Config, TorrentSource};
+use config::{AddOptions, Config, LinkOptions, TorrentSource};
 use error::{AddError, Gone, StartError};
 use events::Events;
-use request::{AddRequest, Link, Request};
+use link::Awaited;
+use request::{AddRequest, Link, LinkRequest, Request};
 use torrent::Torrent;
 
 /// A BitTorrent client: one engine, its listeners and its torrents.
@@ -104,7 +107,9 @@ impl Session {
         })
     }
 
-    /// Adds a torrent; resolves when its storage is open.
+    /// Adds a torrent; resolves when its storage is open. Of a magnet link that
+    /// is when its metadata has come, which may be never
+    /// ([`Session::add_link`] does not wait for that).
     ///
     /// Existing data is checked after that ([`Torrent::wait_checked`]), while
     /// the transfer may already begin.
@@ -116,6 +121,11 @@ impl Session {
         let metainfo = match source.into() {
             TorrentSource::Bytes(bytes) => Arc::new(Metainfo::parse(&bytes)?),
             TorrentSource::Metainfo(metainfo) => metainfo,
+            TorrentSource::Magnet(magnet) => {
+                let awaited = self.add_link(*magnet, LinkOptions::of(&options)).await?;
+                awaited.metainfo().await?;
+                return awaited.begin(options).await;
+            }
         };
         let places = &self.link.places;
         let spec = options.storage_spec(&metainfo, &places.dir, places.state_dir.as_deref())?;
@@ -146,7 +156,32 @@ impl Session {
         }
     }
 
-    /// The torrents of the session.
+    /// Adds a torrent of which a link tells the names (BEP 9); does not wait for
+    /// its metadata. Peers and trackers of the link are used beside those of the
+    /// options.
+    pub async fn add_link(
+        &self,
+        magnet: Magnet,
+        options: LinkOptions,
+    ) -> Result<Awaited, AddError> {
+        let (reply, answer) = oneshot::channel();
+        let request = LinkRequest {
+            info_hashes: magnet.info_hashes,
+            options: options.for_engine(&magnet),
+            reply,
+        };
+        self.link
+            .send(Request::AddLink(Box::new(request)))
+            .await
+            .map_err(|_| AddError::Stopped)?;
+        match answer.await {
+            Ok(Ok(known)) => Ok(Awaited::new(Arc::clone(&self.link), known, magnet)),
+            Ok(Err(failure)) => Err(failure.into()),
+            Err(_) => Err(AddError::Stopped),
+        }
+    }
+
+    /// The torrents of the session whose metadata is known.
     pub async fn torrents(&self) -> Result<Vec<Torrent>, Gone> {
         let (reply, answer) = oneshot::channel();
         self.link.send(Request::Torrents(reply)).await?;

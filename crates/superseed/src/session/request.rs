@@ -25,6 +25,16 @@ pub(crate) type Question = Box<dyn FnOnce(&Engine, Time) + Send>;
 pub(crate) enum Request {
     /// Add a torrent; answered when its storage is open.
     Add(Box<AddRequest>),
+    /// Add a torrent by its names; answered when the engine has it.
+    AddLink(Box<LinkRequest>),
+    /// A torrent whose metadata is known begins; answered when its storage is
+    /// open.
+    Begin {
+        /// Which.
+        torrent: TorrentKey,
+        /// How, and whom to answer.
+        request: Box<AddRequest>,
+    },
     /// Add torrents that were kept.
     Restore(Vec<(Box<Summary>, RestoreRequest)>),
     /// Wake a torrent if it sleeps, for what needs its pieces or files.
@@ -81,6 +91,36 @@ pub(crate) struct AddRequest {
     pub(crate) spec: StorageSpec,
     /// Whom to answer.
     pub(crate) reply: oneshot::Sender<Result<Known, AddFailure>>,
+}
+
+/// A torrent to be added of which only the names are known.
+pub(crate) struct LinkRequest {
+    /// Its names.
+    pub(crate) info_hashes: InfoHashes,
+    /// For the engine.
+    pub(crate) options: TorrentOptions,
+    /// Whom to answer.
+    pub(crate) reply: oneshot::Sender<Result<KnownLink, AddFailure>>,
+}
+
+/// What a handle of such a torrent is made of.
+pub(crate) struct KnownLink {
+    /// Its key.
+    pub(crate) key: TorrentKey,
+    /// What came of its names.
+    pub(crate) found: watch::Receiver<Found>,
+}
+
+/// What came of a torrent's names.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Found {
+    /// Nothing so far.
+    #[default]
+    Nothing,
+    /// Its metadata.
+    Metadata(Arc<Metainfo>),
+    /// They stand for no torrent that can be downloaded: why.
+    Refused(String),
 }
 
 /// Answers a request to wake: what the torrent is, or why it does not wake.
@@ -202,6 +242,15 @@ impl Link {
         sender.send(request).await.map_err(|_| Gone::Session)?;
         self.wake();
         Ok(())
+    }
+
+    /// Sends a request if there is room for it, and does not wait.
+    pub(crate) fn try_send(&self, request: Request) {
+        if let Some(sender) = &self.requests {
+            // Who sends so expects no answer.
+            let _ = sender.try_send(request);
+            self.wake();
+        }
     }
 
     /// Sends a request from a thread that may block.

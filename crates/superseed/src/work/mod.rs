@@ -107,7 +107,10 @@ mod tests {
         for work in asked {
             rung.recv_timeout(Duration::from_secs(20)).unwrap();
             assert!(worker.has_answers());
-            let (answered, WorkResult::Keys(result)) = worker.answer().unwrap();
+            let (answered, result) = worker.answer().unwrap();
+            let WorkResult::Keys(result) = result else {
+                panic!("keys were asked for");
+            };
             assert_eq!(answered, work);
             let public = Secret([keys[work]; 20]).public();
             assert!(result.public == Some(public));

@@ -58,7 +58,10 @@ impl Runner<'_> {
             EventKind::PeerBanned { addr } => {
                 self.note(at, &format!("peer {addr} was banned for sending bad data"));
             }
-            EventKind::Checked { .. }
+            // Whoever waits for the metadata hears of it from its handle.
+            EventKind::Metadata
+            | EventKind::MetadataRefused(_)
+            | EventKind::Checked { .. }
             | EventKind::FileComplete(_)
             | EventKind::PeerFault { .. } => (),
         }
