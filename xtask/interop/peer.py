@@ -20,6 +20,7 @@ parser.add_argument("--listen", required=True, metavar="ADDR:PORT")
 parser.add_argument("--peer", action="append", default=[], metavar="ADDR:PORT")
 parser.add_argument("--upload-limit", type=int, default=0, metavar="BYTES_PER_S")
 parser.add_argument("--as-shipped", action="store_true", help="uTP and encryption as libtorrent has them")
+parser.add_argument("--lsd", action="store_true", help="hear neighbours, and tell them")
 options = parser.parse_args()
 
 
@@ -38,7 +39,7 @@ settings = {
     | lt.alert.category_t.tracker_notification
     | lt.alert.category_t.connect_notification,
     "enable_dht": False,
-    "enable_lsd": False,
+    "enable_lsd": options.lsd,
     "enable_upnp": False,
     "enable_natpmp": False,
     "upload_rate_limit": options.upload_limit,

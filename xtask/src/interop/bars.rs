@@ -11,7 +11,7 @@ use superseed_proto::hash::Sha1Hash;
 use superseed_proto::metainfo::{Metainfo, TorrentBuilder};
 
 use super::case::{Case, Group};
-use super::clients::{Client, Job, PORT, superseed_command};
+use super::clients::{Client, Job, PORT, superseed, superseed_command};
 use super::fixture::{Noise, Set};
 use super::install::Tool;
 use super::matrix;
@@ -178,6 +178,7 @@ fn memory(stage: &Stage) -> Result<String> {
         .arg("--dir")
         .arg(stage.data("leech")?);
     command.args(["--listen", &format!("{}:{PORT}", host(3))]);
+    superseed::keep_to_itself(&mut command);
     for peer in &peers {
         command.args(["--peer", &peer.to_string()]);
     }

@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::fixture::Set;
 use super::install::Tool;
 use super::stage::Stage;
-use super::{bars, disturbed, files, matrix, resume, share};
+use super::{bars, discover, disturbed, files, matrix, resume, share};
 
 /// When a case runs without being named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,5 +58,6 @@ pub(super) fn all() -> Vec<Case> {
     cases.extend(bars::cases());
     cases.extend(share::cases());
     cases.extend(files::cases());
+    cases.extend(discover::cases());
     cases
 }

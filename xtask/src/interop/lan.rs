@@ -4,7 +4,7 @@
 //! Lives inside the namespaces of a case, so that all of it ends with the case.
 
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -33,12 +33,15 @@ pub(crate) struct Machine {
     keeper: Child,
     /// Its address.
     pub(crate) ip: IpAddr,
+    /// Its other address.
+    pub(crate) ipv6: IpAddr,
 }
 
 impl Lan {
     /// A bridge without machines.
     pub(crate) fn new() -> Result<Self> {
-        ip("link add lan type bridge")?;
+        // It knows no members of groups: all hear everything.
+        ip("link add lan type bridge mcast_snooping 0")?;
         ip(&format!("address add {HOUSE}/24 dev lan"))?;
         ip("link set lan up")?;
         Ok(Self)
@@ -55,6 +58,7 @@ impl Lan {
         let machine = Machine {
             keeper,
             ip: IpAddr::V4(Ipv4Addr::new(10, 77, 0, n)),
+            ipv6: IpAddr::V6(Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0, n.into())),
         };
         machine.wait_apart()?;
         let pid = machine.keeper.id();
@@ -65,6 +69,10 @@ impl Lan {
         machine.run(&format!("ip address add {}/24 dev eth0", machine.ip))?;
         machine.run("ip link set lo up")?;
         machine.run("ip link set eth0 up")?;
+        let ipv6 = machine.ipv6;
+        machine.run(&format!("ip -6 address add {ipv6}/64 dev eth0 nodad"))?;
+        // Multicast of those who name no interface.
+        machine.run("ip route add 224.0.0.0/4 dev eth0")?;
         machine.run(&format!(
             "tc qdisc add dev eth0 root tbf rate {uplink_bits_per_s}bit burst {BURST} latency {QUEUE}"
         ))?;

@@ -10,6 +10,7 @@ mod bars;
 mod case;
 pub(crate) mod clients;
 pub(crate) mod compare;
+mod discover;
 mod disturbed;
 mod files;
 pub(crate) mod fixture;

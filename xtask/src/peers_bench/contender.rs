@@ -58,6 +58,7 @@ pub(super) fn superseed_command(stage: &Stage, verb: &str, job: &Job<'_>) -> Com
     let mut command = superseed::program(stage);
     command.arg(verb);
     superseed::arguments(&mut command, job);
+    superseed::keep_to_itself(&mut command);
     command
 }
 

@@ -7,6 +7,7 @@
 pub(crate) mod command;
 pub(crate) mod create;
 pub(crate) mod files;
+pub(crate) mod network;
 pub(crate) mod share;
 pub(crate) mod transfer;
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use globset::Glob;
 
+use super::network::NearArgs;
 use crate::text::address::{HostPort, IndexPath, Listen};
 use crate::text::ranges::Ranges;
 use crate::text::size::{Rate, parse_rate};
@@ -144,6 +145,8 @@ pub(crate) struct TransferArgs {
     /// Fewer are taken, with a warning, where the process may open too few files (`ulimit -n`).
     #[arg(long, value_name = "N", default_value = "200", alias = "bt-max-peers", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Network")]
     pub(crate) max_peers: u16,
+    #[command(flatten)]
+    pub(crate) near: NearArgs,
     /// The start of our peer id, at most twelve bytes
     #[arg(long, value_name = "TEXT", default_value = "-SS0100-", value_parser = peer_id_prefix, help_heading = "Network")]
     pub(crate) peer_id_prefix: String,

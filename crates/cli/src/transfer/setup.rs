@@ -24,6 +24,7 @@ pub(crate) fn session(args: &TransferArgs) -> Result<Session, Failure> {
         connections_max: defaults.settings.connections_max.max(per_torrent),
         connections_per_torrent_max: per_torrent,
         announce_ip: args.announce_ip,
+        lsd: !args.near.no_lsd,
         ..defaults.settings
     };
     let config = Config {

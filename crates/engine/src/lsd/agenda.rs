@@ -2,8 +2,10 @@
 //!
 //! BEP 14 wants a torrent announced every five minutes, and no more than one
 //! announce a minute. Minutes in which nothing was said are saved up, five at
-//! most: as long as more than one is left a torrent has an announce for itself,
-//! which every client understands; the last one names as many as it holds.
+//! most: as long as more than one is left a torrent has an announce for itself;
+//! the last one names as many as it holds. libtorrent 2.1 reads all of them,
+//! aria2 1.36 and Transmission 3.00 the first alone, so that torrents that are
+//! named together take turns at being the first.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -44,18 +46,36 @@ struct Entry {
     turn: Turn,
     /// When it was announced last.
     said: Option<Time>,
-    /// Its place: the time when it is due, in the queue of those ahead or not.
+    place: Place,
+}
+
+/// Where a torrent waits.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    queue: usize,
     due: Time,
-    is_ahead: bool,
+    /// Order among those that are due at the same time.
+    number: u64,
+}
+
+/// A torrent that was heard of goes before all others.
+const HEARD: usize = 0;
+/// Queues: of those that were heard of, and of each [`Turn`].
+const QUEUES: usize = 3;
+
+fn queue_of(turn: Turn) -> usize {
+    match turn {
+        Turn::Awake => 1,
+        Turn::Dormant => 2,
+    }
 }
 
 /// The torrents that are announced.
 #[derive(Debug, Default)]
 pub(super) struct Agenda {
     torrents: SecondaryMap<TorrentKey, Entry>,
-    /// Those that are awake or were heard of.
-    ahead: BTreeSet<(Time, TorrentKey)>,
-    behind: BTreeSet<(Time, TorrentKey)>,
+    queues: [BTreeSet<(Time, u64, TorrentKey)>; QUEUES],
+    numbers: u64,
     /// When all announces that may be saved up will be.
     saved_at: Time,
     /// No announce before this.
@@ -65,18 +85,9 @@ pub(super) struct Agenda {
 impl Agenda {
     /// Puts a torrent on the agenda, due at once, or gives it another turn.
     pub(super) fn set(&mut self, torrent: TorrentKey, swarm: SwarmKey, turn: Turn, now: Time) {
-        let (said, due) = match self.take_out(torrent) {
-            Some(entry) => (entry.said, entry.due),
-            None => (None, now),
-        };
-        let entry = Entry {
-            swarm,
-            turn,
-            said,
-            due,
-            is_ahead: turn == Turn::Awake,
-        };
-        self.put(torrent, entry);
+        let known = self.take_out(torrent);
+        let (said, due) = known.map_or((None, now), |entry| (entry.said, entry.place.due));
+        self.put(torrent, swarm, turn, said, (queue_of(turn), due));
     }
 
     /// Takes a torrent off the agenda.
@@ -92,13 +103,15 @@ impl Agenda {
     /// A torrent is to be announced after `delay`, or sooner if it was to be
     /// anyway, but not twice in a minute.
     pub(super) fn bring_forward(&mut self, torrent: TorrentKey, delay: Duration, now: Time) {
-        let Some(mut entry) = self.take_out(torrent) else {
+        let Some(entry) = self.take_out(torrent) else {
             return;
         };
-        let earliest = entry.said.map_or(Time::START, |said| said + MINUTE);
-        entry.due = entry.due.min((now + delay).max(earliest));
-        entry.is_ahead = true;
-        self.put(torrent, entry);
+        let Entry {
+            swarm, turn, said, ..
+        } = entry;
+        let earliest = said.map_or(Time::START, |said| said + MINUTE);
+        let due = entry.place.due.min((now + delay).max(earliest));
+        self.put(torrent, swarm, turn, said, (HEARD, due));
     }
 
     /// The swarms of the announce that is to be made now, if one is.
@@ -113,25 +126,26 @@ impl Agenda {
         };
         self.saved_at = self.saved_at.max(now) + MINUTE;
         self.gap_until = now + GAP;
-        let due = [&self.ahead, &self.behind].into_iter().flatten();
-        let due = due.filter(|(due, _)| *due <= now).take(most);
-        let torrents: Vec<_> = due.map(|(_, torrent)| *torrent).collect();
-        let swarms = torrents.into_iter().filter_map(|torrent| {
-            let mut entry = self.take_out(torrent)?;
-            let swarm = entry.swarm;
-            (entry.said, entry.due) = (Some(now), now + EVERY);
-            entry.is_ahead = entry.turn == Turn::Awake;
-            self.put(torrent, entry);
-            Some(swarm)
-        });
-        Some(swarms.collect())
+        let due = self.queues.iter().flatten();
+        let due = due.filter(|(due, ..)| *due <= now).take(most);
+        let torrents: Vec<_> = due.map(|(.., torrent)| *torrent).collect();
+        let entries = torrents.iter().map(|torrent| self.take_out(*torrent));
+        let entries: Vec<_> = entries.flatten().collect();
+        let swarms = entries.iter().map(|entry| entry.swarm).collect();
+        let mut again: Vec<_> = torrents.into_iter().zip(entries).collect();
+        // Who was the first now is the last when they are named together again.
+        again.rotate_left(1);
+        for (torrent, Entry { swarm, turn, .. }) in again {
+            let place = (queue_of(turn), now + EVERY);
+            self.put(torrent, swarm, turn, Some(now), place);
+        }
+        Some(swarms)
     }
 
     /// When the next announce is to be made.
     pub(super) fn next(&self) -> Time {
-        let first = |queue: &BTreeSet<(Time, TorrentKey)>| queue.first().map(|(due, _)| *due);
-        let due = [first(&self.ahead), first(&self.behind)];
-        let Some(due) = due.into_iter().flatten().min() else {
+        let first = self.queues.iter().filter_map(BTreeSet::first);
+        let Some(due) = first.map(|(due, ..)| *due).min() else {
             return Time::NEVER;
         };
         due.max(self.gap_until)
@@ -144,23 +158,30 @@ impl Agenda {
         SAVED_MAX.saturating_sub(owed.div_ceil(MINUTE.as_micros()) as u32)
     }
 
-    fn put(&mut self, torrent: TorrentKey, entry: Entry) {
-        self.queue(&entry).insert((entry.due, torrent));
+    fn put(
+        &mut self,
+        torrent: TorrentKey,
+        swarm: SwarmKey,
+        turn: Turn,
+        said: Option<Time>,
+        (queue, due): (usize, Time),
+    ) {
+        self.numbers += 1;
+        let number = self.numbers;
+        self.queues[queue].insert((due, number, torrent));
+        let entry = Entry {
+            swarm,
+            turn,
+            said,
+            place: Place { queue, due, number },
+        };
         self.torrents.insert(torrent, entry);
     }
 
     fn take_out(&mut self, torrent: TorrentKey) -> Option<Entry> {
         let entry = self.torrents.remove(torrent)?;
-        self.queue(&entry).remove(&(entry.due, torrent));
+        let Place { queue, due, number } = entry.place;
+        self.queues[queue].remove(&(due, number, torrent));
         Some(entry)
-    }
-
-    /// The queue that a torrent waits in.
-    fn queue(&mut self, entry: &Entry) -> &mut BTreeSet<(Time, TorrentKey)> {
-        if entry.is_ahead {
-            &mut self.ahead
-        } else {
-            &mut self.behind
-        }
     }
 }

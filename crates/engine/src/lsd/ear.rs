@@ -36,12 +36,3 @@ impl Ear {
         self.counts.len()
     }
 }
-
-/// Whether an address is of a network that does not span the world: private,
-/// unique local or link-local. What is multicast there comes from near.
-pub(super) fn is_local(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => ip.is_private() || ip.is_link_local(),
-        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
-    }
-}

@@ -19,6 +19,7 @@ use superseed_proto::tracker::AddressFamily;
 use self::agenda::Agenda;
 pub(crate) use self::agenda::Turn;
 use self::ear::Ear;
+use crate::candidates::Reach;
 use crate::ids::{ListenerId, TorrentKey};
 use crate::time::Time;
 
@@ -90,7 +91,8 @@ impl Lsd {
         bytes: &[u8],
         now: Time,
     ) -> Option<Neighbour> {
-        if !(near || ear::is_local(from.ip())) || !self.ear.admits(from.ip(), now) {
+        let near = near || Reach::of(from.ip()) == Reach::Network;
+        if !near || !self.ear.admits(from.ip(), now) {
             return None;
         }
         let announce = LsdAnnounce::decode(bytes)?;

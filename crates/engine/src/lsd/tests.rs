@@ -127,6 +127,16 @@ fn with_many_torrents_there_is_one_announce_a_minute_and_each_has_its_turn() {
 }
 
 #[test]
+fn of_torrents_that_are_named_together_each_is_the_first_in_its_turn() {
+    let mut scene = Scene::new(12, Turn::Awake);
+    let said = scene.pass(60 * MINUTE);
+    let mut first: Vec<_> = said.iter().map(|(.., swarms)| swarms[0]).collect();
+    first.sort_unstable();
+    first.dedup();
+    assert_eq!(first.len(), 12);
+}
+
+#[test]
 fn who_is_awake_does_not_wait_for_those_who_sleep() {
     let mut scene = Scene::new(1_000, Turn::Dormant);
     scene.pass(10 * MINUTE);

@@ -37,6 +37,8 @@ pub const DORMANT_AFTER: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct Config {
     /// What can also change while the session runs ([`crate::Session::configure`]).
+    /// By default neighbours are told of torrents that are not private (BEP 14),
+    /// which [`Settings::default`] leaves out.
     pub settings: Settings,
     /// Addresses to listen on, TCP and UDP with the same port number. Port 0
     /// lets the system choose. Empty means [`DEFAULT_PORT`] of both families,
@@ -60,6 +62,7 @@ impl Default for Config {
         Self {
             settings: Settings {
                 dormant_after: Some(DORMANT_AFTER),
+                lsd: true,
                 ..Settings::default()
             },
             listen: Vec::new(),

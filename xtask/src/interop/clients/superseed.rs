@@ -43,9 +43,15 @@ pub(crate) fn arguments(command: &mut Command, job: &Job<'_>) {
     }
 }
 
+/// Leaves it the peers and trackers that it is given, and no other way to peers.
+pub(crate) fn keep_to_itself(command: &mut Command) {
+    command.arg("--no-lsd");
+}
+
 pub(super) fn seed(stage: &Stage, job: &Job<'_>, options: &[&str]) -> Result<Running> {
     let mut command = command(stage, "seed");
     arguments(&mut command, job);
+    keep_to_itself(&mut command);
     command.args(options);
     Running::until_exit(stage, "superseed", command)
 }
@@ -58,5 +64,6 @@ pub(super) fn download(stage: &Stage, job: &Job<'_>) -> Result<Running> {
 pub(crate) fn download_command(stage: &Stage, job: &Job<'_>) -> Command {
     let mut command = command(stage, "download");
     arguments(&mut command, job);
+    keep_to_itself(&mut command);
     command
 }

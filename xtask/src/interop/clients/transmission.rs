@@ -2,19 +2,37 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Result;
 
 use super::{Done, Job, Running};
-use crate::interop::stage::{Stage, wait_until};
+use crate::interop::stage::{Process, Stage, wait_until};
 
 const RPC_PORT: u16 = 9091;
 
 /// Starts the daemon and gives it the torrent: what is not there is downloaded,
 /// what is there is checked and then served. `log` is how much it writes down.
 pub(crate) fn start(stage: &Stage, job: &Job<'_>, log: &str) -> Result<Running> {
+    let (mut daemon, done) = set_up(stage, job, log, false)?;
+    let mut process = stage.spawn("transmission", &mut daemon)?;
+    wait_taken(&mut process, add(job))?;
+    Ok(Running {
+        process,
+        done: Done::File(done),
+    })
+}
+
+/// The daemon, with a configuration of its own, and the file that it makes when
+/// a torrent is complete. With `lsd` it hears neighbours, and tells them.
+pub(crate) fn set_up(
+    stage: &Stage,
+    job: &Job<'_>,
+    log: &str,
+    lsd: bool,
+) -> Result<(Command, PathBuf)> {
     let config = stage.path("transmission");
     fs::create_dir_all(&config)?;
     let done = stage.path("transmission.done");
@@ -30,7 +48,7 @@ pub(crate) fn start(stage: &Stage, job: &Job<'_>, log: &str) -> Result<Running> 
             {bind}, "peer-port": {port}, "port-forwarding-enabled": false,
             "rpc-bind-address": "0.0.0.0", "rpc-port": {RPC_PORT}, "rpc-whitelist-enabled": false,
             "rpc-host-whitelist-enabled": false, "rpc-authentication-required": false,
-            "dht-enabled": false, "lpd-enabled": false, "pex-enabled": false, "utp-enabled": false,
+            "dht-enabled": false, "lpd-enabled": {lsd}, "pex-enabled": false, "utp-enabled": false,
             "encryption": 0, "speed-limit-up-enabled": {limited}, "speed-limit-up": {limit},
             "download-dir": "{dir}", "incomplete-dir-enabled": false, "trash-original-torrent-files": false,
             "script-torrent-done-enabled": true, "script-torrent-done-filename": "{script}"
@@ -46,25 +64,27 @@ pub(crate) fn start(stage: &Stage, job: &Job<'_>, log: &str) -> Result<Running> 
     command
         .args(["--foreground", log, "--config-dir"])
         .arg(&config);
-    let mut process = stage.spawn("transmission", &mut command)?;
-    // It takes commands only after it has read its settings; until then adding fails.
-    wait_until(
-        Duration::from_secs(15),
-        "transmission-daemon to take the torrent",
-        || {
-            process.ensure_runs()?;
-            let mut remote = Command::new("transmission-remote");
-            remote
-                .arg(format!("{}:{RPC_PORT}", rpc_host(job)))
-                .arg("--add")
-                .arg(job.torrent);
-            remote.stdout(Stdio::null()).stderr(Stdio::null());
-            Ok(remote.status()?.success())
-        },
-    )?;
-    Ok(Running {
-        process,
-        done: Done::File(done),
+    Ok((command, done))
+}
+
+/// What gives a running daemon the torrent.
+pub(crate) fn add(job: &Job<'_>) -> Command {
+    let mut remote = Command::new("transmission-remote");
+    remote
+        .arg(format!("{}:{RPC_PORT}", rpc_host(job)))
+        .arg("--add")
+        .arg(job.torrent);
+    remote
+}
+
+/// Gives a daemon its torrent with `remote`. It takes commands only after it has
+/// read its settings; until then adding fails.
+pub(crate) fn wait_taken(daemon: &mut Process, mut remote: Command) -> Result<()> {
+    remote.stdout(Stdio::null()).stderr(Stdio::null());
+    let what = "transmission-daemon to take the torrent";
+    wait_until(Duration::from_secs(15), what, || {
+        daemon.ensure_runs()?;
+        Ok(remote.status()?.success())
     })
 }
 

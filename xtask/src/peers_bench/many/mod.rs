@@ -242,6 +242,7 @@ impl Many<'_> {
             Entry::OURS => {
                 let mut command = superseed::program(self.stage);
                 command.args(["seed", "--quiet", "--listen", &listen]);
+                superseed::keep_to_itself(&mut command);
                 command.args(["--max-concurrent-downloads", &u16::MAX.to_string()]);
                 command.arg("--input-file").arg(torrents.list());
                 command.arg("--dir").arg(torrents.data());

@@ -1,0 +1,175 @@
+//! Neighbours that find each other by multicast (BEP 14): two machines on a
+//! bridge, a torrent without a tracker, and no peer that anybody named.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use crate::interop::case::{Case, Group};
+use crate::interop::clients::{
+    Client, Done, Job, Running, aria2, libtorrent, superseed, transmission,
+};
+use crate::interop::compare;
+use crate::interop::fixture::Set;
+use crate::interop::install::Tool;
+use crate::interop::lan::{Lan, Machine};
+use crate::interop::metainfo::with_trackers;
+use crate::interop::stage::{Stage, link_tree};
+
+const LIMIT: Duration = Duration::from_secs(90);
+/// Nobody waits for the line.
+const UPLINK_BITS_PER_S: u64 = 1_000_000_000;
+/// How long the seed is alone: what it says then is heard by nobody.
+const ALONE: Duration = Duration::from_secs(3);
+
+/// One torrent from one neighbour to another.
+#[derive(Clone, Copy, Debug)]
+struct Meeting {
+    from: Client,
+    to: Client,
+    is_ipv6: bool,
+}
+
+/// Each client in both directions.
+pub(super) fn cases() -> Vec<Case> {
+    let meeting = |from, to| Meeting {
+        from,
+        to,
+        is_ipv6: false,
+    };
+    let ours = Client::Superseed;
+    let mut meetings = vec![
+        meeting(ours, ours),
+        Meeting {
+            is_ipv6: true,
+            ..meeting(ours, ours)
+        },
+        Meeting {
+            is_ipv6: true,
+            ..meeting(Client::Libtorrent, ours)
+        },
+    ];
+    for theirs in [Client::Libtorrent, Client::Transmission, Client::Aria2] {
+        meetings.push(meeting(theirs, ours));
+        meetings.push(meeting(ours, theirs));
+    }
+    meetings.into_iter().map(Meeting::case).collect()
+}
+
+impl Meeting {
+    fn case(self) -> Case {
+        let Self {
+            from, to, is_ipv6, ..
+        } = self;
+        let mut needs = vec![Tool::Iproute, Tool::Libtorrent];
+        needs.extend([from.tool(), to.tool()].into_iter().flatten());
+        let family = if is_ipv6 { "-ipv6" } else { "" };
+        let name = match (from, to) {
+            (from, Client::Superseed) => format!("lsd-from-{}{family}", from.name()),
+            (_, to) => format!("lsd-to-{}{family}", to.name()),
+        };
+        Case {
+            name,
+            group: Group::Default,
+            shares: true,
+            needs,
+            sets: vec![Set::Single],
+            limit: LIMIT + Duration::from_secs(30),
+            run: Box::new(move |stage| self.run(stage)),
+        }
+    }
+
+    fn run(self, stage: &Stage) -> Result<String> {
+        let fixture = Set::Single.fixture()?;
+        let torrent = with_trackers(&fixture, &[], &stage.path("torrent"))?;
+        let (seed_dir, leech_dir) = (stage.data("seed")?, stage.data("leech")?);
+        let name = fixture.content.file_name().unwrap_or_default();
+        link_tree(&fixture.content, &seed_dir.join(name))?;
+        let lan = Lan::new()?;
+        let seed_machine = lan.machine(1, UPLINK_BITS_PER_S)?;
+        let leech_machine = lan.machine(2, UPLINK_BITS_PER_S)?;
+        let job = |machine: &Machine, dir| Job {
+            torrent: &torrent,
+            dir,
+            ip: if self.is_ipv6 {
+                machine.ipv6
+            } else {
+                machine.ip
+            },
+            peers: &[],
+            upload_limit: None,
+        };
+        let seed_job = job(&seed_machine, seed_dir.as_path());
+        let mut seeder = start(stage, self.from, &seed_job, true, &seed_machine)?;
+        std::thread::sleep(ALONE);
+        let begun = Instant::now();
+        let leech_job = job(&leech_machine, leech_dir.as_path());
+        let mut leecher = start(stage, self.to, &leech_job, false, &leech_machine)?;
+        leecher.wait_complete(LIMIT)?;
+        let seconds = begun.elapsed().as_secs_f64();
+        seeder.process.ensure_runs()?;
+        drop((leecher, seeder));
+        let files = compare::same_tree(&fixture.content, &leech_dir, self.to.strictness())?;
+        let mib = fixture.total_len >> 20;
+        Ok(format!(
+            "{files} files, {mib} MiB identical, {seconds:.1} s"
+        ))
+    }
+}
+
+/// Starts a client on a machine, with nothing but local discovery.
+fn start(
+    stage: &Stage,
+    client: Client,
+    job: &Job<'_>,
+    seeds: bool,
+    machine: &Machine,
+) -> Result<Running> {
+    let role = if seeds { "seed" } else { "leech" };
+    let name = format!("{}-{role}", client.name());
+    let spawn = |command: &Command| stage.spawn(&name, &mut machine.command(command));
+    let process = match client {
+        Client::Transmission => {
+            let (daemon, done) = transmission::set_up(stage, job, "--log-debug", true)?;
+            let mut process = spawn(&daemon)?;
+            let remote = machine.command(&transmission::add(job));
+            transmission::wait_taken(&mut process, remote)?;
+            return Ok(Running {
+                process,
+                done: Done::File(done),
+            });
+        }
+        Client::Aria2 => {
+            let mut command = if seeds {
+                aria2::seed_command(job)
+            } else {
+                aria2::download_command(job)
+            };
+            // The last word counts.
+            command.arg("--bt-enable-lpd=true");
+            command.arg(format!("--bt-lpd-interface={}", job.ip));
+            spawn(&command)?
+        }
+        Client::Libtorrent | Client::LibtorrentAsShipped => {
+            let role = if seeds {
+                libtorrent::Role::Seed
+            } else {
+                libtorrent::Role::Download
+            };
+            let mut command = libtorrent::command(job, role);
+            command.arg("--lsd");
+            spawn(&command)?
+        }
+        Client::Superseed | Client::SuperSeed => {
+            let verb = if seeds { "seed" } else { "download" };
+            let mut command = superseed::command(stage, verb);
+            superseed::arguments(&mut command, job);
+            spawn(&command)?
+        }
+    };
+    Ok(Running {
+        process,
+        done: Done::Exit,
+    })
+}
