@@ -49,6 +49,8 @@ pub struct Settings {
     /// believed when they tell of others (BEP 11). Who was connected before it was
     /// turned on takes no part.
     pub pex: bool,
+    /// Which streams of peers are encrypted (MSE).
+    pub encryption: Encryption,
     /// The DHT (BEP 5).
     pub dht: DhtSettings,
 }
@@ -75,6 +77,7 @@ impl Default for Settings {
             dormant_after: None,
             lsd: false,
             pex: false,
+            encryption: Encryption::default(),
             dht: DhtSettings::default(),
         }
     }
@@ -135,6 +138,32 @@ pub enum ChokerKind {
     },
     /// Everyone who is interested, always: the baseline that the default must beat.
     UnchokeAll,
+}
+
+/// Which streams are encrypted. It hides from devices on the way what is spoken,
+/// and nothing from whoever knows the torrent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Encryption {
+    /// Of those that peers make.
+    pub incoming: EncryptionPolicy,
+    /// Of those that we make.
+    pub outgoing: EncryptionPolicy,
+}
+
+/// What is wanted of one direction of connecting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum EncryptionPolicy {
+    /// Plain streams only: an encrypted handshake is not understood.
+    #[default]
+    Off,
+    /// Plain where possible: plain streams first, and of what an encrypted
+    /// handshake offers what is plain behind it.
+    Allow,
+    /// Encrypted where possible.
+    Prefer,
+    /// Encrypted throughout, or not at all: a handshake before a plain stream
+    /// is not enough.
+    Require,
 }
 
 /// A part of the default choker that can be left out.

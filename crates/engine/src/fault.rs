@@ -1,5 +1,6 @@
 //! The sins of peers, one variant each.
 
+use superseed_proto::mse::MseFault;
 use superseed_proto::wire::WireFault;
 
 use crate::candidates::CloseKind;
@@ -10,6 +11,9 @@ pub enum PeerFault {
     /// Bytes that are no BitTorrent.
     #[error("{0}")]
     Wire(WireFault),
+    /// An encrypted handshake that cannot go on.
+    #[error("{0}")]
+    Encryption(MseFault),
     /// Its handshake names a torrent that we do not have.
     #[error("unknown info-hash")]
     UnknownTorrent,

@@ -22,6 +22,12 @@ pub struct Holdings {
     pub udp_trackers: usize,
     /// Hosts heard by local discovery within a second.
     pub lsd_hosts: usize,
+    /// Computations of keys for encrypted handshakes.
+    pub key_jobs: usize,
+    /// The same that wait for their place.
+    pub key_jobs_waiting: usize,
+    /// Hosts that had some of late.
+    pub key_hosts: usize,
     /// Of each kind, the most that one connection holds.
     pub of_one_peer: PeerHoldings,
     /// Of each kind, the most that one torrent holds.
@@ -35,6 +41,8 @@ pub struct PeerHoldings {
     pub message_bytes: usize,
     /// Bytes of blocks that wait to be sent.
     pub block_bytes: usize,
+    /// Bytes of both that are encrypted.
+    pub sealed_bytes: usize,
     /// Parts of blocks that wait to be sent.
     pub block_parts: usize,
     /// Runs that those blocks keep in memory, in the read cache or out of it.
@@ -86,6 +94,7 @@ impl PeerHoldings {
         Self {
             message_bytes: self.message_bytes.max(other.message_bytes),
             block_bytes: self.block_bytes.max(other.block_bytes),
+            sealed_bytes: self.sealed_bytes.max(other.sealed_bytes),
             block_parts: self.block_parts.max(other.block_parts),
             runs: self.runs.max(other.runs),
             requests_in: self.requests_in.max(other.requests_in),

@@ -39,7 +39,9 @@ pub mod work;
 
 pub use action::{Action, AddRefusal, HttpAnnounce, Outbox};
 pub use block::BlockBuf;
-pub use config::{Priority, RateLimits, SeedGoal, Settings, TorrentOptions};
+pub use config::{
+    Encryption, EncryptionPolicy, Priority, RateLimits, SeedGoal, Settings, TorrentOptions,
+};
 pub use disk::{DiskError, DiskErrorKind, DiskJob, DiskOp, DiskResult};
 pub use engine::{Engine, Reason};
 pub use event::{Event, EventKind, TorrentState};

@@ -194,3 +194,21 @@ pub const DHT_QUERIES_PER_S_MAX: u64 = 500;
 pub const DHT_QUERIES_TO_ONE_PER_S_MAX: usize = 2;
 /// Names of routers that are looked up, and torrents can name nodes, too.
 pub const DHT_ROUTERS_MAX: usize = 32;
+
+// Encrypted streams.
+
+/// Exponentiations for encrypted handshakes that are out at a time: what more
+/// strangers want is refused, and streams of ours wait.
+pub const KEY_JOBS_MAX: usize = 64;
+/// Encrypted handshakes that one host (of IPv6, a /64) may begin at once, each of
+/// which costs two exponentiations.
+pub const KEYS_PER_HOST_MAX: u32 = 8;
+/// How soon it may begin another one.
+pub const KEYS_PER_HOST_EVERY: Duration = Duration::from_millis(500);
+/// Hosts remembered that began some; each is forgotten as soon as it may begin as
+/// many as at first.
+pub const KEY_HOSTS_MAX: usize = 1_024;
+/// Bytes of a connection that are encrypted and not sent.
+pub const SEAL_BYTES_MAX: usize = 32 << 10;
+/// Buffers for them that are kept for the next connection that has to send.
+pub const SEAL_BUFFERS_KEPT: usize = 16;

@@ -4,10 +4,12 @@ use core::net::SocketAddr;
 use std::time::Duration;
 
 use superseed_proto::hash::InfoHashes;
+use superseed_proto::mse::CryptoMethod;
 
 use crate::config::Priority;
 use crate::event::TorrentState;
 use crate::ids::TorrentKey;
+use crate::peer::Conn;
 
 /// A torrent at a glance.
 #[derive(Clone, Debug)]
@@ -147,15 +149,18 @@ pub struct PeerStats {
     pub pieces: u32,
     /// How we learned of it.
     pub source: PeerSource,
+    /// What follows an encrypted handshake (MSE): with `Plain` nothing else was
+    /// hidden. `None` without one.
+    pub encryption: Option<CryptoMethod>,
 }
 
 impl PeerStats {
     /// Of a peer of which nothing else is known.
-    pub(crate) fn of_stranger(addr: SocketAddr, incoming: bool, source: PeerSource) -> Self {
+    pub(crate) fn of_conn(conn: &Conn) -> Self {
         Self {
-            addr,
+            addr: conn.remote,
             client: String::new(),
-            incoming,
+            incoming: conn.incoming,
             download_bytes_per_s: 0,
             upload_bytes_per_s: 0,
             downloaded_bytes: 0,
@@ -169,7 +174,8 @@ impl PeerStats {
             requests_out: 0,
             requests_in: 0,
             pieces: 0,
-            source,
+            source: conn.source,
+            encryption: conn.secure.as_ref().map(|secure| secure.method),
         }
     }
 }

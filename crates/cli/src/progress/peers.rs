@@ -108,6 +108,7 @@ mod tests {
             requests_in: 0,
             pieces: 14,
             source: PeerSource::Tracker,
+            encryption: None,
         }
     }
 

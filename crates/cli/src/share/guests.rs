@@ -98,6 +98,7 @@ mod tests {
             requests_in: 0,
             pieces,
             source: PeerSource::Incoming,
+            encryption: None,
         }
     }
 

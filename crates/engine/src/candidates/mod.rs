@@ -9,6 +9,7 @@ mod address;
 mod backoff;
 mod banned;
 pub mod connect;
+mod encryption;
 mod external;
 mod priority;
 mod queues;
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 use foldhash::fast::FixedState;
 
+use crate::config::EncryptionPolicy;
 use crate::input::ConnectError;
 use crate::limits::{
     CANDIDATES_PER_TORRENT_MAX, LSD_ADDRS_PER_HOST_MAX, SELF_ADDRS_PER_TORRENT_MAX,
@@ -35,6 +37,8 @@ use crate::time::Time;
 pub(crate) use address::{canonical, host, is_peer};
 use backoff::Backoff;
 use banned::Banned;
+pub use encryption::Way;
+use encryption::Ways;
 pub use external::{ExternalVotes, Voter};
 pub use priority::peer_priority;
 use queues::Queues;
@@ -86,6 +90,7 @@ pub struct Candidates {
 struct Candidate {
     state: State,
     sources: Sources,
+    ways: Ways,
     /// Attempts in a row that came to nothing.
     failures: u8,
     ever_connected: bool,
@@ -185,6 +190,7 @@ impl Candidates {
         let candidate = Candidate {
             state: State::Ready,
             sources: Sources::of(source),
+            ways: Ways::default(),
             failures: 0,
             ever_connected: false,
             last_try: Time::START,
@@ -236,6 +242,36 @@ impl Candidates {
     pub fn failed(&mut self, addr: SocketAddr, now: Time, error: ConnectError) {
         let others = self.others();
         self.retire(addr, now, |backoff, _| backoff.after_failure(error, others));
+    }
+
+    /// How an attempt at this address begins.
+    pub fn way(&self, addr: SocketAddr, policy: EncryptionPolicy) -> Way {
+        let candidate = self.known.get(&address::canonical(addr));
+        let ways = candidate.map(|candidate| candidate.ways);
+        ways.unwrap_or_default().next(policy)
+    }
+
+    /// The peer's handshake came on a stream that was begun so.
+    pub fn way_worked(&mut self, addr: SocketAddr, way: Way) {
+        if let Some(candidate) = self.known.get_mut(&address::canonical(addr)) {
+            candidate.ways.worked(way);
+        }
+    }
+
+    /// A stream that was begun so ended before that. True if the other way is
+    /// open: then the address may be tried at once, and else it did not end here.
+    pub fn way_failed(&mut self, addr: SocketAddr, way: Way, policy: EncryptionPolicy) -> bool {
+        let addr = address::canonical(addr);
+        let Some(candidate) = self.known.get_mut(&addr) else {
+            return false;
+        };
+        let trying = candidate.state == State::Connecting;
+        let again = trying && candidate.ways.failed(way, policy);
+        if again {
+            self.dequeue(addr);
+            self.enqueue(addr, State::Ready);
+        }
+        again
     }
 
     /// We gave an attempt up: it says nothing about the address, which may be

@@ -62,6 +62,7 @@ impl Engine {
                     self.with_awaiting(torrent, now, out, |one, cx| one.refuse(cx, why));
                 }
             },
+            (WorkOf::Keys(conn), WorkResult::Keys(keys)) => self.keys_came(conn, *keys, now, out),
             (of, result) => unreachable!("the host answered {of:?} with {result:?}"),
         }
     }

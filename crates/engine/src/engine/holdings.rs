@@ -29,6 +29,9 @@ impl Engine {
             reads: self.shared.cache.loading(),
             udp_trackers: self.shared.udp.known_hosts(),
             lsd_hosts: self.shared.lsd.hosts_heard(),
+            key_jobs: self.shared.keys.out(),
+            key_jobs_waiting: self.shared.keys.waiting(),
+            key_hosts: self.shared.keys.hosts(),
             of_one_peer: peers.fold(PeerHoldings::default(), PeerHoldings::max),
             of_one_torrent: torrents.fold(TorrentHoldings::default(), TorrentHoldings::max),
         }
@@ -39,6 +42,7 @@ fn of_conn(conn: &Conn) -> PeerHoldings {
     let queued = PeerHoldings {
         message_bytes: conn.outgoing.message_bytes(),
         block_bytes: conn.outgoing.block_bytes(),
+        sealed_bytes: conn.sealed_bytes(),
         block_parts: conn.outgoing.block_parts(),
         runs: conn.outgoing.runs(),
         ..PeerHoldings::default()

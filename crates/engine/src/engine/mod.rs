@@ -5,9 +5,11 @@ mod commands;
 mod datagrams;
 pub(crate) mod dormancy;
 mod due;
+mod encrypt;
 mod finish;
 mod holdings;
 pub(crate) mod jobs;
+pub(crate) mod keys;
 pub(crate) mod lsd;
 pub(crate) mod memory;
 mod query;
@@ -153,7 +155,6 @@ impl Engine {
                 }
             }
             Input::Resolved { resolve, addrs } => self.resolved(resolve, &addrs, now, out),
-            // Nobody waits for it.
             Input::Worked { work, result } => self.worked(work, result, now, out),
             Input::DiskDone { job, result } => self.disk_done(job, result, now, out),
         }

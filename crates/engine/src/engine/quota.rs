@@ -108,9 +108,15 @@ impl Engine {
             self.plan_upload(key, now);
             return;
         }
-        let conn = &self.conns[key];
         let limit = max.min(limit as usize);
-        conn.outgoing.offer(limit, SLICES_MAX, slices);
+        let conn = self.conns.get_mut(key).expect("it was there a line ago");
+        match conn.secure.as_mut().and_then(|secure| secure.seal.as_mut()) {
+            None => conn.outgoing.offer(limit, SLICES_MAX, slices),
+            Some(seal) => {
+                let buffers = &mut self.shared.seal_buffers;
+                seal.offer(&conn.outgoing, buffers, limit, SLICES_MAX, slices);
+            }
+        }
     }
 
     fn plan_upload(&mut self, key: ConnKey, now: Time) {
@@ -129,6 +135,9 @@ impl Engine {
             return;
         };
         let sent = conn.outgoing.sent(len);
+        if let Some(seal) = conn.secure.as_mut().and_then(|secure| secure.seal.as_mut()) {
+            seal.sent(len, &mut self.shared.seal_buffers);
+        }
         conn.handshake_left = conn.handshake_left.saturating_sub(len);
         conn.upload_grant = conn.upload_grant.saturating_sub(len as u64);
         conn.last_sent = now;
@@ -160,6 +169,7 @@ impl Engine {
             // Nobody to read it is awake; with them comes `WantRead`.
             Phase::Waiting(early) => return early.room(),
             // What follows may have to wait, and waits in the socket.
+            Phase::Securing(securing) => securing.wanted(),
             Phase::Handshaking(reader) if may_wait => HANDSHAKE_LEN - reader.received().len(),
             _ => usize::MAX,
         };
@@ -171,7 +181,8 @@ impl Engine {
             && torrent.is_none_or(|bucket| lets_pass(bucket, 1, now));
         let of_torrent = torrent.map_or(u64::MAX, |bucket| bucket.available(now));
         let available = of_torrent.min(self.shared.download.available(now));
-        if available == u64::MAX {
+        let secures = matches!(conn.phase, Phase::Securing(_));
+        if available == u64::MAX || secures {
             return most;
         }
         let allowed = if matches!(conn.phase, Phase::Handshaking(_)) {

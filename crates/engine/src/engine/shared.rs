@@ -13,6 +13,7 @@ use superseed_proto::peer_id::PeerId;
 
 use super::dormancy::Dormancy;
 use super::jobs::{Job, Outstanding};
+use super::keys::KeyJobs;
 use super::memory::{DeviceIndex, Memory};
 use super::read_cache::ReadCache;
 use super::timers::{Timer, Timers};
@@ -26,7 +27,7 @@ use crate::event::{Event, EventKind};
 use crate::ids::{AnnounceKey, ConnKey, JobKey, ListenerId, ResolveKey, TorrentKey, WorkKey};
 use crate::lsd::Lsd;
 use crate::metadata::WholeId;
-use crate::peer::Conn;
+use crate::peer::{Conn, SealBuffers};
 use crate::rate::{Ewma, TokenBucket};
 use crate::requests::queue_time;
 use crate::time::Time;
@@ -56,6 +57,8 @@ pub(crate) struct AnnounceOf {
 /// A computation on its way: what it is for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum WorkOf {
+    /// Keys for a connection that is to be encrypted.
+    Keys(ConnKey),
     /// Whether a torrent's metadata is right.
     Metadata(TorrentKey, WholeId),
 }
@@ -76,6 +79,14 @@ pub(crate) struct Shared {
     pub(crate) rng: Xoshiro256PlusPlus,
     /// For peer ids, keys and transaction ids.
     pub(crate) secret: ChaCha12Rng,
+    /// For secrets and padding of encrypted handshakes.
+    pub(crate) encryption: ChaCha12Rng,
+    /// Keys that are being computed for such.
+    pub(crate) keys: KeyJobs,
+    /// What a stream brought, opened; kept so that nothing is allocated for it.
+    pub(crate) opened: Vec<u8>,
+    /// Memory for what is sealed.
+    pub(crate) seal_buffers: SealBuffers,
     pub(crate) peer_id: PeerId,
     /// Tells trackers that we are the same client after our address changed.
     pub(crate) announce_key: u32,
@@ -128,6 +139,10 @@ impl Shared {
         let limits = settings.limits;
         Self {
             rng,
+            encryption: ChaCha12Rng::from_seed(seed_of("encryption", &seed)),
+            keys: KeyJobs::default(),
+            opened: Vec::new(),
+            seal_buffers: SealBuffers::default(),
             peer_id,
             announce_key: secret.next_u32(),
             pool: BlockPool::default(),

@@ -19,6 +19,16 @@ use crate::stats::PeerSource;
 use crate::time::Time;
 use crate::torrent::Torrent;
 
+/// How far a handshake is.
+enum Shaken {
+    /// It needs more bytes, or the connection is closed.
+    NotYet,
+    /// It is whole, and messages may follow.
+    Whole,
+    /// It is none, and may be an encrypted one.
+    Otherwise,
+}
+
 impl Engine {
     pub(super) fn listening(
         &mut self,
@@ -51,7 +61,7 @@ impl Engine {
         }
         let stranger = |conn: &&Conn| {
             conn.incoming
-                && matches!(conn.phase, Phase::Handshaking(_))
+                && matches!(conn.phase, Phase::Handshaking(_) | Phase::Securing(_))
                 && host(conn.remote.ip()) == host(remote.ip())
         };
         let crowd = self.conns.values().filter(stranger).count() >= STRANGERS_PER_HOST_MAX;
@@ -157,10 +167,32 @@ impl Engine {
             return;
         };
         conn.last_received = now;
+        if conn.is_veiled() {
+            self.unveil(key, bytes, now, out);
+        } else {
+            self.read(key, bytes, shared, now, out);
+        }
+    }
+
+    /// Reads bytes as they were before they were encrypted, if they were.
+    pub(super) fn read(
+        &mut self,
+        key: ConnKey,
+        bytes: &[u8],
+        shared: Option<&Bytes>,
+        now: Time,
+        out: &mut Outbox,
+    ) {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
         let mut input = bytes;
         if let Phase::Handshaking(reader) = &mut conn.phase {
             let mut reader = std::mem::take(reader);
-            let more = self.handshaking(key, &mut reader, &mut input, now, out);
+            let read = self.handshaking(key, &mut reader, &mut input, now, out);
+            if matches!(read, Shaken::Otherwise) {
+                return self.accept_encrypted(key, reader.received(), input, now, out);
+            }
             if let Some(Conn {
                 phase: Phase::Handshaking(place),
                 ..
@@ -168,7 +200,7 @@ impl Engine {
             {
                 *place = reader;
             }
-            if !more {
+            if !matches!(read, Shaken::Whole) {
                 return;
             }
         }
@@ -180,7 +212,7 @@ impl Engine {
         });
     }
 
-    /// Reads on in a handshake. True when it is whole and messages may follow.
+    /// Reads on in a handshake.
     fn handshaking(
         &mut self,
         key: ConnKey,
@@ -188,34 +220,39 @@ impl Engine {
         input: &mut &[u8],
         now: Time,
         out: &mut Outbox,
-    ) -> bool {
+    ) -> Shaken {
         loop {
             match reader.next(input) {
-                Ok(None) => return false,
+                Ok(None) => return Shaken::NotYet,
                 Ok(Some(HandshakeEvent::Head { swarm, .. })) => {
                     let Some(conn) = self.conns.get(key) else {
-                        return false;
+                        return Shaken::NotYet;
                     };
                     if !conn.incoming {
                         continue;
                     }
-                    let Some(torrent) = self.swarms.get(&swarm) else {
+                    let torrent = self.swarms.get(&swarm);
+                    let Some(torrent) = torrent.filter(|_| self.may_be_plain(conn)) else {
                         self.refuse_stranger(key, out);
-                        return false;
+                        return Shaken::NotYet;
                     };
                     let takes = self.with_any(torrent, now, out, |form, cx| form.welcome(cx, key));
                     if takes != Some(true) {
                         self.refuse_stranger(key, out);
-                        return false;
+                        return Shaken::NotYet;
                     }
                     self.with_any(torrent, now, out, |_, cx| cx.send_handshake(key, swarm));
                 }
                 Ok(Some(HandshakeEvent::Complete(handshake))) => {
-                    return self.handshaken(key, &handshake, now, out);
+                    return match self.handshaken(key, &handshake, now, out) {
+                        true => Shaken::Whole,
+                        false => Shaken::NotYet,
+                    };
                 }
+                Err(fault) if self.may_be_encrypted(key, fault) => return Shaken::Otherwise,
                 Err(fault) => {
                     self.fault(key, PeerFault::Wire(fault), now, out);
-                    return false;
+                    return Shaken::NotYet;
                 }
             }
         }
@@ -237,7 +274,7 @@ impl Engine {
         whole.unwrap_or(false)
     }
 
-    fn fault(&mut self, key: ConnKey, fault: PeerFault, now: Time, out: &mut Outbox) {
+    pub(super) fn fault(&mut self, key: ConnKey, fault: PeerFault, now: Time, out: &mut Outbox) {
         match self.torrent_of(key) {
             Some(torrent) => {
                 self.with_any(torrent, now, out, |form, cx| {

@@ -2,17 +2,20 @@
 //!
 //! A hybrid has two. What a name leads to is found by one look, whatever the
 //! number of torrents, and whether they are awake, dormant or without metadata.
+//! Encrypted handshakes name a swarm by a hash of its key.
 
 use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 use superseed_proto::hash::{InfoHashes, SwarmKey};
+use superseed_proto::mse::obfuscated;
 
 use crate::ids::TorrentKey;
 
 /// The torrents of an engine by the keys of their swarms.
 pub(crate) struct Swarms {
     by_key: HashMap<SwarmKey, TorrentKey, FixedState>,
+    by_obfuscated: HashMap<[u8; 20], SwarmKey, FixedState>,
 }
 
 impl Swarms {
@@ -21,7 +24,8 @@ impl Swarms {
     pub(crate) fn new(seed: u64) -> Self {
         let state = FixedState::with_seed(seed);
         Self {
-            by_key: HashMap::with_hasher(state),
+            by_key: HashMap::with_hasher(state.clone()),
+            by_obfuscated: HashMap::with_hasher(state),
         }
     }
 
@@ -29,6 +33,7 @@ impl Swarms {
     pub(crate) fn insert(&mut self, names: InfoHashes, torrent: TorrentKey) {
         for swarm in names.swarm_keys() {
             self.by_key.insert(swarm, torrent);
+            self.by_obfuscated.insert(obfuscated(swarm), swarm);
         }
     }
 
@@ -36,12 +41,18 @@ impl Swarms {
     pub(crate) fn remove(&mut self, names: InfoHashes) {
         for swarm in names.swarm_keys() {
             self.by_key.remove(&swarm);
+            self.by_obfuscated.remove(&obfuscated(swarm));
         }
     }
 
     /// The torrent of a swarm.
     pub(crate) fn get(&self, swarm: &SwarmKey) -> Option<TorrentKey> {
         self.by_key.get(swarm).copied()
+    }
+
+    /// The swarm whose key has this [`obfuscated`] form.
+    pub(crate) fn by_obfuscated(&self, name: &[u8; 20]) -> Option<SwarmKey> {
+        self.by_obfuscated.get(name).copied()
     }
 }
 
@@ -71,11 +82,13 @@ mod tests {
         for (key, names) in &keys {
             for swarm in names.swarm_keys() {
                 assert_eq!(swarms.get(&swarm), Some(key));
+                let obfuscated = obfuscated(swarm);
+                assert_eq!(swarms.by_obfuscated(&obfuscated), Some(swarm));
             }
         }
         for names in keys.values() {
             swarms.remove(*names);
         }
-        assert!(swarms.by_key.is_empty());
+        assert!(swarms.by_key.is_empty() && swarms.by_obfuscated.is_empty());
     }
 }

@@ -9,6 +9,7 @@ mod outgoing;
 mod receiving;
 mod requests_in;
 mod requests_out;
+mod secure;
 
 use core::net::SocketAddr;
 use std::time::Duration;
@@ -27,7 +28,9 @@ pub(crate) use outgoing::Outgoing;
 pub(crate) use receiving::ReceivingBlock;
 pub(crate) use requests_in::{PeerRequest, RequestsIn};
 pub(crate) use requests_out::RequestsOut;
+pub(crate) use secure::{SealBuffers, Secure, Securing, Side};
 
+use crate::candidates::Way;
 use crate::ids::{ListenerId, TorrentKey};
 use crate::limits::{EARLY_BYTES_MAX, REQUESTS_OUTSTANDING_MAX};
 use crate::metadata::Served;
@@ -42,7 +45,8 @@ use crate::time::Time;
 /// ```text
 ///  outgoing: Connecting ──Connected──▶ Handshaking ──68 bytes──▶ Traffic
 ///  incoming:                           Handshaking ──68 bytes──▶ Traffic
-///                                           └──▶ Waiting ──awake──┘
+///                                        ▲  │ └──▶ Waiting ──awake──┘
+///  either, encrypted:                 Securing
 ///  without metadata:                   Handshaking ──68 bytes──▶ Meeting ──▶ Traffic
 ///  any phase ──Close / Closed / fault──▶ gone
 /// ```
@@ -57,6 +61,11 @@ pub(crate) struct Conn {
     pub(crate) swarm: Option<SwarmKey>,
     pub(crate) phase: Phase,
     pub(crate) outgoing: Outgoing,
+    /// What lies between the messages and the stream, if it is encrypted or was
+    /// begun so.
+    pub(crate) secure: Option<Box<Secure>>,
+    /// How we began the stream, as long as it is not known to work.
+    pub(crate) trial: Option<Way>,
     /// `WantWrite` was said and the host has not come for the bytes yet.
     pub(crate) write_announced: bool,
     /// It waits for upload quota.
@@ -69,7 +78,7 @@ pub(crate) struct Conn {
     pub(crate) download_grant: u64,
     /// When we last did not read because of a limit of ours.
     pub(crate) held_until: Time,
-    /// Bytes of our handshake that are not sent.
+    /// Bytes of our handshakes that are not sent.
     pub(crate) handshake_left: usize,
     /// When the present phase began.
     pub(crate) since: Time,
@@ -83,6 +92,9 @@ pub(crate) struct Conn {
 pub(crate) enum Phase {
     /// The stream is being made.
     Connecting,
+    /// The stream is up and to be encrypted; the remote's half of that handshake
+    /// is not whole.
+    Securing(Box<Securing>),
     /// The stream is up, the remote's handshake is not whole.
     Handshaking(Box<HandshakeReader>),
     /// The remote's handshake is whole, and the torrent that it names is being
@@ -119,6 +131,8 @@ impl Conn {
             swarm: None,
             phase,
             outgoing: Outgoing::default(),
+            secure: None,
+            trial: None,
             write_announced: false,
             waits_for_upload: false,
             waits_for_download: false,
@@ -170,12 +184,35 @@ impl Conn {
         match &self.phase {
             Phase::Traffic(peer) => Some(peer.id),
             Phase::Meeting(meeting) => Some(meeting.handshake.peer_id),
-            Phase::Connecting | Phase::Handshaking(_) | Phase::Waiting(_) => None,
+            Phase::Connecting | Phase::Securing(_) | Phase::Handshaking(_) | Phase::Waiting(_) => {
+                None
+            }
         }
     }
 
     pub(crate) fn is_half_open(&self) -> bool {
         matches!(self.phase, Phase::Connecting)
+    }
+
+    /// Whether bytes that come are no messages before they are opened.
+    pub(crate) fn is_veiled(&self) -> bool {
+        match &self.secure {
+            Some(secure) => !secure.open.is_plain(),
+            None => matches!(self.phase, Phase::Securing(_)),
+        }
+    }
+
+    /// Bytes that are encrypted and not sent.
+    pub(crate) fn sealed_bytes(&self) -> usize {
+        let seal = self.secure.as_ref().and_then(|secure| secure.seal.as_ref());
+        seal.map_or(0, secure::Seal::held)
+    }
+
+    /// Queues a part of an encrypted handshake.
+    pub(crate) fn push_handshake(&mut self, bytes: &[u8]) {
+        self.handshake_left += bytes.len();
+        self.outgoing
+            .push_message(|buf| buf.extend_from_slice(bytes));
     }
 
     /// Queues a message.

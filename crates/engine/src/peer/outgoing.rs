@@ -123,12 +123,22 @@ impl Outgoing {
 
     /// Offers the front of the queue: at most `limit` bytes in at most `slices_max` slices.
     pub(crate) fn offer<'a>(&'a self, limit: usize, slices_max: usize, slices: &mut Vec<&'a [u8]>) {
+        slices.extend(self.front(limit).take(slices_max));
+    }
+
+    /// Copies the front of the queue, at most `limit` bytes, behind what `to` holds.
+    pub(crate) fn copy_front(&self, limit: usize, to: &mut Vec<u8>) {
+        self.front(limit)
+            .for_each(|bytes| to.extend_from_slice(bytes));
+    }
+
+    fn front(&self, limit: usize) -> impl Iterator<Item = &[u8]> {
         let mut left = limit;
         let mut skip = self.front_sent;
         let mut at = self.messages_sent;
-        for segment in self.segments.iter().take(slices_max) {
+        self.segments.iter().map_while(move |segment| {
             if left == 0 {
-                break;
+                return None;
             }
             let bytes = match segment {
                 Segment::Messages(len) => {
@@ -141,8 +151,8 @@ impl Outgoing {
             skip = 0;
             let take = bytes.len().min(left);
             left -= take;
-            slices.push(&bytes[..take]);
-        }
+            Some(&bytes[..take])
+        })
     }
 
     /// Drops bytes that were sent from the front.

@@ -2,12 +2,13 @@
 
 use core::net::SocketAddr;
 
+use superseed_proto::SwarmKey;
 use superseed_proto::wire::{Capability, Handshake, Reserved};
 
 use super::dial::Dial;
 use super::greet::Greeting;
 use super::twins::{self, Twin};
-use super::{Life, Torrent};
+use super::{Life, Torrent, encryption};
 use crate::action::Action;
 use crate::candidates::CloseKind;
 use crate::engine::shared::Cx;
@@ -20,19 +21,22 @@ use crate::stats::PeerSource;
 use crate::time::Time;
 
 impl Cx<'_> {
+    /// Our handshake for a swarm.
+    pub(crate) fn handshake(&self, swarm: SwarmKey) -> Handshake {
+        Handshake {
+            reserved: Reserved::default()
+                .with(Capability::Fast)
+                .with(Capability::ExtensionProtocol),
+            swarm,
+            peer_id: self.shared.peer_id,
+        }
+    }
+
     /// Queues our handshake.
-    pub(crate) fn send_handshake(&mut self, key: ConnKey, swarm: superseed_proto::SwarmKey) {
-        let peer_id = self.shared.peer_id;
+    pub(crate) fn send_handshake(&mut self, key: ConnKey, swarm: SwarmKey) {
+        let handshake = self.handshake(swarm);
         let Some(conn) = self.conns.get_mut(key) else {
             return;
-        };
-        let reserved = Reserved::default()
-            .with(Capability::Fast)
-            .with(Capability::ExtensionProtocol);
-        let handshake = Handshake {
-            reserved,
-            swarm,
-            peer_id,
         };
         conn.swarm = Some(swarm);
         conn.outgoing
@@ -106,11 +110,12 @@ impl Torrent {
         handshake: &Handshake,
     ) -> Result<(), PeerFault> {
         let now = cx.now;
-        let Some(conn) = cx.conns.get(key) else {
+        let Some(conn) = cx.conns.get_mut(key) else {
             return Ok(());
         };
-        // Since the stream is up: who connects speaks first.
-        let took = (!conn.incoming).then(|| now.since(conn.since));
+        // Since the stream is up, or encrypted: who connects speaks first.
+        let took = (!conn.incoming).then(|| now.since(encryption::asked_at(conn)));
+        self.lasting.way_worked(conn);
         let (remote, incoming) = (conn.remote, conn.incoming);
         match twins::find(cx, &mut self.lasting, &self.peers, key, handshake)? {
             Twin::None => {}
@@ -168,6 +173,8 @@ impl Torrent {
         if conn.is_half_open() {
             cx.shared.connect.ended();
             self.lasting.candidates.abandoned(conn.remote, cx.now);
+        } else if self.lasting.tries_other_way(cx, &conn, why) {
+            // It may be tried at once.
         } else if !conn.incoming || conn.peer_id().is_some() {
             self.lasting.candidates.closed(conn.remote, cx.now, why);
         }

@@ -87,18 +87,9 @@ pub(super) fn peers_up(cx: &Cx<'_>, peers: &[ConnKey]) -> usize {
 }
 
 impl Cx<'_> {
-    /// An outgoing stream of a torrent is up: our handshake goes first.
+    /// An outgoing stream of a torrent is up: we speak first.
     pub(super) fn begin_handshake(&mut self, key: ConnKey, lasting: &Lasting) {
         self.shared.connect.ended();
-        self.send_handshake(key, lasting.info_hashes.primary_swarm_key());
-        let Some(conn) = self.conns.get_mut(key) else {
-            return;
-        };
-        conn.phase = Phase::Handshaking(Box::default());
-        conn.since = self.now;
-        conn.last_received = self.now;
-        // Not `rearm`: the time-out of the attempt would cut the handshake short.
-        let at = super::time_outs::next(conn);
-        self.timer(Timer::Conn(key), at);
+        lasting.speak_first(self, key);
     }
 }

@@ -170,6 +170,7 @@ pub(super) fn about_us(shared: &Shared, conn: &Conn, lasting: &Lasting) -> Exten
         Some(IpAddr::V6(ip)) => (None, Some(ip)),
         None => (None, None),
     };
+    let prefers = shared.settings.encryption.is_preferred();
     ExtendedHandshake {
         m: extended::offered(lasting.exchanges(shared)),
         ipv4,
@@ -178,6 +179,7 @@ pub(super) fn about_us(shared: &Shared, conn: &Conn, lasting: &Lasting) -> Exten
         listen_port: if conn.incoming { None } else { listen_port },
         reqq: Some(REQUESTS_IN_QUEUE_MAX as u32),
         yourip: Some(conn.remote.ip()),
+        prefers_encryption: prefers.then_some(true),
         ..ExtendedHandshake::default()
     }
 }

@@ -7,7 +7,7 @@
 //! `haves` what peers are yet to be told, `lost` what they have no longer,
 //! `greet` the first words to them, `extended` what the extension protocol adds,
 //! `metadata` serving it, `pex` whom peers are told of,
-//! `connect` whom to talk to, `turnover`
+//! `connect` whom to talk to, `encryption` how that begins, `turnover`
 //! whom no more, `newcomers` who had
 //! what one gets once, `announce` the trackers, `super_seed` what is
 //! hidden of whom, `stats` what users see, `explain` why it is no faster.
@@ -23,6 +23,7 @@ mod connect;
 mod deadlines;
 mod dial;
 pub(crate) mod dormant;
+mod encryption;
 mod endgame;
 mod explain;
 mod extended;

@@ -113,7 +113,7 @@ impl Torrent {
             requests_out: peer.requests.len(),
             requests_in: peer.queue.len(),
             pieces: peer.have.count(),
-            ..PeerStats::of_stranger(conn.remote, conn.incoming, conn.source)
+            ..PeerStats::of_conn(conn)
         });
         stats.collect()
     }

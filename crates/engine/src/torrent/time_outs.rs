@@ -24,7 +24,9 @@ const CANCEL_ANSWERS: Duration = Duration::from_secs(60);
 pub(crate) fn next(conn: &Conn) -> Time {
     match &conn.phase {
         Phase::Connecting => conn.since + CONNECT_TIMEOUT,
-        Phase::Handshaking(_) | Phase::Waiting(_) => conn.since + HANDSHAKE_TIMEOUT,
+        Phase::Securing(_) | Phase::Handshaking(_) | Phase::Waiting(_) => {
+            conn.since + HANDSHAKE_TIMEOUT
+        }
         Phase::Meeting(_) => {
             (conn.last_received + IDLE_TIMEOUT).min(conn.last_sent + KEEPALIVE_INTERVAL)
         }

@@ -179,6 +179,29 @@ impl Acceptor {
         }
     }
 
+    /// How many bytes the handshake takes from here on at the least. Whoever
+    /// reads no more at a time leaves all that comes behind it in its stream.
+    pub fn wanted(&self) -> usize {
+        /// The mark, of which the most may have come already.
+        const MARK: usize = 1;
+        const NAME: usize = 20;
+        const OFFER: usize = 14;
+        const INITIAL_LEN: usize = 2;
+        match &self.phase {
+            Phase::Keying(exchange) => exchange.missing() + 20 + NAME + OFFER + INITIAL_LEN,
+            Phase::Keyed { .. } => MARK + NAME + OFFER + INITIAL_LEN,
+            Phase::Naming { name, .. } => name.missing() + OFFER + INITIAL_LEN,
+            Phase::Named { .. } => OFFER + INITIAL_LEN,
+            Phase::Offering { field, .. } => field.missing() + INITIAL_LEN,
+            Phase::Offered {
+                pad_left,
+                initial_len,
+                ..
+            } => pad_left + initial_len.missing(),
+            Phase::Answered(_) | Phase::Over => 0,
+        }
+    }
+
     fn answer(&mut self, method: CryptoMethod, initial_len: u16, mut ciphers: Ciphers) -> Step {
         let mut out = VC.to_vec();
         out.extend((method as u32).to_be_bytes());

@@ -17,6 +17,11 @@ impl<const N: usize> Field<N> {
         }
     }
 
+    /// How many bytes are missing.
+    pub(super) fn missing(&self) -> usize {
+        N - self.len
+    }
+
     /// Takes what is missing; the field, when it is whole.
     pub(super) fn read(&mut self, input: &mut &[u8]) -> Option<[u8; N]> {
         let taken = take(input, N - self.len);
@@ -80,6 +85,14 @@ pub(super) enum KeyExchange {
 impl KeyExchange {
     pub(super) fn new() -> Self {
         Self::Coming(Field::new())
+    }
+
+    /// How many bytes of the key are missing.
+    pub(super) fn missing(&self) -> usize {
+        match self {
+            Self::Coming(key) => key.missing(),
+            Self::Computing { .. } => 0,
+        }
     }
 
     pub(super) fn read(&mut self, input: &mut &[u8]) -> Result<Step, MseFault> {

@@ -247,3 +247,28 @@ fn pads_that_are_too_long_are_cut() {
     assert_eq!(carry(&mut a, &mut b, &[usize::MAX]), Ok(()));
     assert!(a.done.is_some() && b.done.is_some());
 }
+
+#[test]
+fn an_acceptor_that_reads_what_it_wants_leaves_what_follows() {
+    for (first, second_len) in [(0, 0), (7, 100), (PAD_LEN_MAX, PAD_LEN_MAX)] {
+        let pads = Pads {
+            first: vec![0x13; first],
+            second_len,
+        };
+        let mut a = initiator(SKEY, Methods::BOTH, &[0x42; 68], pads);
+        let mut b = acceptor(Methods::BOTH, CryptoMethod::Rc4, Pads::default());
+        let mut sent = std::mem::take(&mut a.out);
+        while b.done.is_none() {
+            if sent.is_empty() {
+                a.receive(&std::mem::take(&mut b.out)).unwrap();
+                sent = std::mem::take(&mut a.out);
+            }
+            let wanted = b.side.wanted();
+            assert!(wanted > 0);
+            let some: Vec<u8> = sent.drain(..wanted.min(sent.len())).collect();
+            b.receive(&some).unwrap();
+        }
+        assert_eq!(b.payload, [0; 0]);
+        assert_eq!(sent.len(), 68);
+    }
+}

@@ -95,6 +95,9 @@ impl Form for Awaiting {
     }
 
     fn handshaken(&mut self, cx: &mut Cx<'_>, key: ConnKey, handshake: &Handshake) -> bool {
+        if let Some(conn) = cx.conns.get_mut(key) {
+            self.lasting.way_worked(conn);
+        }
         let twin = twins::find(cx, &mut self.lasting, &self.peers, key, handshake);
         let fault = match twin {
             Ok(Twin::None) => None,
@@ -240,6 +243,8 @@ impl Awaiting {
         if conn.is_half_open() {
             cx.shared.connect.ended();
             self.lasting.candidates.abandoned(conn.remote, cx.now);
+        } else if self.lasting.tries_other_way(cx, &conn, why) {
+            // It may be tried at once.
         } else if !conn.incoming || conn.meeting().is_some() {
             self.lasting.candidates.closed(conn.remote, cx.now, why);
         }

@@ -344,7 +344,7 @@ impl Awaiting {
             let client = client.or_else(|| client_name(&conn.peer_id()?));
             Some(PeerStats {
                 client: client.unwrap_or_else(|| "unknown".to_owned()),
-                ..PeerStats::of_stranger(conn.remote, conn.incoming, conn.source)
+                ..PeerStats::of_conn(conn)
             })
         });
         stats.collect()
