@@ -8,6 +8,7 @@ pub mod churn;
 pub mod connections;
 pub mod crash;
 pub mod disks;
+pub mod encryption;
 pub mod explain;
 pub mod hostile;
 pub mod leaving;
@@ -169,6 +170,7 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         mixed::SCENARIOS,
         connections::SCENARIOS,
         stream::SCENARIOS,
+        encryption::SCENARIOS,
     ];
     groups.into_iter().flatten().copied()
 }

@@ -179,7 +179,7 @@ pub fn random_host(world: &mut World) -> HostSpec {
             1 => Split::UpTo(rng.between(2, 20_000) as usize),
             _ => Split::UpTo(rng.between(1, 64) as usize),
         },
-        site: None,
+        ..HostSpec::default()
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use superseed_engine::{StreamEnd, Time};
+use superseed_proto::mse::Layer;
 
 use super::actor::{Actor, ActorIo};
 use super::frame::Frame;
@@ -24,6 +25,10 @@ pub(crate) struct ScriptConn {
     pub(crate) outgoing: VecDeque<Bytes>,
     /// What to do when everything was written.
     pub(crate) then: Then,
+    /// What arrives is kept as it is, for who looks at each byte of it.
+    pub(crate) raw: Option<Vec<u8>>,
+    /// What opens what arrives, and what seals what is sent.
+    pub(crate) layers: (Layer, Layer),
     buf: BytesMut,
     shook_hands: bool,
     actor: Option<Box<dyn Actor>>,
@@ -68,6 +73,8 @@ impl ScriptConn {
             deaf: false,
             outgoing: VecDeque::new(),
             then: Then::Stay,
+            raw: None,
+            layers: (Layer::Plain, Layer::Plain),
             buf: BytesMut::new(),
             shook_hands: false,
             actor,
@@ -110,7 +117,13 @@ impl ScriptConn {
 
     /// Takes bytes; the messages in them go to the actor, or wait for the test.
     pub(crate) fn received(&mut self, bytes: &[u8], now: Time) -> Vec<Wishes> {
-        self.buf.extend_from_slice(bytes);
+        if let Some(raw) = &mut self.raw {
+            raw.extend_from_slice(bytes);
+            return Vec::new();
+        }
+        let mut opened = bytes.to_vec();
+        self.layers.0.apply(&mut opened);
+        self.buf.extend_from_slice(&opened);
         let mut wishes = Vec::new();
         while let Some(frame) = Frame::cut(&mut self.buf, self.shook_hands) {
             self.shook_hands = true;

@@ -216,6 +216,13 @@ impl World {
         engine.outgoing(conn, room + OFFER_BEYOND, self.now, &mut slices);
         let mut len = 0;
         let waits = self.net.has_unsent(end);
+        if let Split::UpTo(most) = host.spec.writes {
+            let most = room.min(host.rng.between(1, most as u64) as usize);
+            slices.truncate(1);
+            slices
+                .iter_mut()
+                .for_each(|slice| *slice = &slice[..slice.len().min(most)]);
+        }
         for slice in slices {
             // A block goes whole, as soon as half of it fits: in two parts it
             // would cost twice as much.

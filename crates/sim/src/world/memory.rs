@@ -2,11 +2,12 @@
 
 use superseed_engine::limits::{
     ALLOWED_FAST_MAX, BANNED_PER_TORRENT_MAX, CANDIDATES_PER_TORRENT_MAX, EARLY_PIECES_MAX,
-    INCOMING_SLACK, LSD_HOSTS_MAX, METADATA_ASKED_MAX, METADATA_BYTES_MAX, METADATA_ROUNDS_MAX,
-    NEWCOMERS_PER_TORRENT_MAX, OUTGOING_BUFFER_MAX, PEX_HOSTS_PER_PEER_MAX, PEX_ROSTER_MAX,
-    QUEUED_BYTES_MAX, READS_PER_PEER_MAX, REQUEST_LEN_MAX, REQUESTS_IN_QUEUE_MAX,
-    REQUESTS_OUTSTANDING_MAX, RUN_LEN, SELF_ADDRS_PER_TORRENT_MAX, SUSPECT_BLOCKS_MAX,
-    SUSPECT_PIECES_MAX, TRACKERS_PER_TORRENT_MAX, UDP_TRACKERS_MAX,
+    INCOMING_SLACK, KEY_HOSTS_MAX, KEY_JOBS_MAX, LSD_HOSTS_MAX, METADATA_ASKED_MAX,
+    METADATA_BYTES_MAX, METADATA_ROUNDS_MAX, NEWCOMERS_PER_TORRENT_MAX, OUTGOING_BUFFER_MAX,
+    PEX_HOSTS_PER_PEER_MAX, PEX_ROSTER_MAX, QUEUED_BYTES_MAX, READS_PER_PEER_MAX, REQUEST_LEN_MAX,
+    REQUESTS_IN_QUEUE_MAX, REQUESTS_OUTSTANDING_MAX, RUN_LEN, SEAL_BYTES_MAX,
+    SELF_ADDRS_PER_TORRENT_MAX, SUSPECT_BLOCKS_MAX, SUSPECT_PIECES_MAX, TRACKERS_PER_TORRENT_MAX,
+    UDP_TRACKERS_MAX,
 };
 use superseed_engine::{Holdings, PeerHoldings, Settings, TorrentHoldings};
 use superseed_proto::BLOCK_LEN;
@@ -81,6 +82,17 @@ fn first_over(settings: &Settings, held: &Holdings, bringers: usize) -> Option<&
             UDP_TRACKERS_MAX as u64,
         ),
         ("neighbours", held.lsd_hosts as u64, LSD_HOSTS_MAX as u64),
+        ("keys", held.key_jobs as u64, KEY_JOBS_MAX as u64),
+        (
+            "keys that wait",
+            held.key_jobs_waiting as u64,
+            (settings.connections_max + INCOMING_SLACK) as u64,
+        ),
+        (
+            "hosts with keys",
+            held.key_hosts as u64,
+            KEY_HOSTS_MAX as u64,
+        ),
     ];
     let over = own.iter().find(|(_, held, max)| held > max);
     over.map(|(what, ..)| *what)
@@ -96,6 +108,7 @@ fn peer_over(held: &PeerHoldings) -> Option<&'static str> {
             OUTGOING_BUFFER_MAX + MESSAGES_SLACK,
         ),
         ("bytes of blocks for a peer", held.block_bytes, QUEUED_MAX),
+        ("sealed bytes", held.sealed_bytes, SEAL_BYTES_MAX),
         ("blocks for a peer", held.block_parts, QUEUED_PARTS_MAX),
         ("runs for a peer", held.runs, QUEUED_RUNS_MAX),
         (
@@ -177,11 +190,15 @@ mod tests {
             (|held| &mut held.reads, connections_max * READS_PER_PEER_MAX),
             (|held| &mut held.udp_trackers, UDP_TRACKERS_MAX),
             (|held| &mut held.lsd_hosts, LSD_HOSTS_MAX),
+            (|held| &mut held.key_jobs, KEY_JOBS_MAX),
+            (|held| &mut held.key_jobs_waiting, connections_max),
+            (|held| &mut held.key_hosts, KEY_HOSTS_MAX),
             (
                 |held| &mut held.of_one_peer.message_bytes,
                 OUTGOING_BUFFER_MAX + MESSAGES_SLACK,
             ),
             (|held| &mut held.of_one_peer.block_bytes, QUEUED_MAX),
+            (|held| &mut held.of_one_peer.sealed_bytes, SEAL_BYTES_MAX),
             (|held| &mut held.of_one_peer.block_parts, QUEUED_PARTS_MAX),
             (|held| &mut held.of_one_peer.runs, QUEUED_RUNS_MAX),
             (

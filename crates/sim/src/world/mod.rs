@@ -40,12 +40,12 @@ use work::WorkDone;
 /// The port that every machine listens on.
 const PORT: u16 = 6881;
 
-/// How the bytes of a stream are cut into reads.
+/// How the bytes of a stream are cut into reads or writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Split {
-    /// As they arrive.
+    /// As they come.
     Whole,
-    /// Each read gets a random number of bytes, from one up to this.
+    /// Each gets a random number of bytes, from one up to this.
     UpTo(usize),
 }
 
@@ -63,6 +63,8 @@ pub struct HostSpec {
     /// Where it stands: what it multicasts is heard by the machines of its site.
     /// Without one it is alone.
     pub site: Option<u32>,
+    /// How its writes are cut.
+    pub writes: Split,
 }
 
 impl Default for HostSpec {
@@ -73,6 +75,7 @@ impl Default for HostSpec {
             disk: DiskSpec::default(),
             split: Split::Whole,
             site: None,
+            writes: Split::Whole,
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use superseed_engine::{StreamEnd, Time};
+use superseed_proto::mse::Layer;
 
 use super::{Happening, HostId, Place, World};
 use crate::content::Content;
@@ -241,10 +242,43 @@ impl Wire<'_> {
 
     /// Sends bytes that need not be a message.
     pub fn send_raw(&mut self, bytes: impl Into<Bytes>) -> &mut Self {
-        let bytes = bytes.into();
-        self.state().outgoing.push_back(bytes);
+        let mut bytes = Vec::from(bytes.into());
+        self.state().layers.1.apply(&mut bytes);
+        self.state().outgoing.push_back(bytes.into());
         self.world.flush_script(self.script, self.conn);
         self.world.settle_net();
+        self
+    }
+
+    /// Reads bytes, and no messages, until [`Self::encrypted`].
+    pub fn begin_raw(&mut self) -> &mut Self {
+        self.state().raw.get_or_insert_default();
+        self
+    }
+
+    /// Waits until bytes are there that nobody looked at, and takes them; none
+    /// if the connection ends instead.
+    pub fn take_raw(&mut self) -> Vec<u8> {
+        let (script, conn) = (self.script, self.conn);
+        self.world.run_until(PATIENCE, |world| {
+            let state = &world.scripts[script.0].conns[conn];
+            state.raw.as_ref().is_some_and(|raw| !raw.is_empty()) || state.ended.is_some()
+        });
+        self.state()
+            .raw
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
+    /// From here on messages are read and sent through these layers; `rest` came
+    /// already.
+    pub fn encrypted(&mut self, read: Layer, write: Layer, rest: &[u8]) -> &mut Self {
+        let now = self.world.now();
+        let state = self.state();
+        state.raw = None;
+        state.layers = (read, write);
+        state.received(rest, now);
         self
     }
 

@@ -4,6 +4,7 @@
 mod connection;
 mod dormant;
 mod download;
+mod encryption;
 mod extension;
 mod link;
 mod pex;

@@ -96,7 +96,7 @@ impl Scene {
         scene
     }
 
-    fn new(test: &str, mut spec: HostSpec) -> Self {
+    pub(crate) fn new(test: &str, mut spec: HostSpec) -> Self {
         spec.split = Split::UpTo(100);
         let replay = format!("cargo test -p superseed-sim {test}");
         let mut world = World::new(7, replay);
