@@ -6,6 +6,7 @@
 //! and runs them over `fuzz/seeds` with every test run, on a stable compiler.
 
 pub mod bencode;
+pub mod blocklist;
 pub mod extension;
 pub mod krpc;
 pub mod lsd;

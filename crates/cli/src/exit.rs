@@ -7,7 +7,7 @@ use std::fmt;
 use std::io;
 
 use superseed::content::{CreateError, VerifyError};
-use superseed::{AddError, DiskError, DiskErrorKind, FetchError, MetainfoError};
+use superseed::{AddError, BlocklistError, DiskError, DiskErrorKind, FetchError, MetainfoError};
 use superseed::{StartError, WaitError};
 
 /// How the program ends.
@@ -18,7 +18,8 @@ pub enum Exit {
     Success = 0,
     /// Something that has no code of its own.
     Other = 1,
-    /// The command line, an environment variable or the configuration file is wrong.
+    /// The command line, an environment variable, the configuration file or a
+    /// blocklist is wrong.
     Usage = 2,
     /// A file or URL does not exist.
     NotFound = 3,
@@ -57,7 +58,7 @@ impl Exit {
         (Self::Other, "another error"),
         (
             Self::Usage,
-            "wrong command line, environment variable or configuration",
+            "wrong command line, environment variable, configuration or blocklist",
         ),
         (Self::NotFound, "a file or URL does not exist"),
         (Self::Stalled, "no data for as long as --stop-timeout says"),
@@ -211,6 +212,19 @@ impl From<StartError> for Failure {
             StartError::System { .. } => Exit::Other,
         };
         Self::new(exit, error.to_string())
+    }
+}
+
+impl From<BlocklistError> for Failure {
+    fn from(error: BlocklistError) -> Self {
+        match &error {
+            BlocklistError::Io { path, error } => {
+                Self::file("read the blocklist", path.display(), error)
+            }
+            BlocklistError::Line { .. } | BlocklistError::TooMany { .. } => {
+                Self::usage(error.to_string())
+            }
+        }
     }
 }
 

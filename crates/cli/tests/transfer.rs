@@ -303,6 +303,26 @@ fn a_busy_port_is_named() {
 }
 
 #[test]
+fn a_broken_line_of_a_blocklist_is_named_before_anything_is_connected_to() {
+    let fixture = Fixture::new();
+    let dir = fixture.empty("here");
+    let list = dir.join("list.p2p");
+    std::fs::write(&list, "a:1.2.3.4-1.2.3.5\nb:1.2.3.4\n").unwrap();
+    let list = list.to_str().unwrap();
+    let output = superseed(download(&fixture, &dir, &["--blocklist", list])).run();
+    assert_eq!(output.exit, Exit::Usage, "{output:?}");
+    let sentence = "this is none of `name:first-last`, `first - last , level , name` and \
+                    `address/prefix`";
+    assert_eq!(
+        output.stderr,
+        format!("superseed: the blocklist {list}, line 2: {sentence}\n")
+    );
+    let none = format!("{list}.none");
+    let output = superseed(download(&fixture, &dir, &["--blocklist", &none])).run();
+    assert_eq!(output.exit, Exit::NotFound, "{output:?}");
+}
+
+#[test]
 fn a_peer_whose_name_cannot_be_resolved_is_named() {
     let fixture = Fixture::new();
     let dir = fixture.empty("here");

@@ -46,6 +46,7 @@ fn every_option_of_the_issue_is_there() {
         "--announce-ip",
         "--peer",
         "--tracker",
+        "--blocklist",
         "--max-download-limit",
         "--max-upload-limit",
         "--seed",

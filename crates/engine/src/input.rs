@@ -11,6 +11,7 @@ use superseed_proto::metainfo::Metainfo;
 
 use crate::config::{Priority, RateLimits, Settings, TorrentOptions};
 use crate::disk::{DiskResult, Summary};
+use crate::filter::Filter;
 use crate::ids::{
     AnnounceKey, ConnKey, JobKey, ListenerId, ResolveKey, Ticket, TorrentKey, WorkKey,
 };
@@ -171,6 +172,8 @@ pub enum Command {
     Wake(TorrentKey),
     /// Change the session's settings.
     Configure(Box<Settings>),
+    /// Speak with nobody whom this filter blocks: who is connected is disconnected.
+    SetFilter(Arc<Filter>),
     /// End: announce `stopped`, sync, save; answered by `ShutdownDone`.
     Shutdown,
 }
@@ -194,7 +197,7 @@ impl Command {
             | Self::SetSuperSeed(key, _)
             | Self::SetDeadline(key, ..)
             | Self::Wake(key) => Some(*key),
-            Self::Add(_) | Self::Configure(_) | Self::Shutdown => None,
+            Self::Add(_) | Self::Configure(_) | Self::SetFilter(_) | Self::Shutdown => None,
         }
     }
 }

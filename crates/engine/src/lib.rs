@@ -19,6 +19,7 @@ pub mod engine;
 pub mod event;
 pub mod explain;
 pub mod fault;
+pub mod filter;
 pub mod holdings;
 pub mod ids;
 pub mod input;

@@ -82,6 +82,9 @@ pub const AWAITING_PEERS_MAX: usize = 30;
 /// Pieces that a peer may have told of before the metadata is known: as many as
 /// a bitfield of the longest can name. They are kept as bits.
 pub const EARLY_PIECES_MAX: u32 = 8 * (256 << 10);
+/// Rules of the user's blocklists, all together: at most 64 MB of memory, or 256
+/// for IPv6.
+pub const FILTER_RULES_MAX: usize = 4_000_000;
 /// How long a peer may take for its handshake.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an attempt to connect may take.

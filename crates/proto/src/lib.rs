@@ -8,6 +8,7 @@
 
 pub mod bencode;
 pub mod bitfield;
+pub mod blocklist;
 mod compact;
 pub mod hash;
 pub mod krpc;

@@ -29,6 +29,11 @@ fn bencode_keeps_its_promises() {
 }
 
 #[test]
+fn blocklists_keep_their_promises() {
+    replay("blocklist", properties::blocklist::check);
+}
+
+#[test]
 fn extension_messages_keep_their_promises() {
     replay("extension", properties::extension::check);
 }

@@ -20,6 +20,7 @@ pub mod tracker;
 mod work;
 
 pub use control::fetch::{FETCH_BYTES_MAX, fetch_torrent};
+pub use session::blocklist::{Blocklist, BlocklistError};
 pub use session::config::{
     AddOptions, Config, DEFAULT_PORT, DEFAULT_PORTS_TRIED, DORMANT_AFTER, LinkOptions,
     TorrentSource,

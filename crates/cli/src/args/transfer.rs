@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use globset::Glob;
 
-use super::network::NearArgs;
+use super::network::{NearArgs, RouteArgs};
 use crate::text::address::{HostPort, IndexPath, Listen};
 use crate::text::ranges::Ranges;
 use crate::text::size::{Rate, parse_rate};
@@ -128,6 +128,8 @@ pub(crate) struct TransferArgs {
     /// Ask this tracker too; repeatable
     #[arg(long, value_name = "URL", alias = "bt-tracker", value_parser = tracker, help_heading = "Network")]
     pub(crate) tracker: Vec<String>,
+    #[command(flatten)]
+    pub(crate) route: RouteArgs,
     /// Most bytes per second from peers, for each torrent; 0 is unlimited
     #[arg(long, value_name = "RATE", default_value = "0", value_parser = parse_rate, help_heading = "Network")]
     pub(crate) max_download_limit: Rate,

@@ -3,7 +3,9 @@
 
 use std::net::SocketAddr;
 
-use superseed::{AddOptions, Config, Metainfo, RateLimits, Session, Settings, TorrentOptions};
+use superseed::{
+    AddOptions, Blocklist, Config, Metainfo, RateLimits, Session, Settings, TorrentOptions,
+};
 
 use super::order::Order;
 use super::select;
@@ -36,6 +38,7 @@ pub(crate) fn session(args: &TransferArgs) -> Result<Session, Failure> {
             .collect(),
         dir: args.dir.clone(),
         user_agent: args.user_agent.clone(),
+        blocklist: Blocklist::read(&args.route.blocklist)?,
         ..Config::default()
     };
     Ok(Session::start(config)?)

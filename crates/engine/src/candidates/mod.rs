@@ -22,11 +22,13 @@ mod turnover;
 use core::net::{IpAddr, SocketAddr};
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::BuildHasher;
+use std::sync::Arc;
 use std::time::Duration;
 
 use foldhash::fast::FixedState;
 
 use crate::config::EncryptionPolicy;
+use crate::filter::Filter;
 use crate::input::ConnectError;
 use crate::limits::{
     CANDIDATES_PER_TORRENT_MAX, LSD_ADDRS_PER_HOST_MAX, SELF_ADDRS_PER_TORRENT_MAX,
@@ -82,6 +84,8 @@ pub struct Candidates {
     /// Addresses that turned out to be ourselves, oldest first.
     ourselves: VecDeque<SocketAddr>,
     banned: Banned,
+    /// Who is no candidate because the user says so.
+    filter: Arc<Filter>,
     hasher: FixedState,
 }
 
@@ -119,6 +123,7 @@ impl Candidates {
             ours: Vec::new(),
             ourselves: VecDeque::new(),
             banned: Banned::default(),
+            filter: Arc::default(),
             hasher: FixedState::with_seed(seed),
         }
     }
@@ -131,6 +136,16 @@ impl Candidates {
         let known = self.known.keys().copied();
         let own: Vec<_> = known.filter(|addr| self.is_own(*addr)).collect();
         for addr in own {
+            self.forget(addr);
+        }
+    }
+
+    /// Whom the user's blocklists name is forgotten, and never learnt of.
+    pub fn set_filter(&mut self, filter: &Arc<Filter>) {
+        self.filter = Arc::clone(filter);
+        let known = self.known.keys().copied();
+        let blocked: Vec<_> = known.filter(|addr| filter.blocks(addr.ip())).collect();
+        for addr in blocked {
             self.forget(addr);
         }
     }
@@ -174,7 +189,8 @@ impl Candidates {
     /// A user who names a known address again wants it tried now.
     pub fn add(&mut self, addr: SocketAddr, source: PeerSource, now: Time) -> bool {
         let addr = address::canonical(addr);
-        if !address::is_peer(addr) || self.is_banned(addr.ip()) || self.is_own(addr) {
+        let refused = self.is_banned(addr.ip()) || self.filter.blocks(addr.ip());
+        if !address::is_peer(addr) || refused || self.is_own(addr) {
             return false;
         }
         if self.known.contains_key(&addr) {

@@ -1,5 +1,6 @@
 //! What the user asks for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Engine;
@@ -7,8 +8,10 @@ use super::timers::Timer;
 use super::torrents::Slot;
 use crate::action::{Action, AddRefusal, Outbox};
 use crate::config::Settings;
+use crate::filter::Filter;
 use crate::ids::TorrentKey;
 use crate::input::{AddTorrent, Command, TorrentSource};
+use crate::peer::Conn;
 use crate::stats::PeerSource;
 use crate::time::Time;
 use crate::torrent::Torrent;
@@ -89,6 +92,7 @@ impl Engine {
             }
             Command::Wake(key) => self.with_torrent(key, now, out, Torrent::stir),
             Command::Configure(settings) => self.configure(*settings, now, out),
+            Command::SetFilter(filter) => self.set_filter(filter, now, out),
             Command::Shutdown => self.shutdown(now, out),
         }
     }
@@ -171,6 +175,22 @@ impl Engine {
             });
             // Neighbours may be told from now on, or no more.
             self.with_dormant(key, now, out, |_, _| ());
+        }
+    }
+
+    /// Others than before are blocked.
+    fn set_filter(&mut self, filter: Arc<Filter>, now: Time, out: &mut Outbox) {
+        self.shared.udp.set_filter(&filter);
+        self.shared.timers.set(Timer::UdpTrackers, now);
+        self.shared.filter = filter;
+        let filter = &self.shared.filter;
+        let blocked = |conn: &&Conn| conn.torrent.is_none() && filter.blocks(conn.remote.ip());
+        let strangers = self.conns.iter().filter(|(_, conn)| blocked(conn));
+        for key in strangers.map(|(key, _)| key).collect::<Vec<_>>() {
+            self.refuse_stranger(key, out);
+        }
+        for key in self.torrents.keys() {
+            self.with_any(key, now, out, |form, cx| form.filter_changed(cx));
         }
     }
 

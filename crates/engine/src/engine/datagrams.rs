@@ -38,6 +38,9 @@ impl Engine {
         now: Time,
         out: &mut Outbox,
     ) {
+        if self.shared.filter.blocks(from.ip()) {
+            return;
+        }
         match protocol(bytes) {
             Some(Protocol::Tracker) => self.udp_answer(listener, from, bytes, now, out),
             // Nobody here speaks these.

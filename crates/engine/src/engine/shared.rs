@@ -2,6 +2,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand_chacha::ChaCha12Rng;
@@ -24,6 +25,7 @@ use crate::candidates::{ExternalVotes, Turnover, Voter};
 use crate::config::Settings;
 use crate::disk::{DiskJob, DiskOp};
 use crate::event::{Event, EventKind};
+use crate::filter::Filter;
 use crate::ids::{AnnounceKey, ConnKey, JobKey, ListenerId, ResolveKey, TorrentKey, WorkKey};
 use crate::lsd::Lsd;
 use crate::metadata::WholeId;
@@ -99,6 +101,8 @@ pub(crate) struct Shared {
     pub(crate) upload_waiters: VecDeque<ConnKey>,
     pub(crate) download_waiters: VecDeque<ConnKey>,
     pub(crate) listeners: Vec<(ListenerId, SocketAddr)>,
+    /// Whom we do not speak with.
+    pub(crate) filter: Arc<Filter>,
     external: ExternalVotes,
     /// Our addresses as others see them, one for each listener where it is known.
     pub(crate) ours: Vec<SocketAddr>,
@@ -154,6 +158,7 @@ impl Shared {
             upload_waiters: VecDeque::new(),
             download_waiters: VecDeque::new(),
             listeners: Vec::new(),
+            filter: Arc::default(),
             external: ExternalVotes::default(),
             ours: Vec::new(),
             announces: SlotMap::with_key(),
@@ -246,6 +251,12 @@ impl Cx<'_> {
             state.last_taken = self.now;
             self.out.push(Action::WantWrite { conn });
         }
+    }
+
+    /// Whether the remote of a connection is blocked.
+    pub(crate) fn is_blocked(&self, conn: ConnKey) -> bool {
+        let remote = self.conns.get(conn).map(|conn| conn.remote.ip());
+        remote.is_some_and(|ip| self.shared.filter.blocks(ip))
     }
 
     pub(crate) fn timer(&mut self, timer: Timer, at: Time) {

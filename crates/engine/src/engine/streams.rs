@@ -56,6 +56,9 @@ impl Engine {
         now: Time,
         out: &mut Outbox,
     ) {
+        if self.shared.filter.blocks(remote.ip()) {
+            return out.push(Action::Refuse { ticket });
+        }
         if self.is_full() {
             self.make_room(now, out);
         }

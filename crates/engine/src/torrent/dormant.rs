@@ -443,6 +443,15 @@ impl Dormant {
         }
     }
 
+    /// Ends the connections of those who are blocked.
+    pub(crate) fn close_blocked(&mut self, cx: &mut Cx<'_>) {
+        for key in self.peers.clone() {
+            if cx.is_blocked(key) {
+                self.close(cx, key);
+            }
+        }
+    }
+
     // The end.
 
     /// Begins the end: trackers hear `stopped`, the record learns of the time

@@ -26,6 +26,8 @@ pub(crate) trait Form {
     fn announce_failed(&mut self, cx: &mut Cx<'_>, slot: SlotId, kind: FailureKind, why: String);
     /// The listeners changed: announces go out for new ones.
     fn listeners_changed(&mut self, cx: &mut Cx<'_>);
+    /// Others than before are blocked: who is now, is disconnected.
+    fn filter_changed(&mut self, cx: &mut Cx<'_>);
     /// A candidate may be tried.
     fn connect_due(&mut self, cx: &mut Cx<'_>);
     /// A seeding goal may be reached.
@@ -69,6 +71,15 @@ impl Form for Torrent {
 
     fn listeners_changed(&mut self, cx: &mut Cx<'_>) {
         Self::listeners_changed(self, cx);
+    }
+
+    fn filter_changed(&mut self, cx: &mut Cx<'_>) {
+        self.lasting.candidates.set_filter(&cx.shared.filter);
+        for key in self.peers.clone() {
+            if cx.is_blocked(key) {
+                self.disconnect(cx, key, CloseKind::Ours, None);
+            }
+        }
     }
 
     fn connect_due(&mut self, cx: &mut Cx<'_>) {
@@ -148,6 +159,11 @@ impl Form for Dormant {
 
     fn listeners_changed(&mut self, cx: &mut Cx<'_>) {
         Self::listeners_changed(self, cx);
+    }
+
+    fn filter_changed(&mut self, cx: &mut Cx<'_>) {
+        self.lasting.candidates.set_filter(&cx.shared.filter);
+        self.close_blocked(cx);
     }
 
     fn connect_due(&mut self, cx: &mut Cx<'_>) {

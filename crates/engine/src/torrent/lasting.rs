@@ -124,13 +124,15 @@ impl Lasting {
     ) -> Self {
         let mut trackers = TrackerSet::new(tiers, private, shared.announce_key, &mut shared.rng);
         trackers.share_urls(&mut shared.urls);
+        let mut candidates = Candidates::new(shared.rng.next_u64());
+        candidates.set_filter(&shared.filter);
         Self {
             key,
             info_hashes,
             private,
             options,
             told: None,
-            candidates: Candidates::new(shared.rng.next_u64()),
+            candidates,
             trackers,
             totals: Totals::default(),
             earlier: RecordTotals::default(),

@@ -19,6 +19,7 @@ use superseed_proto::metainfo::Metainfo;
 use superseed_proto::wire::Message;
 use superseed_proto::{PeerId, hash::InfoHashV1, hash::InfoHashes};
 
+use crate::filter::filter;
 use crate::scene::{Scene, error, everything, torrent};
 
 const DORMANT_AFTER: Duration = Duration::from_secs(30);
@@ -429,4 +430,15 @@ fn an_idle_torrent_that_sleeps_has_no_timer_but_its_announce() {
     assert_eq!(scene.pass(Duration::from_secs(1_799)), 0);
     assert_eq!(scene.pass(Duration::from_secs(2)), 1);
     assert!(scene.engine.is_dormant(key));
+}
+
+#[test]
+fn who_is_blocked_while_its_torrent_wakes_is_let_go() {
+    let mut scene = sleepy();
+    let all = many(&mut scene, 2);
+    let conns = a_peer_of_each(&mut scene, &all);
+    // The peers are 10.0.1.1 and 10.0.1.2.
+    scene.command(Command::SetFilter(filter("10.0.1.2", "10.0.1.9")));
+    assert!(!scene.is_closed(conns[0]));
+    assert!(scene.is_closed(conns[1]));
 }

@@ -6,6 +6,7 @@ mod blame;
 mod disk;
 mod dormant;
 mod explain;
+mod filter;
 mod hostile;
 mod limits;
 mod near;

@@ -11,6 +11,7 @@ use reqwest::Client;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use superseed_engine::ListenerId;
+use superseed_engine::filter::Filter;
 use superseed_proto::url_rules::Reach;
 use tokio::sync::Semaphore;
 
@@ -27,7 +28,14 @@ pub(super) struct Clients {
     user_agent: String,
     /// Held by announces on their way.
     pub(super) permits: Semaphore,
-    webs: Mutex<HashMap<IpAddr, Arc<Web>>>,
+    seen: Mutex<Seen>,
+}
+
+/// The web as it is seen from each address, and who in it is not asked.
+#[derive(Default)]
+struct Seen {
+    filter: Arc<Filter>,
+    webs: HashMap<IpAddr, Arc<Web>>,
 }
 
 impl Clients {
@@ -36,7 +44,7 @@ impl Clients {
             listeners,
             user_agent,
             permits: Semaphore::new(ANNOUNCES_MAX),
-            webs: Mutex::default(),
+            seen: Mutex::default(),
         }
     }
 
@@ -47,9 +55,20 @@ impl Clients {
             return Err(format!("there is no listener {}", listener.0));
         };
         let ip = addr.ip();
-        let mut webs = self.webs.lock().unwrap_or_else(PoisonError::into_inner);
-        let web = || Arc::new(Web::new(Some(ip), &self.user_agent));
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let Seen { filter, webs } = &mut *seen;
+        let web = || Arc::new(Web::new(Some(ip), &self.user_agent, Arc::clone(filter)));
         Ok(Arc::clone(webs.entry(ip).or_insert_with(web)))
+    }
+
+    /// Asks nobody from now on whom the filter blocks; connections that were
+    /// kept open are given up.
+    pub(super) fn set_filter(&self, filter: Arc<Filter>) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        *seen = Seen {
+            filter,
+            webs: HashMap::new(),
+        };
     }
 }
 
@@ -57,16 +76,18 @@ impl Clients {
 pub(super) struct Web {
     from: Option<IpAddr>,
     user_agent: String,
+    filter: Arc<Filter>,
     /// The clients made so far.
     made: Mutex<HashMap<Reach, Client>>,
 }
 
 impl Web {
     /// Seen from `from`, if given, and then in its family only.
-    pub(super) fn new(from: Option<IpAddr>, user_agent: &str) -> Self {
+    pub(super) fn new(from: Option<IpAddr>, user_agent: &str, filter: Arc<Filter>) -> Self {
         Self {
             from,
             user_agent: user_agent.to_owned(),
+            filter,
             made: Mutex::default(),
         }
     }
@@ -77,6 +98,11 @@ impl Web {
             .is_none_or(|from| from.is_ipv4() == addr.is_ipv4())
     }
 
+    /// Whether the user lets an address be asked.
+    pub(super) fn lets_ask(&self, ip: IpAddr) -> bool {
+        !self.filter.blocks(ip)
+    }
+
     /// The client that connects to nothing beyond `reach`, where the URL names
     /// a host by its name.
     pub(super) fn client(&self, reach: Reach) -> Result<Client, String> {
@@ -84,34 +110,39 @@ impl Web {
         if let Some(client) = made.get(&reach) {
             return Ok(client.clone());
         }
-        let client = build(self.from, reach, &self.user_agent)?;
+        let client = self.build(reach)?;
         made.insert(reach, client.clone());
         Ok(client)
     }
-}
 
-fn build(from: Option<IpAddr>, reach: Reach, user_agent: &str) -> Result<Client, String> {
-    install_crypto();
-    let builder = || {
-        let builder = Client::builder()
-            .user_agent(user_agent)
-            // Each hop of a redirect has a reach of its own.
-            .redirect(Policy::none())
-            .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .dns_resolver(Lookup { from, reach })
-            .gzip(true);
-        match from {
-            // A proxy of the environment would announce the proxy's address.
-            Some(ip) => builder.no_proxy().local_address(ip),
-            None => builder,
-        }
-    };
-    builder()
-        .build()
-        // Without a certificate store there is no HTTPS, but HTTP still works.
-        .or_else(|_| builder().tls_certs_only([]).build())
-        .map_err(|error| format!("cannot set up HTTP: {error}"))
+    fn build(&self, reach: Reach) -> Result<Client, String> {
+        install_crypto();
+        let lookup = || Lookup {
+            from: self.from,
+            reach,
+            filter: Arc::clone(&self.filter),
+        };
+        let builder = || {
+            let builder = Client::builder()
+                .user_agent(&self.user_agent)
+                // Each hop of a redirect has a reach of its own.
+                .redirect(Policy::none())
+                .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
+                .pool_idle_timeout(IDLE_TIMEOUT)
+                .dns_resolver(lookup())
+                .gzip(true);
+            match self.from {
+                // A proxy of the environment would announce the proxy's address.
+                Some(ip) => builder.no_proxy().local_address(ip),
+                None => builder,
+            }
+        };
+        builder()
+            .build()
+            // Without a certificate store there is no HTTPS, but HTTP still works.
+            .or_else(|_| builder().tls_certs_only([]).build())
+            .map_err(|error| format!("cannot set up HTTP: {error}"))
+    }
 }
 
 /// Makes ring the process's TLS provider unless the program chose another.
@@ -128,21 +159,22 @@ fn install_crypto() {
 #[error("no address for this host")]
 pub(super) struct NoAddress;
 
-/// A name all of whose addresses are beyond the reach; one of them.
+/// A name all of whose addresses are beyond the reach or blocked; one of them.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} may not be asked this")]
 pub(super) struct OutOfReach(pub(super) IpAddr);
 
-/// Looks names up and keeps the addresses of one family that are within reach:
-/// what it gives is what is connected to.
+/// Looks names up and keeps the addresses of one family that are within reach and
+/// not blocked: what it gives is what is connected to.
 struct Lookup {
     from: Option<IpAddr>,
     reach: Reach,
+    filter: Arc<Filter>,
 }
 
 impl Resolve for Lookup {
     fn resolve(&self, name: Name) -> Resolving {
-        let (from, reach) = (self.from, self.reach);
+        let (from, reach, filter) = (self.from, self.reach, Arc::clone(&self.filter));
         let fits = move |addr: &SocketAddr| from.is_none_or(|ip| ip.is_ipv4() == addr.is_ipv4());
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0))
@@ -150,7 +182,7 @@ impl Resolve for Lookup {
                 .map_err(|_| NoAddress)?;
             let (near, far): (Vec<_>, Vec<_>) = found
                 .filter(fits)
-                .partition(|addr| reach.includes(addr.ip()));
+                .partition(|addr| reach.includes(addr.ip()) && !filter.blocks(addr.ip()));
             if near.is_empty() {
                 return Err(match far.first() {
                     Some(addr) => OutOfReach(addr.ip()).into(),

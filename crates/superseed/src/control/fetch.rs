@@ -1,5 +1,6 @@
 //! Fetching a `.torrent` from the web.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
@@ -43,7 +44,7 @@ pub async fn fetch_torrent(url: &str) -> Result<Vec<u8>, FetchError> {
         .name("superseed-fetch".to_owned())
         .spawn(move || {
             let agent = concat!("superseed/", env!("CARGO_PKG_VERSION"));
-            let web = Web::new(None, agent);
+            let web = Web::new(None, agent, Arc::default());
             let exchange = fetch(&web, parsed, &given);
             // A timer can only be made inside its runtime.
             let within = async { tokio::time::timeout(FETCH_TIMEOUT, exchange).await };

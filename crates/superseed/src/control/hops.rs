@@ -23,6 +23,9 @@ pub(super) enum GetError {
     /// A rule forbids it.
     #[error("{0}")]
     Forged(#[from] UrlFault),
+    /// The user's blocklists name the address.
+    #[error("the blocklist forbids the address {0}")]
+    Blocked(IpAddr),
     /// The name has no address of the family asked for.
     #[error("no address for this host")]
     NoAddress,
@@ -85,6 +88,9 @@ impl Web {
                 return Err(GetError::NoAddress);
             }
             hop.check(ip)?;
+            if !self.lets_ask(ip) {
+                return Err(GetError::Blocked(ip));
+            }
         }
         let client = self.client(hop.reach()).map_err(GetError::SetUp)?;
         let sent = client.get(url.clone()).send().await;
@@ -92,7 +98,7 @@ impl Web {
             Some(Lookup::None) => GetError::NoAddress,
             Some(Lookup::OutOfReach(ip)) => match hop.check(ip) {
                 Err(fault) => GetError::Forged(fault),
-                Ok(()) => GetError::NoAddress,
+                Ok(()) => GetError::Blocked(ip),
             },
             None => GetError::Broken(error),
         })

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use superseed_engine::filter::Filter;
 use superseed_engine::{AnnounceKey, HttpAnnounce, ListenerId, ResolveKey, TransferError};
 use tokio::sync::mpsc;
 
@@ -78,6 +79,7 @@ pub(crate) enum Answer {
 pub(crate) struct Control {
     jobs: Option<mpsc::Sender<Job>>,
     answers: mpsc::Receiver<Answer>,
+    clients: Arc<Clients>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -100,10 +102,17 @@ impl Control {
             .enable_all()
             .max_blocking_threads(LOOKUPS_MAX)
             .build()?;
+        let ControlConfig {
+            listeners,
+            user_agent,
+            wake,
+        } = config;
+        let clients = Arc::new(Clients::new(listeners, user_agent));
+        let shared = Arc::clone(&clients);
         let thread = std::thread::Builder::new()
             .name("superseed-control".into())
             .spawn(move || {
-                runtime.block_on(serve(config, job_queue, answer_queue));
+                runtime.block_on(serve(shared, wake, job_queue, answer_queue));
                 // A look-up in the system's resolver cannot be cancelled and must
                 // not hold up the end.
                 runtime.shutdown_background();
@@ -111,8 +120,14 @@ impl Control {
         Ok(Self {
             jobs: Some(jobs),
             answers,
+            clients,
             thread: Some(thread),
         })
+    }
+
+    /// Asks nobody from now on whom the filter blocks.
+    pub(crate) fn set_filter(&self, filter: Arc<Filter>) {
+        self.clients.set_filter(filter);
     }
 
     /// Hands a job over; gives it back if too many wait.
@@ -143,14 +158,14 @@ impl Drop for Control {
 }
 
 async fn serve(
-    config: ControlConfig,
+    clients: Arc<Clients>,
+    wake: Arc<dyn Fn() + Send + Sync>,
     mut jobs: mpsc::Receiver<Job>,
     answers: mpsc::Sender<Answer>,
 ) {
-    let clients = Arc::new(Clients::new(config.listeners, config.user_agent));
     while let Some(job) = jobs.recv().await {
         let (clients, answers) = (Arc::clone(&clients), answers.clone());
-        let wake = Arc::clone(&config.wake);
+        let wake = Arc::clone(&wake);
         tokio::spawn(async move {
             let answer = perform(job, &clients).await;
             if answers.send(answer).await.is_ok() {

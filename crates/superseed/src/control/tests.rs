@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use superseed_engine::{ListenerId, TransferError};
@@ -163,7 +164,7 @@ fn get(url: &str) -> Result<Vec<u8>, FetchError> {
         .build()
         .unwrap();
     // A client with a local address asks no proxy of the environment.
-    let web = Web::new(Some([127, 0, 0, 1].into()), "tester/1");
+    let web = Web::new(Some([127, 0, 0, 1].into()), "tester/1", Arc::default());
     runtime.block_on(fetch(&web, url.parse().unwrap(), url))
 }
 

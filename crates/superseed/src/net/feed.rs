@@ -107,11 +107,14 @@ impl Host {
                     Command::Resume(torrent) => self.torrents.will_resume(*torrent),
                     _ => {}
                 }
-                let mut command = command;
-                if let Command::Configure(settings) = &mut command {
-                    self.descriptors.bound(settings);
+                match command {
+                    Command::Configure(mut settings) => {
+                        self.descriptors.bound(&mut settings);
+                        self.handle(Input::Command(Command::Configure(settings)));
+                    }
+                    Command::SetFilter(filter) => self.set_filter(filter),
+                    command => self.handle(Input::Command(command)),
                 }
-                self.handle(Input::Command(command));
                 self.orders.push(reply);
             }
             Request::Remove { torrent, reply } => {

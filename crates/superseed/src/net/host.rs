@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 use mio::net::TcpStream;
 use mio::{Events, Poll, Token};
+use superseed_engine::filter::Filter;
 use superseed_engine::{
     AnnounceKey, Command, ConnKey, ConnectError, Engine, Event, Input, JobKey, Outbox, ResolveKey,
     Ticket, Time, TorrentKey, TransferError,
@@ -28,6 +29,7 @@ use super::torrents::Torrents;
 use super::turn::{Step, TurnClock};
 use crate::control::Control;
 use crate::disk::{Completion, DiskPool};
+use crate::session::blocklist::Blocklist;
 use crate::session::error::Gone;
 use crate::session::request::Request;
 use crate::storage::Storage;
@@ -116,8 +118,18 @@ impl Host {
         self.engine.handle(input, now, &mut self.out);
     }
 
+    /// Lets neither the engine nor the control plane speak with those whom the
+    /// filter blocks.
+    pub(super) fn set_filter(&mut self, filter: Arc<Filter>) {
+        self.control.set_filter(Arc::clone(&filter));
+        self.handle(Input::Command(Command::SetFilter(filter)));
+    }
+
     /// Runs until the engine has ended.
-    pub(super) fn run(mut self) {
+    pub(super) fn run(mut self, blocklist: Blocklist) {
+        if !blocklist.0.is_empty() {
+            self.set_filter(blocklist.0);
+        }
         for at in 0..self.listeners.len() {
             let (listener, addr) = (self.listeners[at].id, self.listeners[at].addr);
             self.handle(Input::Listening { listener, addr });

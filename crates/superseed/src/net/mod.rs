@@ -147,7 +147,7 @@ pub(crate) fn start(config: Config) -> Result<Link, StartError> {
     };
     thread::Builder::new()
         .name("superseed-engine".to_owned())
-        .spawn(move || host.run())
+        .spawn(move || host.run(config.blocklist))
         .map_err(system("a thread"))?;
     Ok(link)
 }

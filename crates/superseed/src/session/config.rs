@@ -11,6 +11,7 @@ use superseed_proto::layout::FileIndex;
 use superseed_proto::magnet::{Magnet, MagnetPeer};
 use superseed_proto::metainfo::Metainfo;
 
+use crate::session::blocklist::Blocklist;
 use crate::storage::{InvalidPath, Storage, StorageSpec};
 
 /// The first port tried where no listen address is named (the customary
@@ -55,6 +56,9 @@ pub struct Config {
     pub storage: Option<Arc<dyn Storage>>,
     /// What HTTP trackers see as `User-Agent`.
     pub user_agent: String,
+    /// With whom it does not speak, from the first moment on
+    /// ([`crate::Session::set_blocklist`] changes it).
+    pub blocklist: Blocklist,
 }
 
 impl Default for Config {
@@ -71,6 +75,7 @@ impl Default for Config {
             workers: None,
             storage: None,
             user_agent: concat!("superseed/", env!("CARGO_PKG_VERSION")).to_owned(),
+            blocklist: Blocklist::default(),
         }
     }
 }

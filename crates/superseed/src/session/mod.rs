@@ -4,6 +4,7 @@
 //! and waits for the answers; what it waits with needs no ambient runtime.
 //! Decisions belong to the engine, system calls to `net` and `disk`.
 
+pub(crate) mod blocklist;
 pub(crate) mod config;
 pub(crate) mod error;
 pub(crate) mod events;
@@ -23,6 +24,7 @@ use tokio::sync::{broadcast, oneshot};
 
 use crate::net;
 use crate::storage::StorageSpec;
+use blocklist::Blocklist;
 use config::{AddOptions, Config, LinkOptions, TorrentSource};
 use error::{AddError, Gone, StartError};
 use events::Events;
@@ -232,6 +234,12 @@ impl Session {
         self.link
             .order(None, Command::Configure(Box::new(settings)))
             .await
+    }
+
+    /// Speaks with nobody from now on whom the list names: who is connected is
+    /// disconnected. It takes the place of the list before.
+    pub async fn set_blocklist(&self, list: Blocklist) -> Result<(), Gone> {
+        self.link.order(None, Command::SetFilter(list.0)).await
     }
 
     /// The addresses that the session listens on, with the actual port numbers.

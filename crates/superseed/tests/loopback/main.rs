@@ -6,6 +6,7 @@
 // Scaffolding outside of test functions may fail a test as well.
 #![allow(clippy::unwrap_used)]
 
+mod blocklist;
 mod bound;
 mod devices;
 mod dormant;

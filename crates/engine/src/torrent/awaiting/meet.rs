@@ -53,6 +53,16 @@ impl Form for Awaiting {
         }
     }
 
+    fn filter_changed(&mut self, cx: &mut Cx<'_>) {
+        self.lasting.candidates.set_filter(&cx.shared.filter);
+        for key in self.peers.clone() {
+            if cx.is_blocked(key) {
+                self.disconnect(cx, key, CloseKind::Ours, None);
+            }
+        }
+        self.ask(cx);
+    }
+
     fn connect_due(&mut self, cx: &mut Cx<'_>) {
         self.connect_more(cx);
     }

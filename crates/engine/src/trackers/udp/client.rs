@@ -2,6 +2,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand_core::Rng;
@@ -13,6 +14,7 @@ use super::exchange::{Exchange, Step};
 use super::hosts::Hosts;
 use super::{UdpAction, UdpAnnounce, UdpAnswer, UdpFailure};
 use crate::agenda::Agenda;
+use crate::filter::Filter;
 use crate::ids::{AnnounceKey, ListenerId};
 use crate::time::Time;
 use crate::trackers::{AnnounceAnswer, FailureKind};
@@ -29,6 +31,8 @@ pub struct UdpTrackers {
     /// Announces by their transaction ids.
     pub(super) transactions: BTreeMap<u32, AnnounceKey>,
     pub(super) agenda: Agenda<Sleeper>,
+    /// Which addresses are not asked.
+    pub(super) filter: Arc<Filter>,
     /// Announces that ended since the last poll.
     ended: Vec<(AnnounceKey, Result<UdpAnswer, UdpFailure>)>,
 }
@@ -48,6 +52,27 @@ impl UdpTrackers {
     /// Names of trackers that are being looked up, or were.
     pub fn known_hosts(&self) -> usize {
         self.hosts.len()
+    }
+
+    /// Asks nobody whom the user's blocklists name. [`poll`](Self::poll) must be
+    /// called next.
+    pub fn set_filter(&mut self, filter: &Arc<Filter>) {
+        self.filter = Arc::clone(filter);
+        let blocks = |addr: &SocketAddr| filter.blocks(addr.ip());
+        let asked = self.exchanges.iter();
+        let blocked = asked.filter(|(_, exchange)| exchange.remotes.iter().any(blocks));
+        for announce in blocked.map(|(key, _)| *key).collect::<Vec<_>>() {
+            self.forbid(announce);
+        }
+    }
+
+    /// Gives an announce up whose tracker is blocked.
+    pub(super) fn forbid(&mut self, announce: AnnounceKey) {
+        let Some(exchange) = self.exchanges.get(&announce) else {
+            return;
+        };
+        let message = format!("the blocklist forbids the address of {}", exchange.host);
+        self.fail(announce, FailureKind::Unanswered, message);
     }
 
     /// Begins an announce; everything that follows comes from

@@ -68,12 +68,15 @@ impl Exchange {
 
     /// Takes the addresses of the listener's family; false if there are none.
     pub(super) fn take_addrs(&mut self, addrs: &[IpAddr]) -> bool {
-        let family = addrs
-            .iter()
-            .filter(|ip| ip.is_ipv4() == self.request.local.is_ipv4());
+        let family = addrs.iter().filter(|ip| self.is_of_family(ip));
         let remotes = family.rev().map(|ip| SocketAddr::new(*ip, self.port));
         self.remotes = remotes.collect();
         !self.remotes.is_empty()
+    }
+
+    /// Whether an address is of the listener's family.
+    pub(super) fn is_of_family(&self, ip: &IpAddr) -> bool {
+        ip.is_ipv4() == self.request.local.is_ipv4()
     }
 
     /// The address that is being asked.

@@ -76,7 +76,13 @@ impl UdpTrackers {
         let Some(exchange) = self.exchanges.get_mut(&announce) else {
             return;
         };
-        if !exchange.take_addrs(addrs) {
+        let free = |ip: &&IpAddr| !self.filter.blocks(**ip);
+        let allowed: Vec<IpAddr> = addrs.iter().filter(free).copied().collect();
+        let has_free = exchange.take_addrs(&allowed);
+        if !has_free && addrs.iter().any(|ip| exchange.is_of_family(ip)) {
+            return self.forbid(announce);
+        }
+        if !has_free {
             let family = if exchange.request.local.is_ipv4() {
                 "IPv4"
             } else {
