@@ -7,6 +7,7 @@
 
 pub mod bencode;
 pub mod blocklist;
+pub mod dns;
 pub mod extension;
 pub mod krpc;
 pub mod lsd;
@@ -15,3 +16,4 @@ pub mod merkle;
 pub mod metainfo;
 pub mod mse;
 pub mod pex;
+pub mod socks;

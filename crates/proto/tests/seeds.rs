@@ -34,6 +34,11 @@ fn blocklists_keep_their_promises() {
 }
 
 #[test]
+fn answers_of_dns_keep_their_promises() {
+    replay("dns", properties::dns::check);
+}
+
+#[test]
 fn extension_messages_keep_their_promises() {
     replay("extension", properties::extension::check);
 }
@@ -61,6 +66,11 @@ fn merkle_proofs_keep_their_promises() {
 #[test]
 fn peer_exchange_keeps_its_promises() {
     replay("pex", properties::pex::check);
+}
+
+#[test]
+fn answers_of_proxies_keep_their_promises() {
+    replay("socks", properties::socks::check);
 }
 
 #[test]
