@@ -37,8 +37,7 @@ impl Source {
             Err(Failure::new(
                 Exit::Magnet,
                 format!(
-                    "{text}: magnet links and info-hashes are not supported yet, \
-                     only .torrent files and URLs of them"
+                    "{text} only names a torrent; this needs a .torrent file or the URL of one"
                 ),
             ))
         } else {

@@ -164,16 +164,25 @@ fn bad_links_are_one_sentence_and_a_code() {
 }
 
 #[test]
-fn download_and_seed_say_that_they_take_no_links() {
+fn commands_that_need_a_torrent_file_say_so_of_links() {
     let link = format!("magnet:?xt=urn:btih:{HASH}");
-    for command in ["download", "seed"] {
-        let output = superseed([command, &link]).run();
+    for args in [&["verify", &link][..], &["edit", &link, "--private"]] {
+        let output = superseed(args).run();
         assert_eq!(output.exit, Exit::Magnet, "{output:?}");
-        assert!(
-            output
-                .stderr
-                .contains("magnet links and info-hashes are not supported yet"),
-            "{output:?}"
-        );
+        assert!(output.stderr.contains("only names a torrent"), "{output:?}");
+    }
+}
+
+#[test]
+fn a_link_that_cannot_be_read_is_one_sentence() {
+    for (link, words) in [
+        ("magnet:?dn=nothing", "xt"),
+        ("magnet:?xt=urn:btih:zz", "zz"),
+        ("magnet:?xt=urn:sha1:YNCKHTQCWBTRNJIV4WNAE52SJUQCZO5C", "xt"),
+    ] {
+        let output = superseed(["download", link]).run();
+        assert_eq!(output.exit, Exit::Magnet, "{link}: {output:?}");
+        assert_eq!(output.stderr.lines().count(), 1, "{output:?}");
+        assert!(output.stderr.contains(words), "{output:?}");
     }
 }

@@ -498,3 +498,92 @@ fn a_signal_ends_the_wait_for_a_torrent_from_standard_input() {
     let status = child.wait().unwrap();
     assert_eq!(status.signal(), Some(15), "{status}");
 }
+
+/// The link of the fixture's torrent, with the seeder's address.
+fn link(fixture: &Fixture, seeder: &Seeder, more: &str) -> String {
+    let torrent = std::fs::read(&fixture.torrent).unwrap();
+    let hash = superseed::Metainfo::parse(&torrent).unwrap().info_hashes;
+    format!("magnet:?xt=urn:btih:{hash}&x.pe={}{more}", seeder.addr())
+}
+
+fn fetch(link: &str, dir: &Path, more: &[&str]) -> Output {
+    let args = [
+        "download",
+        link,
+        "-d",
+        dir.to_str().unwrap(),
+        "--listen",
+        "127.0.0.1:0",
+    ];
+    superseed(args.iter().chain(more)).run()
+}
+
+#[test]
+fn a_link_is_downloaded_from_the_peer_that_it_names() {
+    let fixture = Fixture::new();
+    let seeder = Seeder::start(&fixture);
+    let dir = fixture.empty("leecher");
+    let output = fetch(&link(&fixture, &seeder, ""), &dir, &[]);
+    assert_eq!(output.exit, Exit::Success, "{output:?}");
+    assert!(output.stderr.contains("metadata has come"), "{output:?}");
+    assert!(fixture.is_complete(&dir));
+}
+
+#[test]
+fn the_torrent_file_of_a_link_can_be_all_that_is_fetched() {
+    let fixture = Fixture::new();
+    let seeder = Seeder::start(&fixture);
+    let dir = fixture.empty("leecher");
+    let link = link(
+        &fixture,
+        &seeder,
+        "&tr=http%3A%2F%2F127.0.0.1%3A9%2Fannounce",
+    );
+    let output = fetch(&link, &dir, &["--metadata-only", "-o", "x.torrent"]);
+    assert_eq!(output.exit, Exit::Success, "{output:?}");
+    let saved = dir.join("x.torrent");
+    assert_eq!(output.stdout.trim_end(), saved.display().to_string());
+    let saved = superseed::Metainfo::parse(&std::fs::read(&saved).unwrap()).unwrap();
+    let known = std::fs::read(&fixture.torrent).unwrap();
+    let known = superseed::Metainfo::parse(&known).unwrap();
+    assert_eq!(saved.raw_info, known.raw_info);
+    assert_eq!(saved.trackers, [["http://127.0.0.1:9/announce"]]);
+    let again = fetch(&link, &dir, &["--metadata-only", "-o", "x.torrent"]);
+    assert_eq!(again.exit, Exit::Exists, "{again:?}");
+}
+
+#[test]
+fn the_files_of_a_link_are_listed_and_chosen_by_it() {
+    let fixture = Fixture::new();
+    let seeder = Seeder::start(&fixture);
+    let dir = fixture.empty("leecher");
+    let output = fetch(&link(&fixture, &seeder, ""), &dir, &["-S"]);
+    assert_eq!(output.exit, Exit::Success, "{output:?}");
+    assert!(output.stdout.lines().count() >= 3, "{output:?}");
+    let output = fetch(&link(&fixture, &seeder, "&so=0"), &dir, &["--json"]);
+    assert_eq!(output.exit, Exit::Success, "{output:?}");
+    let events = output.json();
+    let metadata = events.iter().find(|event| event["event"] == "metadata");
+    let metadata = metadata.unwrap();
+    assert_eq!(metadata["files"], 3);
+    let beyond = fetch(
+        &link(&fixture, &seeder, "&so=7"),
+        &fixture.empty("other"),
+        &[],
+    );
+    assert_eq!(beyond.exit, Exit::Magnet, "{beyond:?}");
+    assert!(beyond.stderr.contains("selects file 7"), "{beyond:?}");
+}
+
+#[test]
+fn a_link_that_nobody_knows_ends_after_its_time_and_says_why() {
+    let fixture = Fixture::new();
+    let dir = fixture.empty("leecher");
+    let link = "magnet:?xt=urn:btih:0123456789abcdef0123456789abcdef01234567";
+    let output = fetch(link, &dir, &["--stop-timeout", "1"]);
+    assert_eq!(output.exit, Exit::Stalled, "{output:?}");
+    assert!(
+        output.stderr.contains("no data came for 1 seconds"),
+        "{output:?}"
+    );
+}

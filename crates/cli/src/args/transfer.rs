@@ -16,11 +16,17 @@ use crate::text::size::{Rate, parse_rate};
 /// `superseed download`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct DownloadArgs {
-    /// .torrent files, `-` for standard input, or http(s) URLs of torrent files
+    /// .torrent files, `-` for standard input, http(s) URLs of torrent files,
+    /// magnet links or info-hashes
     #[arg(value_name = "SRC")]
     pub(crate) sources: Vec<OsString>,
     #[command(flatten)]
     pub(crate) transfer: TransferArgs,
+    /// Only fetch the torrent file of a magnet link, and save it
+    ///
+    /// As NAME.torrent in the directory, or under the name of --out.
+    #[arg(long, alias = "bt-metadata-only", help_heading = "Files")]
+    pub(crate) metadata_only: bool,
     /// Stop (successfully) after this many pieces were verified in this run
     #[arg(long, value_name = "N", help_heading = "Ending", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_pieces: Option<u32>,

@@ -70,6 +70,10 @@ impl Progress for Bars {
         self.show(view);
     }
 
+    fn found(&mut self, view: &View, _: usize) {
+        self.show(view);
+    }
+
     fn state(&mut self, view: &View) {
         self.show(view);
     }

@@ -57,6 +57,17 @@ impl Progress for Json {
         }));
     }
 
+    fn found(&mut self, view: &View, files: usize) {
+        self.emit(&json!({
+            "event": "metadata",
+            "hash": view.hash,
+            "name": view.name,
+            "total": view.stats.wanted_bytes,
+            "pieces": view.stats.pieces,
+            "files": files,
+        }));
+    }
+
     fn state(&mut self, view: &View) {
         self.emit(&json!({
             "event": "state",

@@ -54,6 +54,8 @@ pub(crate) struct Ending {
 pub(crate) trait Progress {
     /// A torrent is in the session.
     fn added(&mut self, view: &View);
+    /// What a link stands for is known, and has so many files.
+    fn found(&mut self, view: &View, files: usize);
     /// A torrent does something else now.
     fn state(&mut self, view: &View);
     /// A download stalls, or stalls for another reason now.

@@ -35,8 +35,20 @@ impl Plain {
 
 impl Progress for Plain {
     fn added(&mut self, view: &View) {
+        if view.stats.state == TorrentState::AwaitingMetadata {
+            return self.say_name(view, "added, its metadata is looked for");
+        }
         let size = figures::size(view.stats.wanted_bytes);
         self.say_name(view, &format!("added, {size}"));
+    }
+
+    fn found(&mut self, view: &View, files: usize) {
+        let size = figures::size(view.stats.wanted_bytes);
+        let files = match files {
+            1 => "1 file".to_owned(),
+            many => format!("{many} files"),
+        };
+        self.say_name(view, &format!("metadata has come: {files}, {size}"));
     }
 
     fn state(&mut self, view: &View) {
@@ -99,6 +111,8 @@ impl Quiet {
 
 impl Progress for Quiet {
     fn added(&mut self, _: &View) {}
+
+    fn found(&mut self, _: &View, _: usize) {}
 
     fn state(&mut self, _: &View) {}
 

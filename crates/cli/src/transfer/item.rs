@@ -1,9 +1,12 @@
 //! One torrent of a call, from its source to its end.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
-use superseed::{AddOptions, Metainfo, Torrent, TorrentStats};
+use superseed::{
+    AddOptions, Awaited, Explanation, Gone, Magnet, Metainfo, PeerStats, Torrent, TorrentStats,
+};
 
 use super::waiting::{Ready, Waiting};
 use crate::exit::{Exit, Failure};
@@ -46,7 +49,7 @@ pub(crate) enum Stage {
 #[derive(Debug)]
 pub(crate) struct Running {
     /// Its handle.
-    pub(crate) torrent: Torrent,
+    pub(crate) torrent: Handle,
     /// Every wanted piece is there.
     pub(crate) complete: bool,
     /// Pieces verified in this run.
@@ -59,7 +62,76 @@ pub(crate) struct Running {
     pub(crate) stall_told: Option<&'static str>,
 }
 
+/// A torrent in the session, or a link of which peers are asked what it is.
+#[derive(Clone, Debug)]
+pub(crate) enum Handle {
+    Torrent(Torrent),
+    Link(Arc<Awaited>),
+}
+
+impl Handle {
+    /// Its present figures.
+    pub(crate) async fn stats(&self) -> Result<TorrentStats, Gone> {
+        match self {
+            Self::Torrent(torrent) => torrent.stats().await,
+            Self::Link(link) => link.stats().await,
+        }
+    }
+
+    /// Its peers.
+    pub(crate) async fn peers(&self) -> Result<Vec<PeerStats>, Gone> {
+        match self {
+            Self::Torrent(torrent) => torrent.peers().await,
+            Self::Link(link) => link.peers().await,
+        }
+    }
+
+    /// Why it is no faster.
+    pub(crate) async fn explain(&self) -> Result<Explanation, Gone> {
+        match self {
+            Self::Torrent(torrent) => torrent.explain().await,
+            Self::Link(link) => link.explain().await,
+        }
+    }
+
+    /// It has no business in the swarm any more. If the session is gone, so is
+    /// its traffic.
+    pub(crate) async fn retire(&self) {
+        match self {
+            Self::Torrent(torrent) => drop(torrent.pause().await),
+            Self::Link(link) => link.remove().await,
+        }
+    }
+}
+
 impl Item {
+    /// A link that waits for its turn.
+    pub(crate) fn of_link(given: String, magnet: Magnet) -> Self {
+        let hash = magnet.info_hashes.to_string();
+        Self {
+            given,
+            about: Some(About {
+                name: magnet.name.clone().unwrap_or_else(|| hash.clone()),
+                hash,
+                path: PathBuf::new(),
+            }),
+            stage: Stage::Waiting(Waiting::Link(Box::new(magnet))),
+            stats: None,
+        }
+    }
+
+    /// It is known what the link stands for.
+    pub(crate) fn found(&mut self, metainfo: &Metainfo, options: &AddOptions) {
+        self.about = Some(About::new(metainfo, options));
+    }
+
+    /// What was made of it lies here.
+    pub(crate) fn lies_at(&mut self, path: PathBuf) {
+        if let Some(about) = &mut self.about {
+            about.path = path;
+        }
+    }
+
     /// A torrent that waits for its turn.
     pub(crate) fn new(given: String, ready: Ready) -> Self {
         Self {
@@ -183,7 +255,7 @@ impl About {
 
 impl Running {
     /// A torrent that was just added.
-    pub(crate) fn new(torrent: Torrent, now: Instant) -> Self {
+    pub(crate) fn new(torrent: Handle, now: Instant) -> Self {
         Self {
             torrent,
             complete: false,

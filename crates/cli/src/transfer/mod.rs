@@ -5,6 +5,7 @@
 
 mod hook;
 mod item;
+mod links;
 mod order;
 mod outcome;
 mod runner;
@@ -14,6 +15,7 @@ mod waiting;
 
 use std::ffi::OsString;
 use std::io::Read;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::args::{DownloadArgs, GlobalArgs, SeedArgs, TransferArgs};
@@ -22,7 +24,7 @@ use crate::exit::{Exit, Failure};
 use crate::progress;
 use crate::runtime::block_on;
 use crate::show;
-use crate::source::Source;
+use crate::source::{Given, Source};
 use crate::text::figures::printable;
 use crate::transfer::item::Item;
 use crate::transfer::order::Order;
@@ -54,7 +56,7 @@ async fn run(
     let sources = all_sources(sources, &args, env)?;
     if sources.is_empty() {
         return Err(Failure::usage(
-            "name a .torrent file, a URL of one, or - for standard input",
+            "name a .torrent file, a URL of one, a magnet link, or - for standard input",
         ));
     }
     if sources.len() > 1 && (args.out.is_some() || !args.index_out.is_empty()) {
@@ -68,6 +70,7 @@ async fn run(
         items.push(load(given, keeps, &args, order, env).await);
     }
     if args.show_files {
+        links::find(&mut items, &args, order, env).await?;
         return show_files(&items, global, env);
     }
     let mut progress = progress::choose(&args, global, env);
@@ -129,8 +132,9 @@ async fn load(
     env: &mut Env,
 ) -> Item {
     let name = given.to_string_lossy().into_owned();
-    let source = match Source::parse(given) {
-        Ok(source) => source,
+    let source = match Given::parse(given) {
+        Ok(Given::Torrent(source)) => source,
+        Ok(Given::Magnet(magnet)) => return Item::of_link(name, *magnet),
         Err(failure) => return Item::failed(name, failure),
     };
     let read = source.load(&mut *env.stdin);
@@ -147,7 +151,12 @@ async fn load(
         Source::Path(_) | Source::Stdin => read.await,
     };
     let item = loaded.and_then(|(metainfo, _)| {
-        let ready = Ready::new(&source, metainfo, args, order)?;
+        if order.metadata_only {
+            return Err(Failure::usage(format!(
+                "{source} is a torrent file already; --metadata-only fetches that of a link"
+            )));
+        }
+        let ready = Ready::new(&source, Arc::new(metainfo), args, order)?;
         Ok(Item::new(name.clone(), ready))
     });
     let mut item = item.unwrap_or_else(|failure| Item::failed(name, failure));

@@ -15,6 +15,8 @@ pub(crate) struct Order {
     pub(crate) seeds: bool,
     /// When a seeding torrent is done; never, where nothing is set.
     pub(crate) goal: SeedGoal,
+    /// Save the torrent files of links, and nothing else.
+    pub(crate) metadata_only: bool,
     /// Seed as if it had nothing (BEP 16).
     pub(crate) super_seed: bool,
     /// End (successfully) after this many pieces.
@@ -32,6 +34,7 @@ impl Order {
             is_seed: false,
             seeds: asked && !declined(transfer),
             goal: goal(transfer),
+            metadata_only: args.metadata_only,
             super_seed: false,
             max_pieces: args.max_pieces,
             stop_timeout: Some(args.stop_timeout).filter(|timeout| !timeout.is_zero()),
@@ -44,6 +47,7 @@ impl Order {
             is_seed: true,
             seeds: !declined(&args.transfer),
             goal: goal(&args.transfer),
+            metadata_only: false,
             super_seed: args.super_seed,
             max_pieces: None,
             stop_timeout: None,

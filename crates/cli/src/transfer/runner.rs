@@ -1,22 +1,24 @@
 //! The loop of a call: torrents get their turn, run and end.
 //!
 //! Owns when a torrent is added, how it ends and when the whole call ends.
-//! Waits for three things at once: the session's events ([`events`]), the
-//! clock ([`watch`]) and the user.
+//! Waits for four things at once: the session's events ([`events`]), the
+//! clock ([`watch`]), what links stand for ([`found`]) and the user.
 
 mod events;
+mod found;
 mod watch;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
-use superseed::{Notice, Session, TorrentKey};
+use superseed::{LinkError, Magnet, Metainfo, Notice, Session, TorrentKey};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use super::TICK;
-use super::item::{Item, Running, Stage};
+use super::item::{Handle, Item, Running, Stage};
 use super::order::Order;
 use super::waiting::{Ready, Waiting};
 use crate::args::TransferArgs;
@@ -45,6 +47,7 @@ pub(crate) async fn run(
         order,
         progress,
         hooks: JoinSet::new(),
+        links: JoinSet::new(),
         started: Instant::now(),
         firewall_hinted: false,
         tracker_errors: HashMap::new(),
@@ -64,6 +67,8 @@ struct Runner<'a> {
     order: Order,
     progress: &'a mut dyn Progress,
     hooks: JoinSet<Option<String>>,
+    /// Links of which peers are asked what they are.
+    links: JoinSet<(usize, Result<Arc<Metainfo>, LinkError>)>,
     started: Instant,
     firewall_hinted: bool,
     /// What was last told of each tracker that fails.
@@ -95,6 +100,7 @@ impl Runner<'_> {
                     return Ok(());
                 }
                 Some(words) = self.hooks.join_next() => self.hook_ended(words),
+                Some(Ok((at, found))) = self.links.join_next() => self.found(at, found).await,
                 notice = events.next() => match notice {
                     Some(Notice::Event(event)) => self.event(event).await,
                     // What was lost shows in the figures of the next tick.
@@ -139,6 +145,7 @@ impl Runner<'_> {
             return;
         };
         let ready = match waiting {
+            Waiting::Link(magnet) => return self.look_for(at, Magnet::clone(magnet)).await,
             Waiting::Ready(ready) => Ok(Ready::clone(ready)),
             Waiting::Unread(path) => Ready::again(path, item.hash(), self.args, self.order).await,
         };
@@ -154,7 +161,7 @@ impl Runner<'_> {
         match self.session.add(metainfo, options).await {
             Ok(torrent) => {
                 self.positions.insert(torrent.key(), at);
-                let running = Running::new(torrent, Instant::now());
+                let running = Running::new(Handle::Torrent(torrent), Instant::now());
                 self.items[at].stage = Stage::Running(Box::new(running));
                 if let Some(view) = self.view(at).await {
                     self.progress.added(&view);
@@ -211,9 +218,8 @@ impl Runner<'_> {
         if let Stage::Running(running) = stage
             && !self.items.iter().all(Item::is_ended)
         {
-            // Others go on; this one has no business in the swarm any more. If
-            // the session is gone, so is its traffic.
-            let _ = running.torrent.pause().await;
+            // Others go on.
+            running.torrent.retire().await;
         }
     }
 
@@ -239,7 +245,7 @@ impl Runner<'_> {
 
 /// `seed` expects the data to be there: without this look, a wrong directory
 /// would silently turn it into a download.
-fn has_data(item: &Item, ready: &Ready) -> Result<(), Failure> {
+pub(super) fn has_data(item: &Item, ready: &Ready) -> Result<(), Failure> {
     let path = item.path();
     if path.exists() || !ready.options.renames.is_empty() {
         return Ok(());

@@ -4,10 +4,11 @@
 //! thousands that takes more memory than seeding them: then those in files are
 //! forgotten again, and read when it is their turn.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use superseed::{AddError, AddOptions, Metainfo};
+use superseed::{AddError, AddOptions, Magnet, Metainfo};
 
 use super::order::Order;
 use super::setup;
@@ -26,6 +27,8 @@ pub(crate) enum Waiting {
     Ready(Box<Ready>),
     /// Its file.
     Unread(PathBuf),
+    /// A link: what it is comes from peers.
+    Link(Box<Magnet>),
 }
 
 /// A torrent that can be added.
@@ -40,8 +43,8 @@ pub(crate) struct Ready {
 impl Ready {
     /// Applies the options of the call to what was read.
     pub(super) fn new(
-        source: &Source,
-        metainfo: Metainfo,
+        source: &dyn fmt::Display,
+        metainfo: Arc<Metainfo>,
         args: &TransferArgs,
         order: Order,
     ) -> Result<Self, Failure> {
@@ -51,10 +54,7 @@ impl Ready {
         }
         let options = setup::add_options(&metainfo, args, order)
             .map_err(|failure| Failure::new(failure.exit, format!("{source}: {failure}")))?;
-        Ok(Self {
-            metainfo: Arc::new(metainfo),
-            options,
-        })
+        Ok(Self { metainfo, options })
     }
 
     /// Reads a torrent again that was forgotten.
@@ -72,6 +72,6 @@ impl Ready {
                 format!("{source} has become another torrent since it was first read"),
             ));
         }
-        Self::new(&source, metainfo, args, order)
+        Self::new(&source, Arc::new(metainfo), args, order)
     }
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use superseed::TorrentState;
 
 use super::Runner;
-use crate::exit::{Exit, Failure};
 use crate::progress::{View, why};
+use crate::transfer::links;
 
 /// How long to wait for an incoming connection before a firewall is suspected.
 const FIREWALL_SUSPECTED_AFTER_S: u64 = 60;
@@ -117,13 +117,8 @@ impl Runner<'_> {
         let Some(timeout) = self.order.stop_timeout.filter(|timeout| idle >= *timeout) else {
             return;
         };
-        let message = format!(
-            "{}: no data came for {} seconds",
-            self.items[at].name(),
-            timeout.as_secs_f64()
-        );
-        self.end(at, Err(Failure::new(Exit::Stalled, message)))
-            .await;
+        let failure = links::stalled(self.items[at].name(), timeout);
+        self.end(at, Err(failure)).await;
     }
 
     /// Says once that nobody could connect to us, where someone should have.
