@@ -82,6 +82,8 @@ pub struct TorrentHoldings {
     pub trackers: usize,
     /// Hosts that were given an allowed-fast set.
     pub newcomers: usize,
+    /// Hosts that told of others.
+    pub tellers: usize,
     /// Addresses that peers are told of.
     pub roster: usize,
     /// Digests of blocks of metadata that hashed wrong.
@@ -120,6 +122,7 @@ impl TorrentHoldings {
             suspect_blocks: self.suspect_blocks.max(other.suspect_blocks),
             trackers: self.trackers.max(other.trackers),
             newcomers: self.newcomers.max(other.newcomers),
+            tellers: self.tellers.max(other.tellers),
             roster: self.roster.max(other.roster),
             metadata_digests: self.metadata_digests.max(other.metadata_digests),
         }

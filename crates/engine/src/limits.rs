@@ -143,6 +143,12 @@ pub const PEX_MESSAGES_MAX: usize = 6;
 pub const PEX_BELIEVED_MAX: usize = 50;
 /// Hosts believed of one connection in all.
 pub const PEX_HOSTS_PER_PEER_MAX: usize = 200;
+/// Addresses of one machine that differ in their ports alone, beyond which none is
+/// believed of a peer: nobody is to be called at one port after the other.
+pub const PEX_ADDRS_PER_HOST_MAX: usize = 4;
+/// Hosts remembered per torrent for how many they told us of; the one that began
+/// first is forgotten first.
+pub const PEX_TELLERS_MAX: usize = 1_000;
 /// Peers of one family that left and are told nevertheless, where few are
 /// connected (BEP 11).
 pub const PEX_RECENT_MAX: usize = 25;

@@ -87,3 +87,15 @@ fn equal_leechers_are_done_near_the_fluid_limit() {
         assert!(last <= 1.1, "{name}: the last took {last:.3} fluid limits");
     }
 }
+
+#[test]
+fn peer_exchange_mends_what_trackers_leave_of_nat_and_churn() {
+    let outcomes = run_seeds(scenario("nat-churn-pex"), 0..8, 4);
+    let mut times: Vec<f64> = (outcomes.iter())
+        .map(|outcome| outcome.figure("last_to_limit"))
+        .collect();
+    times.sort_by(f64::total_cmp);
+    let (median, worst) = (times[4], times[7]);
+    assert!(median <= 1.25, "half took {median:.3} fluid limits or more");
+    assert!(worst <= 1.3, "the last took {worst:.3} fluid limits");
+}

@@ -15,6 +15,7 @@ mod priority;
 mod queues;
 mod rank;
 mod reach;
+mod tellers;
 #[cfg(test)]
 mod tests;
 mod turnover;
@@ -46,6 +47,7 @@ pub use priority::peer_priority;
 use queues::Queues;
 use rank::Sources;
 pub(crate) use reach::Reach;
+use tellers::Tellers;
 pub use turnover::{Standing, Turnover, Uselessness};
 
 /// Why a connection that was once up is no more.
@@ -86,6 +88,7 @@ pub struct Candidates {
     banned: Banned,
     /// Who is no candidate because the user says so.
     filter: Arc<Filter>,
+    tellers: Option<Box<Tellers>>,
     hasher: FixedState,
 }
 
@@ -100,6 +103,8 @@ struct Candidate {
     ever_connected: bool,
     /// When the last attempt began; [`Time::START`] if there was none.
     last_try: Time,
+    /// How many its teller had told before it.
+    nth: u16,
     /// Order among equals: by canonical priority (BEP 40), or random as long
     /// as our own address is not known.
     tie: u32,
@@ -124,6 +129,7 @@ impl Candidates {
             ourselves: VecDeque::new(),
             banned: Banned::default(),
             filter: Arc::default(),
+            tellers: None,
             hasher: FixedState::with_seed(seed),
         }
     }
@@ -188,19 +194,23 @@ impl Candidates {
     ///
     /// A user who names a known address again wants it tried now.
     pub fn add(&mut self, addr: SocketAddr, source: PeerSource, now: Time) -> bool {
+        self.enter(addr, source, 0, now)
+    }
+
+    fn enter(&mut self, addr: SocketAddr, source: PeerSource, nth: u16, now: Time) -> bool {
         let addr = address::canonical(addr);
         let refused = self.is_banned(addr.ip()) || self.filter.blocks(addr.ip());
         if !address::is_peer(addr) || refused || self.is_own(addr) {
             return false;
         }
         if self.known.contains_key(&addr) {
-            self.add_source(addr, source, now);
+            self.add_source(addr, source, nth, now);
             return false;
         }
         if source == PeerSource::Lsd && !self.has_room_near(addr) {
             return false;
         }
-        if self.known.len() >= CANDIDATES_PER_TORRENT_MAX && !self.evict_for(source) {
+        if self.known.len() >= CANDIDATES_PER_TORRENT_MAX && !self.evict_for(source, nth) {
             return false;
         }
         let candidate = Candidate {
@@ -210,6 +220,7 @@ impl Candidates {
             failures: 0,
             ever_connected: false,
             last_try: Time::START,
+            nth,
             tie: self.tie(addr),
         };
         self.known.insert(addr, candidate);
@@ -221,8 +232,8 @@ impl Candidates {
     /// [`connecting`](Self::connecting) is called.
     ///
     /// The user's come first, then those with the fewest failures, those never
-    /// connected, those tried longest ago, those of the best source, and of
-    /// these those of the greatest canonical priority (BEP 40).
+    /// connected, those tried longest ago, those of the best source, those that were
+    /// told first, and of these those of the greatest canonical priority (BEP 40).
     pub fn next(&mut self, now: Time) -> Option<SocketAddr> {
         while let Some((due, addr)) = self.queues.soonest() {
             if due > now {
@@ -438,11 +449,12 @@ impl Candidates {
         self.known.len() > 1
     }
 
-    fn add_source(&mut self, addr: SocketAddr, source: PeerSource, now: Time) {
+    fn add_source(&mut self, addr: SocketAddr, source: PeerSource, nth: u16, now: Time) {
         let state = self.known[&addr].state;
         self.dequeue(addr);
         let candidate = self.known.get_mut(&addr).expect("the caller looked it up");
         candidate.sources.add(source);
+        candidate.nth = candidate.nth.min(nth);
         let state = match state {
             State::Waiting(_) if source == PeerSource::User => {
                 candidate.failures = 0;
@@ -486,6 +498,7 @@ impl Candidates {
     /// Forgets all but so many addresses, those first that are missed least. The
     /// user's stay, whatever their number.
     pub fn shrink(&mut self, most: usize) {
+        self.tellers = None;
         while self.known.len() > most
             && let Some(worst) = self.queues.worst()
         {
@@ -513,11 +526,11 @@ impl Candidates {
     }
 
     /// Makes room for an address of `source`. False if all others are better.
-    fn evict_for(&mut self, source: PeerSource) -> bool {
+    fn evict_for(&mut self, source: PeerSource, nth: u16) -> bool {
         let Some(worst) = self.queues.worst() else {
             return false;
         };
-        let evict = worst.is_worse_than_new(source);
+        let evict = worst.is_worse_than_new(source, nth);
         if evict {
             self.forget(worst.addr());
         }

@@ -73,6 +73,7 @@ pub(super) struct Rank {
     ever_connected: bool,
     last_try: Time,
     source: u8,
+    nth: u16,
     tie: u32,
     addr: SocketAddr,
 }
@@ -85,6 +86,7 @@ impl Rank {
             ever_connected: candidate.ever_connected,
             last_try: candidate.last_try,
             source: candidate.sources.best_position(),
+            nth: candidate.nth,
             tie: candidate.tie,
             addr,
         }
@@ -100,6 +102,7 @@ impl Rank {
 pub(super) struct Worth {
     failures: u8,
     source: u8,
+    nth: u16,
     tie: u32,
     addr: SocketAddr,
 }
@@ -109,14 +112,15 @@ impl Worth {
         Self {
             failures: candidate.failures,
             source: candidate.sources.best_position(),
+            nth: candidate.nth,
             tie: candidate.tie,
             addr,
         }
     }
 
     /// Whether an address of `source` that was never tried is worth more.
-    pub(super) fn is_worse_than_new(self, source: PeerSource) -> bool {
-        (self.failures, self.source) > (0, position(source))
+    pub(super) fn is_worse_than_new(self, source: PeerSource, nth: u16) -> bool {
+        (self.failures, self.source, self.nth) > (0, position(source), nth)
     }
 
     pub(super) fn addr(self) -> SocketAddr {

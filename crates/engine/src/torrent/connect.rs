@@ -179,9 +179,9 @@ impl Torrent {
             self.lasting.candidates.closed(conn.remote, cx.now, why);
         }
         if let Some(peer) = conn.peer() {
-            self.leave_exchange(cx, peer, why);
+            self.leave_exchange(cx, &conn, why);
             if let Some(other) = peer.other_addr {
-                self.learn(cx, other, PeerSource::Pex);
+                self.lasting.learn_told(other, conn.remote.ip(), cx.now);
             }
             self.picker.peer_left(&peer.have, peer.joined_full);
             if !peer.am_choking {

@@ -189,6 +189,16 @@ impl Lasting {
             && self.candidates.add(addr, source, now)
     }
 
+    /// Notes an address that a peer told. Says whether it is new.
+    pub(crate) fn learn_told(
+        &mut self,
+        addr: core::net::SocketAddr,
+        teller: core::net::IpAddr,
+        now: Time,
+    ) -> bool {
+        self.may_share() && self.candidates.add_told(addr, teller, now)
+    }
+
     /// A tracker that the user adds.
     pub(crate) fn add_tracker(&mut self, cx: &mut Cx<'_>, url: &str) {
         self.trackers.add_tracker(url);
@@ -282,6 +292,7 @@ impl Lasting {
         TorrentHoldings {
             candidates: self.candidates.len(),
             banned: self.candidates.banned(),
+            tellers: self.candidates.tellers(),
             self_addrs: self.candidates.ourselves(),
             trackers: self.trackers.count(),
             ..TorrentHoldings::default()

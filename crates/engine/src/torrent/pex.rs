@@ -15,12 +15,11 @@ use crate::fault::PeerFault;
 use crate::ids::ConnKey;
 use crate::peer::{Conn, Peer};
 use crate::pex::{Heard, PEX_EVERY, PEX_FIRST_AFTER, Receiver, Told};
-use crate::stats::PeerSource;
 use crate::time::Time;
 
 /// News wait so long for others, so that a crowd that comes or goes does not
 /// wake the torrent with each of its peers.
-const BATCH: Duration = Duration::from_secs(5);
+const BATCH: Duration = Duration::from_secs(1);
 
 impl Lasting {
     /// Whether peers tell us of each other.
@@ -47,7 +46,7 @@ impl Lasting {
         let mut any = false;
         for (addr, flags) in heard.take(&pex, from, room, now)? {
             if !(is_complete && flags.has(PexFlag::UploadOnly)) {
-                any |= self.learn(addr, PeerSource::Pex, now);
+                any |= self.learn_told(addr, from.ip(), now);
             }
         }
         Ok(any)
@@ -121,10 +120,12 @@ impl Torrent {
     /// A peer is connected no longer. Whom we gave up because neither side
     /// wanted anything, or because it was connected in the other address
     /// family too, others may want (BEP 11).
-    pub(super) fn leave_exchange(&mut self, cx: &mut Cx<'_>, peer: &Peer, why: CloseKind) {
-        let Some(exchange) = &peer.exchange else {
+    pub(super) fn leave_exchange(&mut self, cx: &mut Cx<'_>, conn: &Conn, why: CloseKind) {
+        let exchange = conn.peer().and_then(|peer| peer.exchange.as_ref());
+        let Some(exchange) = exchange else {
             return;
         };
+        self.roster.set_flags(&exchange.told, flags(conn));
         let worth = matches!(why, CloseKind::Useless | CloseKind::Duplicate);
         self.roster.leave(&exchange.told, worth);
         plan(cx, self.key);

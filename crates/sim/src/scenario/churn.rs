@@ -30,22 +30,27 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "nat-churn",
         about: "half of forty leechers behind NAT, and a fifth of them replaced each minute",
-        run: |run| crowd(run, 0.5, 0.2),
+        run: |run| crowd(run, 0.5, 0.2, false),
+    },
+    Scenario {
+        name: "nat-churn-pex",
+        about: "the same, and they tell each other of peers",
+        run: |run| crowd(run, 0.5, 0.2, true),
     },
     Scenario {
         name: "nat",
         about: "half of forty leechers behind NAT, and nobody leaves",
-        run: |run| crowd(run, 0.5, 0.0),
+        run: |run| crowd(run, 0.5, 0.0, false),
     },
     Scenario {
         name: "churn",
         about: "forty leechers in reach, and a fifth of them replaced each minute",
-        run: |run| crowd(run, 0.0, 0.2),
+        run: |run| crowd(run, 0.0, 0.2, false),
     },
     Scenario {
         name: "no-churn",
         about: "forty leechers in reach, and nobody leaves",
-        run: |run| crowd(run, 0.0, 0.0),
+        run: |run| crowd(run, 0.0, 0.0, false),
     },
 ];
 
@@ -63,6 +68,8 @@ pub struct Crowd {
     content: Arc<Content>,
     /// The part that nobody can connect to.
     nat_share: f64,
+    /// They exchange peers.
+    pex: bool,
     present: Vec<Member>,
 }
 
@@ -74,10 +81,11 @@ struct Member {
 
 impl Crowd {
     /// Nobody yet.
-    pub fn new(content: &Arc<Content>, nat_share: f64) -> Self {
+    pub fn new(content: &Arc<Content>, nat_share: f64, pex: bool) -> Self {
         Self {
             content: Arc::clone(content),
             nat_share,
+            pex,
             present: Vec::new(),
         }
     }
@@ -85,7 +93,8 @@ impl Crowd {
     /// So many leechers come at once: a flash crowd.
     pub fn come(&mut self, world: &mut World, count: usize) {
         for _ in 0..count {
-            let spec = machine(world, UP_BYTES_PER_S);
+            let mut spec = machine(world, UP_BYTES_PER_S);
+            spec.settings.pex = self.pex;
             let host = world.add_host(spec);
             let behind = self.present.iter().filter(|member| member.behind_nat);
             let wanted = self.nat_share * (self.present.len() + 1) as f64;
@@ -129,15 +138,16 @@ fn machine(world: &mut World, up_bytes_per_s: u64) -> HostSpec {
 }
 
 /// Runs it; `churn` is the part of the leechers that is replaced each minute.
-fn crowd(run: &Run, nat_share: f64, churn: f64) -> Outcome {
+fn crowd(run: &Run, nat_share: f64, churn: f64, pex: bool) -> Outcome {
     let mut world = run.world();
     let (_, url) = world.add_tracker(TrackerSpec::default());
     let content = ContentSpec::new(LEN, PIECE_LEN).tracker(url).make(run.seed);
-    let seed = machine(&mut world, SEED_UP_BYTES_PER_S);
+    let mut seed = machine(&mut world, SEED_UP_BYTES_PER_S);
+    seed.settings.pex = pex;
     let seed = world.add_host(seed);
     world.add_seed(seed, &content, TorrentOptions::default());
     world.run_for(Duration::from_secs(1));
-    let mut crowd = Crowd::new(&content, nat_share);
+    let mut crowd = Crowd::new(&content, nat_share, pex);
     crowd.come(&mut world, LEECHERS);
     let begun = world.now();
     let all =

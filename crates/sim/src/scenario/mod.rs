@@ -18,6 +18,7 @@ pub mod lines;
 pub mod lsd;
 pub mod mixed;
 pub mod peers;
+pub mod pex;
 pub mod policies;
 pub mod rot;
 pub mod seedless;
@@ -157,6 +158,7 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         limits::SCENARIOS,
         lines::SCENARIOS,
         lsd::SCENARIOS,
+        pex::SCENARIOS,
         trackers::SCENARIOS,
         policies::SCENARIOS,
         seedless::SCENARIOS,

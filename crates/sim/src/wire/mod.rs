@@ -14,7 +14,7 @@ mod script;
 pub use actor::{Actor, ActorIo, FakeSeed};
 pub use frame::Frame;
 pub use hostile::{
-    Claim, Claimant, Dribble, Endless, Flapper, Flood, Flooder, Gait, Leaver, Mask, Mute,
+    Claim, Claimant, Dribble, Endless, Flapper, Flood, Flooder, Gait, Gossip, Leaver, Mask, Mute,
 };
 pub use rider::{Rider, RiderConn};
 pub(crate) use script::{ScriptConn, ScriptNode, Then, Wishes};

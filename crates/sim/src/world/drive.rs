@@ -15,6 +15,7 @@ use superseed_proto::BLOCK_LEN;
 
 use super::check::WakeCheck;
 use super::host::Conn;
+use super::said::{Said, Way};
 use super::{Happening, HostId, Split, World};
 use crate::net::{ConnectEnd, EndId, Notice};
 
@@ -134,6 +135,7 @@ impl World {
                     "there is one listener"
                 );
                 let end = self.net.connect(host.node, remote, now);
+                self.note(id, Way::Call(remote), &[]);
                 self.adopt(id, conn, end, false);
             }
             Action::Close { conn } => self.close_conn(id, conn),
@@ -158,8 +160,14 @@ impl World {
             Action::HttpAnnounce(announce) => self.http_announce(id, &announce),
             Action::Resolve { resolve, host } => self.resolve(id, resolve, &host),
             Action::Work(job) => self.begin_work(id, *job),
-            Action::SendDatagram { to, bytes, .. } => self.send_datagram(id, to, bytes),
-            Action::SendMulticast { bytes, .. } => self.say_near(id, bytes),
+            Action::SendDatagram { to, bytes, .. } => {
+                self.note(id, Way::Datagram(to.ip()), &bytes);
+                self.send_datagram(id, to, bytes);
+            }
+            Action::SendMulticast { bytes, .. } => {
+                self.note(id, Way::Multicast, &bytes);
+                self.say_near(id, bytes);
+            }
             Action::Event(event) => {
                 self.note_event(id, event.torrent, &event.kind);
                 self.hosts[id.0].events.push((now, event));
@@ -233,6 +241,11 @@ impl World {
                 break;
             }
             len += taken.len();
+            if let Some(said) = &mut self.said
+                && let Some(to) = self.net.remote_ip(end)
+            {
+                said.push(Said::on_stream(self.now, id, end, to, taken));
+            }
             if let Some(counter) = &mut host.counter {
                 counter.sent(end, taken);
             }

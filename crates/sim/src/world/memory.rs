@@ -4,8 +4,8 @@ use superseed_engine::limits::{
     ALLOWED_FAST_MAX, BANNED_PER_TORRENT_MAX, CANDIDATES_PER_TORRENT_MAX, EARLY_PIECES_MAX,
     INCOMING_SLACK, KEY_HOSTS_MAX, KEY_JOBS_MAX, LSD_HOSTS_MAX, METADATA_ASKED_MAX,
     METADATA_BYTES_MAX, METADATA_ROUNDS_MAX, NEWCOMERS_PER_TORRENT_MAX, OUTGOING_BUFFER_MAX,
-    PEX_HOSTS_PER_PEER_MAX, PEX_ROSTER_MAX, QUEUED_BYTES_MAX, READS_PER_PEER_MAX, REQUEST_LEN_MAX,
-    REQUESTS_IN_QUEUE_MAX, REQUESTS_OUTSTANDING_MAX, RUN_LEN, SEAL_BYTES_MAX,
+    PEX_HOSTS_PER_PEER_MAX, PEX_ROSTER_MAX, PEX_TELLERS_MAX, QUEUED_BYTES_MAX, READS_PER_PEER_MAX,
+    REQUEST_LEN_MAX, REQUESTS_IN_QUEUE_MAX, REQUESTS_OUTSTANDING_MAX, RUN_LEN, SEAL_BYTES_MAX,
     SELF_ADDRS_PER_TORRENT_MAX, SUSPECT_BLOCKS_MAX, SUSPECT_PIECES_MAX, TRACKERS_PER_TORRENT_MAX,
     UDP_TRACKERS_MAX,
 };
@@ -158,6 +158,7 @@ fn torrent_over(settings: &Settings, held: &TorrentHoldings) -> Option<&'static 
         ("suspect blocks", held.suspect_blocks, SUSPECT_BLOCKS_MAX),
         ("trackers", held.trackers, TRACKERS_PER_TORRENT_MAX),
         ("newcomers", held.newcomers, NEWCOMERS_PER_TORRENT_MAX),
+        ("tellers", held.tellers, PEX_TELLERS_MAX),
         ("addresses to tell", held.roster, PEX_ROSTER_MAX),
         (
             "digests of metadata",
@@ -228,6 +229,7 @@ mod tests {
                 |held| &mut held.of_one_torrent.metadata_digests,
                 METADATA_ROUNDS_MAX * METADATA_ASKED_MAX,
             ),
+            (|held| &mut held.of_one_torrent.tellers, PEX_TELLERS_MAX),
             (|held| &mut held.of_one_torrent.peers, peers_max),
             (
                 |held| &mut held.of_one_torrent.candidates,

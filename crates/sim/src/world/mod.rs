@@ -9,6 +9,7 @@ mod drive;
 mod host;
 mod memory;
 mod near;
+mod said;
 mod scripts;
 mod services;
 mod tally;
@@ -28,6 +29,7 @@ use crate::rng::Rng;
 use crate::tracker::Tracker;
 use crate::wire::ScriptNode;
 pub use host::{HostId, Progress};
+pub use said::{Said, Way};
 pub use scripts::{ScriptId, Wire};
 pub use services::TrackerId;
 pub use tally::{Protocol, Tally};
@@ -119,6 +121,8 @@ pub struct World {
     scratch: Vec<u8>,
     next_ip: u32,
     ipv6: bool,
+    public: bool,
+    said: Option<Vec<Said>>,
     blocks: u64,
 }
 
@@ -148,6 +152,8 @@ impl World {
             scratch: Vec::new(),
             next_ip: 1,
             ipv6: false,
+            public: false,
+            said: None,
             blocks: 0,
             rng,
         }
@@ -195,6 +201,12 @@ impl World {
         self.ipv6 = true;
     }
 
+    /// Machines that are added from now on have IPv4 addresses that the whole
+    /// world can reach.
+    pub fn use_public_ips(&mut self) {
+        self.public = true;
+    }
+
     fn next_ip(&mut self) -> IpAddr {
         let number = self.next_ip;
         self.next_ip += 1;
@@ -204,7 +216,12 @@ impl World {
             return IpAddr::V6(Ipv6Addr::from_bits(bits));
         }
         // A /24 each: no two machines look like neighbours.
-        IpAddr::V4(Ipv4Addr::from(0x0a00_0001 + (number << 8)))
+        let first = if self.public {
+            0x5d00_0001
+        } else {
+            0x0a00_0001
+        };
+        IpAddr::V4(Ipv4Addr::from(first + (number << 8)))
     }
 
     fn add_node(&mut self, link: LinkSpec, place: Place) -> NodeId {

@@ -34,6 +34,11 @@ impl Mask {
         }
     }
 
+    /// What it differs in from others.
+    pub fn number(&self) -> u8 {
+        self.peer_id[19]
+    }
+
     /// The handshake.
     pub fn hello(&self) -> Frame {
         let reserved = if self.fast { FAST } else { [0; 8] };
