@@ -14,7 +14,7 @@ import libtorrent as lt
 
 parser = argparse.ArgumentParser()
 parser.add_argument("role", choices=["seed", "download"])
-parser.add_argument("torrent")
+parser.add_argument("torrent", help="its file, or a magnet link")
 parser.add_argument("dir")
 parser.add_argument("--listen", required=True, metavar="ADDR:PORT")
 parser.add_argument("--peer", action="append", default=[], metavar="ADDR:PORT")
@@ -52,7 +52,10 @@ if not options.as_shipped:
     settings["out_enc_policy"] = int(lt.enc_policy.pe_disabled)
 
 session = lt.session(settings)
-params = lt.load_torrent_file(options.torrent)
+if options.torrent.startswith("magnet:"):
+    params = lt.parse_magnet_uri(options.torrent)
+else:
+    params = lt.load_torrent_file(options.torrent)
 params.save_path = options.dir
 handle = session.add_torrent(params)
 handle.unset_flags(lt.torrent_flags.auto_managed)

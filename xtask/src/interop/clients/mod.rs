@@ -41,7 +41,7 @@ pub(super) enum Client {
 /// What a client is to work on.
 #[derive(Clone, Debug)]
 pub(crate) struct Job<'a> {
-    /// With the trackers in it.
+    /// With the trackers in it. To download, a magnet link will do.
     pub(crate) torrent: &'a Path,
     /// Where the content is or comes.
     pub(crate) dir: &'a Path,

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
+use super::links;
 use crate::interop::case::{Case, Group};
 use crate::interop::clients::{
     Client, Done, Job, Running, aria2, libtorrent, superseed, transmission,
@@ -29,6 +30,8 @@ struct Meeting {
     from: Client,
     to: Client,
     is_ipv6: bool,
+    /// The leecher knows the info-hash and nothing else.
+    by_link: bool,
 }
 
 /// Each client in both directions.
@@ -37,6 +40,7 @@ pub(super) fn cases() -> Vec<Case> {
         from,
         to,
         is_ipv6: false,
+        by_link: false,
     };
     let ours = Client::Superseed;
     let mut meetings = vec![
@@ -53,6 +57,10 @@ pub(super) fn cases() -> Vec<Case> {
     for theirs in [Client::Libtorrent, Client::Transmission, Client::Aria2] {
         meetings.push(meeting(theirs, ours));
         meetings.push(meeting(ours, theirs));
+        meetings.push(Meeting {
+            by_link: true,
+            ..meeting(theirs, ours)
+        });
     }
     meetings.into_iter().map(Meeting::case).collect()
 }
@@ -60,12 +68,16 @@ pub(super) fn cases() -> Vec<Case> {
 impl Meeting {
     fn case(self) -> Case {
         let Self {
-            from, to, is_ipv6, ..
+            from,
+            to,
+            is_ipv6,
+            by_link,
         } = self;
         let mut needs = vec![Tool::Iproute, Tool::Libtorrent];
         needs.extend([from.tool(), to.tool()].into_iter().flatten());
         let family = if is_ipv6 { "-ipv6" } else { "" };
         let name = match (from, to) {
+            (from, Client::Superseed) if by_link => format!("lsd-magnet-from-{}", from.name()),
             (from, Client::Superseed) => format!("lsd-from-{}{family}", from.name()),
             (_, to) => format!("lsd-to-{}{family}", to.name()),
         };
@@ -104,7 +116,12 @@ impl Meeting {
         let mut seeder = start(stage, self.from, &seed_job, true, &seed_machine)?;
         std::thread::sleep(ALONE);
         let begun = Instant::now();
+        let link = std::path::PathBuf::from(links::link(&fixture, None)?.to_string());
         let leech_job = job(&leech_machine, leech_dir.as_path());
+        let leech_job = Job {
+            torrent: if self.by_link { &link } else { &torrent },
+            ..leech_job
+        };
         let mut leecher = start(stage, self.to, &leech_job, false, &leech_machine)?;
         leecher.wait_complete(LIMIT)?;
         let seconds = begun.elapsed().as_secs_f64();

@@ -1,10 +1,13 @@
 //! Peers that are found without a tracker.
 
+mod links;
 mod lsd;
 
 use super::case::Case;
 
 /// The cases of this module.
 pub(super) fn cases() -> Vec<Case> {
-    lsd::cases()
+    let mut cases = links::cases();
+    cases.extend(lsd::cases());
+    cases
 }
