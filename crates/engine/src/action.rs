@@ -7,6 +7,7 @@ use std::time::Duration;
 use superseed_proto::InfoHashV2;
 use superseed_proto::metainfo::Metainfo;
 
+use crate::dht::Found;
 use crate::disk::DiskJob;
 use crate::event::Event;
 use crate::ids::{AnnounceKey, ConnKey, ListenerId, ResolveKey, Ticket, TorrentKey};
@@ -108,6 +109,13 @@ pub enum Action {
         listener: ListenerId,
         /// What.
         bytes: Vec<u8>,
+    },
+    /// A look-up in the DHT ended.
+    Found {
+        /// Of the command.
+        ticket: Ticket,
+        /// What came of it.
+        found: Box<Found>,
     },
     /// Tell the user.
     Event(Event),

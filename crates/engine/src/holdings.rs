@@ -3,6 +3,8 @@
 //! Owns the vocabulary only: the engine counts, and whoever asks compares with
 //! `limits` and the settings. Nothing here limits anything.
 
+use crate::dht::DhtHoldings;
+
 /// What the engine holds now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Holdings {
@@ -28,6 +30,8 @@ pub struct Holdings {
     pub key_jobs_waiting: usize,
     /// Hosts that had some of late.
     pub key_hosts: usize,
+    /// What nodes of ours hold for the DHT.
+    pub dht: DhtHoldings,
     /// Of each kind, the most that one connection holds.
     pub of_one_peer: PeerHoldings,
     /// Of each kind, the most that one torrent holds.

@@ -10,6 +10,7 @@ use superseed_proto::layout::{FileIndex, PieceIndex};
 use superseed_proto::metainfo::Metainfo;
 
 use crate::config::{Priority, RateLimits, Settings, TorrentOptions};
+use crate::dht::{DhtSnapshot, Goal};
 use crate::disk::{DiskResult, Summary};
 use crate::filter::Filter;
 use crate::ids::{
@@ -152,6 +153,8 @@ pub enum Command {
     Reannounce(TorrentKey),
     /// Try a peer.
     AddPeer(TorrentKey, SocketAddr),
+    /// Try a peer that is known by name and port.
+    AddPeerName(TorrentKey, String, u16),
     /// Add a tracker as a tier of its own.
     AddTracker(TorrentKey, String),
     /// Change a torrent's rate limits.
@@ -170,6 +173,12 @@ pub enum Command {
     /// Wake a torrent if it is dormant, and let it not be so again at once:
     /// somebody is about to use its pieces or files.
     Wake(TorrentKey),
+    /// Ask whether there is a node of the DHT, by name or address and port.
+    AddNode(String, u16),
+    /// Begin with the nodes of the DHT that were known in an earlier run.
+    RestoreNodes(Box<DhtSnapshot>),
+    /// Look something up in the DHT; answered by `Found` with the same ticket.
+    LookUp(Ticket, Box<Goal>),
     /// Change the session's settings.
     Configure(Box<Settings>),
     /// Speak with nobody whom this filter blocks: who is connected is disconnected.
@@ -190,6 +199,7 @@ impl Command {
             | Self::Recheck(key)
             | Self::Reannounce(key)
             | Self::AddPeer(key, _)
+            | Self::AddPeerName(key, ..)
             | Self::AddTracker(key, _)
             | Self::SetLimits(key, _)
             | Self::SetPriorities(key, _)
@@ -197,7 +207,13 @@ impl Command {
             | Self::SetSuperSeed(key, _)
             | Self::SetDeadline(key, ..)
             | Self::Wake(key) => Some(*key),
-            Self::Add(_) | Self::Configure(_) | Self::SetFilter(_) | Self::Shutdown => None,
+            Self::Add(_)
+            | Self::AddNode(..)
+            | Self::RestoreNodes(_)
+            | Self::LookUp(..)
+            | Self::Configure(_)
+            | Self::SetFilter(_)
+            | Self::Shutdown => None,
         }
     }
 }

@@ -3,6 +3,8 @@
 use core::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::ops::RangeInclusive;
 
+use superseed_proto::krpc::is_exempt;
+
 /// One spelling per address: IPv4-mapped IPv6 becomes IPv4, and the flow
 /// label, which is not part of an address, is cleared.
 pub(crate) fn canonical(addr: SocketAddr) -> SocketAddr {
@@ -41,6 +43,19 @@ pub(crate) fn host(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V6(ip) if is_shared(ip) => Ipv6Addr::from_bits(ip.to_bits() & NETWORK).into(),
         ip => ip,
+    }
+}
+
+/// The network of an address, whose hosts may all be of one party: a /24, of IPv6
+/// a /64 (libtorrent, `dht_restrict_search_ips`). `None` in private networks.
+pub(crate) fn network(ip: IpAddr) -> Option<IpAddr> {
+    match ip.to_canonical() {
+        ip if is_exempt(ip) => None,
+        IpAddr::V4(ip) => {
+            let [a, b, c, _] = ip.octets();
+            Some(IpAddr::from([a, b, c, 0]))
+        }
+        ip @ IpAddr::V6(_) => Some(host(ip)),
     }
 }
 

@@ -9,12 +9,16 @@
 use core::net::{IpAddr, SocketAddr};
 use std::collections::VecDeque;
 
+use super::address::network;
 use super::host;
 use crate::ids::TorrentKey;
 use crate::limits::EXTERNAL_VOTES_MAX;
 
 /// Votes for one address before it is believed.
 const VOTES_MIN: usize = 3;
+
+/// Votes of nodes; the other half of all is kept for peers and trackers.
+const NODES_MAX: usize = EXTERNAL_VOTES_MAX / 2;
 
 /// Who says which address we have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +27,8 @@ pub enum Voter {
     Peer(IpAddr),
     /// Some tracker of a torrent (`external ip`, BEP 24).
     Trackers(TorrentKey),
+    /// A node of the DHT (`ip`, BEP 42), by its network.
+    Node(IpAddr),
 }
 
 /// What was said of our address, the latest last.
@@ -37,6 +43,7 @@ impl ExternalVotes {
     pub fn vote(&mut self, voter: Voter, ours: IpAddr) {
         let voter = match voter {
             Voter::Peer(ip) => Voter::Peer(host(ip)),
+            Voter::Node(ip) => Voter::Node(network(ip).unwrap_or_else(|| host(ip))),
             trackers @ Voter::Trackers(_) => trackers,
         };
         let ours = ours.to_canonical();
@@ -46,7 +53,13 @@ impl ExternalVotes {
         let same =
             |(known, ip): &(Voter, IpAddr)| *known == voter && ip.is_ipv4() == ours.is_ipv4();
         self.votes.retain(|vote| !same(vote));
-        if self.votes.len() >= EXTERNAL_VOTES_MAX {
+        let is_node = |(voter, _): &(Voter, IpAddr)| matches!(voter, Voter::Node(_));
+        let nodes = self.votes.iter().filter(|vote| is_node(vote)).count();
+        if nodes >= NODES_MAX && is_node(&(voter, ours)) {
+            // The oldest of their own: there are more nodes than peers.
+            let oldest = self.votes.iter().position(is_node);
+            oldest.map(|at| self.votes.remove(at));
+        } else if self.votes.len() >= EXTERNAL_VOTES_MAX {
             self.votes.pop_front();
         }
         self.votes.push_back((voter, ours));
@@ -112,6 +125,27 @@ mod tests {
             votes.vote(peer(1), ip("6.6.6.6"));
         }
         assert_eq!(votes.ip(ip("9.9.9.9")), None);
+    }
+
+    #[test]
+    fn nodes_have_one_vote_for_a_network_and_half_of_all_votes() {
+        let mut votes = ExternalVotes::default();
+        for at in 0..100 {
+            votes.vote(Voter::Node(IpAddr::from([93, 1, 1, at])), ip("6.6.6.6"));
+        }
+        assert_eq!(votes.ip(ip("9.9.9.9")), None);
+        for at in 0..17 {
+            votes.vote(peer(at), ip("1.2.3.4"));
+        }
+        for at in 0..100 {
+            votes.vote(Voter::Node(IpAddr::from([93, at, 1, 1])), ip("6.6.6.6"));
+        }
+        assert_eq!(votes.votes.len(), EXTERNAL_VOTES_MAX);
+        let of_peers = votes
+            .votes
+            .iter()
+            .filter(|(_, ip)| ip.to_string() == "1.2.3.4");
+        assert_eq!(of_peers.count(), 16);
     }
 
     #[test]

@@ -37,7 +37,7 @@ use crate::limits::{
 use crate::stats::PeerSource;
 use crate::time::Time;
 
-pub(crate) use address::{canonical, host, is_peer};
+pub(crate) use address::{canonical, host, is_peer, network};
 use backoff::Backoff;
 use banned::Banned;
 pub use encryption::Way;

@@ -81,6 +81,14 @@ impl Turns {
         }
     }
 
+    /// Whether a torrent has turns.
+    pub(super) fn has(&self, torrent: TorrentKey) -> bool {
+        self.awake
+            .at(torrent)
+            .or(self.dormant.at(torrent))
+            .is_some()
+    }
+
     /// A torrent wants no more turns.
     pub(super) fn remove(&mut self, torrent: TorrentKey) {
         self.awake.remove(torrent);

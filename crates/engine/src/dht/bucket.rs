@@ -1,8 +1,11 @@
 //! The contacts at one distance from us: who has a place, who waits for one.
 
+use core::net::IpAddr;
+
 use superseed_proto::krpc::NodeId;
 
-use super::contact::{Contact, FAILURES_BAD, Place, network};
+use super::contact::{Contact, FAILURES_BAD, Place};
+use crate::candidates::network;
 use crate::limits::DHT_REPLACEMENTS_MAX;
 
 /// What came of a node that answered.
@@ -33,8 +36,8 @@ impl Bucket {
     /// is how many may be.
     pub(super) fn admit(&mut self, contact: Contact, width: usize) -> Admitted {
         self.drop_waiting(Place::of(contact.addr));
-        let network = network(contact.addr);
-        let same = |other: &Contact| network.is_some() && self::network(other.addr) == network;
+        let network = network(contact.addr.ip());
+        let same = |other: &Contact| network.is_some() && self::network(other.addr.ip()) == network;
         if let Some(at) = self.live.iter().position(same) {
             if self.live[at].failures < FAILURES_BAD {
                 return Admitted::Refused;
@@ -67,11 +70,11 @@ impl Bucket {
     /// Lets a node wait for a place, instead of another one of its network or
     /// of who waited longest. Who has answered is not sent away by who has not.
     pub(super) fn wait(&mut self, contact: Contact) {
-        let network = network(contact.addr);
+        let network = network(contact.addr.ip());
         let place = Place::of(contact.addr);
         let same = |other: &Contact| {
             Place::of(other.addr) == place
-                || network.is_some() && self::network(other.addr) == network
+                || network.is_some() && self::network(other.addr.ip()) == network
         };
         if let Some(at) = self.waiting.iter().position(same) {
             if self.waiting[at].is_confirmed() && !contact.is_confirmed() {
@@ -88,6 +91,14 @@ impl Bucket {
             }
         }
         self.waiting.push(contact);
+    }
+
+    /// Whether somebody of a network has a place, and answers.
+    pub(super) fn is_taken(&self, ip: IpAddr) -> bool {
+        let network = network(ip);
+        let same = |other: &Contact| self::network(other.addr.ip()) == network;
+        let mut live = self.live.iter();
+        network.is_some() && live.any(|other| same(other) && other.failures < FAILURES_BAD)
     }
 
     /// Forgets who waits at an address.

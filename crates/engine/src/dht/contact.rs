@@ -149,23 +149,10 @@ impl Place {
     }
 }
 
-/// The network of an address, of which one node has a place in a bucket and in
-/// a search: a /24, of IPv6 a /64 (libtorrent, `dht_restrict_search_ips`).
-/// `None` in private networks.
-pub(super) fn network(addr: SocketAddr) -> Option<IpAddr> {
-    match addr.ip() {
-        ip if is_exempt(ip) => None,
-        IpAddr::V4(ip) => {
-            let [a, b, c, _] = ip.octets();
-            Some(IpAddr::from([a, b, c, 0]))
-        }
-        ip @ IpAddr::V6(_) => Some(host(ip)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::candidates::network;
 
     #[test]
     fn a_node_is_good_while_it_answers_or_asks() {
@@ -188,11 +175,11 @@ mod tests {
     #[test]
     fn a_network_is_a_slash_24_outside_of_private_networks() {
         let network = |text: &str| network(text.parse().unwrap());
-        assert_eq!(network("93.1.1.1:1"), network("93.1.1.200:2"));
-        assert_ne!(network("93.1.1.1:1"), network("93.1.2.1:1"));
-        assert_eq!(network("[2a02::1]:1"), network("[2a02::ffff:1]:9"));
-        assert_eq!(network("10.0.0.1:1"), None);
-        assert_eq!(network("127.0.0.1:1"), None);
+        assert_eq!(network("93.1.1.1"), network("93.1.1.200"));
+        assert_ne!(network("93.1.1.1"), network("93.1.2.1"));
+        assert_eq!(network("2a02::1"), network("2a02::ffff:1"));
+        assert_eq!(network("10.0.0.1"), None);
+        assert_eq!(network("127.0.0.1"), None);
     }
 
     #[test]

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 use superseed_proto::krpc::{Distance, NodeAddr, NodeId};
 
-use super::contact::{Place, network};
+use super::contact::Place;
 use super::table::K;
+use crate::candidates::network;
 use crate::limits::DHT_FRONTIER_MAX;
 
 /// What came of a node so far.
@@ -65,7 +66,7 @@ impl Frontier {
         else {
             return;
         };
-        let network = network(node.addr);
+        let network = network(node.addr.ip());
         let is_network_here = network.is_some_and(|network| self.networks.contains(&network));
         if self.places.contains(&place) || is_network_here && !is_of_table {
             return;
@@ -76,7 +77,7 @@ impl Frontier {
                 Some(last) if last >= at => {
                     let gone = self.entries.remove(last);
                     self.places.remove(&Place::of(gone.node.addr));
-                    if let Some(network) = self::network(gone.node.addr) {
+                    if let Some(network) = self::network(gone.node.addr.ip()) {
                         self.networks.remove(&network);
                     }
                 }

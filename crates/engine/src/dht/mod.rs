@@ -34,7 +34,7 @@ use std::collections::BTreeMap;
 
 use rand_chacha::ChaCha12Rng;
 use rand_core::SeedableRng;
-use superseed_proto::krpc::{Kind, Message, Unreadable};
+use superseed_proto::krpc::{Kind, Message, NodeId, Unreadable};
 
 pub use announce::Wish;
 pub use routers::ROUTERS;
@@ -110,6 +110,8 @@ pub struct Dht {
     restored: Vec<NodeSnapshot>,
     /// What became due since the last poll.
     due: Vec<DhtAction>,
+    /// When something that is no node's business was to be done.
+    wake: Time,
 }
 
 impl Dht {
@@ -125,6 +127,7 @@ impl Dht {
             orders: BTreeMap::new(),
             restored: Vec::new(),
             due: Vec::new(),
+            wake: Time::NEVER,
         }
     }
 
@@ -134,9 +137,10 @@ impl Dht {
     }
 
     /// Changes the settings. What others stored stays as long as we take part.
-    pub fn configure(&mut self, settings: &DhtSettings, now: Time) {
+    /// Says whether there are other nodes of ours now, which know no torrent.
+    pub fn configure(&mut self, settings: &DhtSettings, now: Time) -> bool {
         if self.settings == *settings {
-            return;
+            return false;
         }
         self.settings = settings.clone();
         match &settings.routers {
@@ -146,17 +150,19 @@ impl Dht {
             }
             None => self.routers.set(ROUTERS.iter().copied()),
         }
-        self.settle(now);
+        self.settle(now)
     }
 
-    /// These are our sockets from now on.
+    /// These are our sockets from now on. New nodes of ours know no torrent.
     pub fn listening(&mut self, listeners: &[(ListenerId, SocketAddr)], now: Time) {
         self.listeners = listeners.to_vec();
         self.settle(now);
     }
 
-    /// Makes a node for every listener that should have one, and no other.
-    fn settle(&mut self, now: Time) {
+    /// Makes a node for every listener that should have one, and no other. Says
+    /// whether that changed anything.
+    fn settle(&mut self, now: Time) -> bool {
+        let before: Vec<_> = self.nodes.values().map(|node| node.local).collect();
         let is_named = self.settings.routers.is_some();
         let takes_part =
             |addr: &SocketAddr| self.settings.enabled && (is_named || !addr.ip().is_loopback());
@@ -181,6 +187,9 @@ impl Dht {
             }
             self.nodes.insert(listener, node);
         }
+        !before
+            .into_iter()
+            .eq(self.nodes.values().map(|node| node.local))
     }
 
     /// Whom nodes of ours knew in an earlier run.
@@ -263,7 +272,7 @@ impl Dht {
                     node.on_response(from, &message, response, cx)
                 });
                 for named in others.into_iter().flatten() {
-                    self.hint_of(named.addr, Some(named.id));
+                    self.hint_of(named.addr, Some(named.id), now);
                 }
             }
             Kind::Error { .. } => {
@@ -280,26 +289,29 @@ impl Dht {
 
     /// Somebody says that there may be a node (PORT of BEP 5; the nodes of a
     /// torrent).
-    pub fn hint(&mut self, addr: SocketAddr) {
-        self.hint_of(canonical(addr), None);
+    pub fn hint(&mut self, addr: SocketAddr, now: Time) {
+        self.hint_of(canonical(addr), None, now);
     }
 
-    fn hint_of(&mut self, addr: SocketAddr, id: Option<superseed_proto::krpc::NodeId>) {
+    fn hint_of(&mut self, addr: SocketAddr, id: Option<NodeId>, now: Time) {
         if self.routers.is_router(addr) {
             return;
         }
         let mut nodes = self.nodes.values_mut();
         if let Some(node) = nodes.find(|node| node.is_of_family(addr)) {
             node.hint(Hint { addr, id });
-            node.wake = Time::START;
+            node.wake = now;
         }
     }
 
     /// The same, by a name or an address in words.
-    pub fn hint_name(&mut self, host: &str, port: u16) {
+    pub fn hint_name(&mut self, host: &str, port: u16, now: Time) {
         match host.parse() {
-            Ok(ip) => self.hint(SocketAddr::new(ip, port)),
-            Err(_) => self.routers.add_node(host, port),
+            Ok(ip) => self.hint(SocketAddr::new(ip, port), now),
+            Err(_) => {
+                self.routers.add_node(host, port);
+                self.wake = now;
+            }
         }
     }
 
@@ -319,7 +331,7 @@ impl Dht {
             }
             Some(false) => {
                 for &ip in addrs {
-                    self.hint(SocketAddr::new(ip, port));
+                    self.hint(SocketAddr::new(ip, port), now);
                 }
             }
             None => {}
@@ -348,6 +360,20 @@ impl Dht {
         }
     }
 
+    /// Whether a torrent is among those that are announced.
+    pub fn has_torrent(&self, torrent: TorrentKey) -> bool {
+        self.nodes.values().any(|node| node.turns.has(torrent))
+    }
+
+    /// Where a peer of a torrent, if that is announced, finds our node of its
+    /// family.
+    pub fn port(&self, torrent: TorrentKey, peer: SocketAddr) -> Option<u16> {
+        let peer = canonical(peer);
+        let mut nodes = self.nodes.values();
+        let node = nodes.find(|node| node.is_of_family(peer) && node.turns.has(torrent))?;
+        Some(node.local.port())
+    }
+
     /// A torrent is nobody's business any more: nothing that is sent after this
     /// names it.
     pub fn remove_torrent(&mut self, torrent: TorrentKey) {
@@ -366,7 +392,7 @@ impl Dht {
         wish: &mut dyn FnMut(TorrentKey) -> Option<Wish>,
         out: &mut Vec<DhtAction>,
     ) {
-        self.ask_routers(now);
+        self.wake = Time::NEVER;
         self.begin_orders(now);
         let has_both = self.has_both();
         for node in self.nodes.values_mut() {
@@ -380,17 +406,16 @@ impl Dht {
             };
             node.poll(&mut cx);
         }
+        self.ask_routers(now);
         self.end_orders();
         out.append(&mut self.due);
     }
 
     /// When [`poll`](Self::poll) has something to do.
     pub fn next_deadline(&self) -> Time {
-        if !self.due.is_empty() || self.routers.has_new_node() && self.is_on() {
-            return Time::START;
-        }
         let nodes = self.nodes.values().map(Node::next_deadline);
-        nodes.min().unwrap_or(Time::NEVER).min(self.orders_due())
+        let next = nodes.min().unwrap_or(Time::NEVER);
+        next.min(self.wake).min(self.orders_due())
     }
 
     /// Does something to a node of ours, outside of anybody's turn.

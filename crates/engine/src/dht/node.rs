@@ -11,7 +11,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_core::Rng;
 use superseed_proto::krpc::{
     Item, Kind, Message, NodeAddr, NodeId, PACKET_LEN_MAX, Query, QueryFault, Response,
-    Transaction, Version, Want, is_exempt,
+    Transaction, Version, Want,
 };
 
 use super::announce::Turns;
@@ -118,7 +118,7 @@ impl Node {
 
     /// Takes the id of an earlier run, and whom it knew.
     pub(super) fn restore(&mut self, id: NodeId, known: &[NodeAddr], now: Time) {
-        self.take_id(id);
+        self.take_id(id, now);
         for &node in known {
             if self.is_usable(node.addr) {
                 self.table.restore(node);
@@ -128,24 +128,29 @@ impl Node {
         self.routers_at = now + Duration::from_secs(1);
     }
 
-    /// Our address is known. An id that is not of it is replaced, if the last
-    /// time is long enough ago.
+    /// Our address is known.
     pub(super) fn set_ours(&mut self, ip: IpAddr, cx: &mut Cx<'_>) {
         self.ours = Some(ip);
+        self.fit_id(cx);
+    }
+
+    /// Replaces an id that is not of our address, now or as soon as it may.
+    pub(super) fn fit_id(&mut self, cx: &mut Cx<'_>) {
         let is_soon = |at: Time| cx.now.since(at) < ID_CHANGE_MIN;
-        if is_exempt(ip) || self.id.fits(ip) || self.id_changed.is_some_and(is_soon) {
+        let Some(ip) = self.ours else { return };
+        if self.id.fits(ip) || self.id_changed.is_some_and(is_soon) {
             return;
         }
         let mut random = [0; 20];
         cx.random.fill_bytes(&mut random);
         self.id_changed = Some(cx.now);
-        self.take_id(NodeId::of_ip(ip, random));
+        self.take_id(NodeId::of_ip(ip, random), cx.now);
     }
 
-    fn take_id(&mut self, id: NodeId) {
+    fn take_id(&mut self, id: NodeId, now: Time) {
         self.id = id;
         self.table.rehome(id);
-        self.refresh.moved();
+        self.refresh.moved(now);
     }
 
     /// Whether nobody that answered is left to ask.

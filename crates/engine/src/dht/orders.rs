@@ -27,6 +27,7 @@ impl Dht {
     /// A user wants to know something; answered by [`DhtAction::Found`], in any
     /// case.
     pub fn look_up(&mut self, ticket: Ticket, goal: Goal, now: Time) {
+        self.wake = now;
         if self.orders.len() >= DHT_ORDERS_MAX || !self.is_on() {
             let found = Found::default();
             return self.due.push(DhtAction::Found { ticket, found });
@@ -80,20 +81,15 @@ impl Dht {
         }
     }
 
-    /// When an order can go on or is given up.
+    /// When an order is given up. What lets one go on, an answer or the end of
+    /// another look-up, is followed by a poll in any case.
     pub(super) fn orders_due(&self) -> Time {
         let waiting = self
             .orders
             .values()
             .filter(|order| !order.waiting.is_empty());
-        let due = waiting.map(|order| {
-            let mut nodes = order.waiting.iter().filter_map(|at| self.nodes.get(at));
-            match nodes.any(can_begin) {
-                true => Time::START,
-                false => order.give_up,
-            }
-        });
-        due.min().unwrap_or(Time::NEVER)
+        let give_up = waiting.map(|order| order.give_up);
+        give_up.min().unwrap_or(Time::NEVER)
     }
 }
 

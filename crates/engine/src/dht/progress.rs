@@ -165,11 +165,18 @@ impl Node {
         if !self.is_starving() {
             self.routers_tried = 0;
         }
+        self.fit_id(cx);
+        // Those that end make room for those that begin.
+        self.drive_all(cx);
         if self.has_somebody() {
             self.keep_up(cx);
             self.have_turns(cx);
         }
         self.follow_hints(cx);
+        self.drive_all(cx);
+    }
+
+    fn drive_all(&mut self, cx: &mut Cx<'_>) {
         let ids: Vec<_> = self.searches.keys().copied().collect();
         for id in ids {
             self.drive(id, cx);
@@ -358,7 +365,7 @@ impl Node {
             return;
         };
         match search.owner {
-            Owner::Home => self.refresh.ended_home(&self.table),
+            Owner::Home => self.refresh.ended_home(&self.table, cx.now),
             Owner::Far | Owner::Torrent(_) => {}
             Owner::User(ticket) => self.found.push((ticket, search.into_found())),
         }

@@ -39,8 +39,9 @@ pub(super) struct Refresh {
     home_at: Time,
     /// How long a node with few contacts waits.
     poor: Duration,
-    /// Buckets to be looked at.
+    /// Buckets to be looked at, since when.
     far: Vec<u32>,
+    far_at: Time,
     check_at: Time,
 }
 
@@ -50,6 +51,7 @@ impl Refresh {
             home_at: Time::START,
             poor: POOR,
             far: Vec::new(),
+            far_at: Time::START,
             check_at: Time::START,
         }
     }
@@ -94,7 +96,8 @@ impl Refresh {
     }
 
     /// The look-up of our own id ended: what it passed by far away is next.
-    pub(super) fn ended_home(&mut self, table: &Table) {
+    pub(super) fn ended_home(&mut self, table: &Table, now: Time) {
+        self.far_at = now;
         self.far = (0..FAR_BUCKETS)
             .filter(|&shared_bits| table.in_bucket(shared_bits) < K)
             .take_while(|_| table.len() >= K)
@@ -102,14 +105,14 @@ impl Refresh {
     }
 
     /// Our id is another one.
-    pub(super) fn moved(&mut self) {
-        self.home_at = Time::START;
+    pub(super) fn moved(&mut self, now: Time) {
+        self.home_at = now;
     }
 
     pub(super) fn next_deadline(&self) -> Time {
         match self.far.is_empty() {
             true => self.home_at.min(self.check_at),
-            false => Time::START,
+            false => self.far_at,
         }
     }
 }

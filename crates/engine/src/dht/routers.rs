@@ -112,12 +112,6 @@ impl Routers {
         wanted
     }
 
-    /// Whether a name waits to be looked up though we need no router.
-    pub(super) fn has_new_node(&self) -> bool {
-        let is_new = |named: &Named| !named.is_router && named.looked == Looked::Never;
-        self.names.iter().any(is_new)
-    }
-
     /// A name was looked up. Says whether it is a router's, if anybody asked.
     pub(super) fn resolved(
         &mut self,

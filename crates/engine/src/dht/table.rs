@@ -101,6 +101,9 @@ impl Table {
         let bucket = self.buckets.entry(shared_bits).or_default();
         let is_bad = |contact: &Contact| contact.failures >= FAILURES_BAD;
         let has_room = !is_full && bucket.live.len() < width(shared_bits);
+        if bucket.is_taken(node.addr.ip()) {
+            return false;
+        }
         if bucket.waiting.iter().any(|known| known.id == node.id) {
             return false;
         }

@@ -23,7 +23,11 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Engine {
     pub(super) fn command(&mut self, command: Command, now: Time, out: &mut Outbox) {
-        let dormant = command.torrent().filter(|key| self.is_dormant(*key));
+        // A name is looked up alike for all torrents.
+        let is_name = matches!(command, Command::AddPeerName(..));
+        let dormant = command
+            .torrent()
+            .filter(|key| self.is_dormant(*key) && !is_name);
         if let Some(key) = dormant {
             return self.with_dormant(key, now, out, |dormant, cx| dormant.command(cx, command));
         }
@@ -56,6 +60,9 @@ impl Engine {
                 torrent.learn(cx, addr, PeerSource::User);
                 torrent.connect_more(cx);
             }),
+            Command::AddPeerName(key, host, port) => {
+                self.add_peer_name(key, host, port, now, out);
+            }
             Command::AddTracker(key, url) => self.with_torrent(key, now, out, |torrent, cx| {
                 torrent.lasting.add_tracker(cx, &url);
                 torrent.terms_changed();
@@ -91,6 +98,18 @@ impl Engine {
                 });
             }
             Command::Wake(key) => self.with_torrent(key, now, out, Torrent::stir),
+            Command::AddNode(host, port) => {
+                self.shared.dht.hint_name(&host, port, now);
+                self.drive_dht(now, out);
+            }
+            Command::RestoreNodes(snapshot) => {
+                self.shared.dht.restore(*snapshot, now);
+                self.drive_dht(now, out);
+            }
+            Command::LookUp(ticket, goal) => {
+                self.shared.dht.look_up(ticket, *goal, now);
+                self.drive_dht(now, out);
+            }
             Command::Configure(settings) => self.configure(*settings, now, out),
             Command::SetFilter(filter) => self.set_filter(filter, now, out),
             Command::Shutdown => self.shutdown(now, out),
@@ -167,6 +186,7 @@ impl Engine {
         self.shared
             .connect
             .set_half_open_max(settings.half_open_max);
+        let other_nodes = self.shared.dht.configure(&settings.dht, now);
         self.wake_uploads(now, out);
         self.wake_downloads(now, out);
         for key in self.torrents.keys() {
@@ -175,7 +195,11 @@ impl Engine {
             });
             // Neighbours may be told from now on, or no more.
             self.with_dormant(key, now, out, |_, _| ());
+            if other_nodes {
+                self.with_any(key, now, out, |form, cx| form.listeners_changed(cx));
+            }
         }
+        self.drive_dht(now, out);
     }
 
     /// Others than before are blocked.

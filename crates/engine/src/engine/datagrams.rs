@@ -43,8 +43,9 @@ impl Engine {
         }
         match protocol(bytes) {
             Some(Protocol::Tracker) => self.udp_answer(listener, from, bytes, now, out),
+            Some(Protocol::Dht) => self.dht_datagram(listener, from, bytes, now, out),
             // Nobody here speaks these.
-            Some(Protocol::Dht | Protocol::Utp) | None => {}
+            Some(Protocol::Utp) | None => {}
         }
     }
 }

@@ -51,6 +51,7 @@ impl Engine {
                 // Whose turn it is now is seen at the end of each input.
                 Timer::Waking => {}
                 Timer::Lsd => self.drive_lsd(now, out),
+                Timer::Dht => self.drive_dht(now, out),
                 Timer::UdpTrackers => self.drive_udp(now, out),
                 Timer::UploadQuota => self.wake_uploads(now, out),
                 Timer::DownloadQuota => self.wake_downloads(now, out),

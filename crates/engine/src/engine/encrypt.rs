@@ -46,7 +46,7 @@ impl Cx<'_> {
     /// Begins to encrypt a stream that we opened for `swarm`; our handshake goes
     /// with it.
     pub(crate) fn encrypt(&mut self, key: ConnKey, swarm: superseed_proto::SwarmKey) {
-        let handshake = self.handshake(swarm).encode().to_vec();
+        let handshake = self.handshake(key, swarm).encode().to_vec();
         let methods = self.shared.settings.encryption.outgoing.methods();
         let rng = &mut self.shared.encryption;
         let (secret, pads) = (secret(rng), pads(rng));

@@ -38,5 +38,10 @@ impl Torrent {
         }
         let turn = self.is_running().then_some(Turn::Awake);
         self.lasting.tell_neighbours(cx, turn);
+        if self.lasting.join_dht(cx, turn) {
+            for (host, port) in &self.metainfo.nodes {
+                cx.shared.dht.hint_name(host, *port, cx.now);
+            }
+        }
     }
 }

@@ -32,6 +32,7 @@ impl Engine {
             key_jobs: self.shared.keys.out(),
             key_jobs_waiting: self.shared.keys.waiting(),
             key_hosts: self.shared.keys.hosts(),
+            dht: self.shared.dht.holdings(),
             of_one_peer: peers.fold(PeerHoldings::default(), PeerHoldings::max),
             of_one_torrent: torrents.fold(TorrentHoldings::default(), TorrentHoldings::max),
         }

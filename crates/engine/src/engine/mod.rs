@@ -3,6 +3,7 @@
 mod awaiting;
 mod commands;
 mod datagrams;
+pub(crate) mod dht;
 pub(crate) mod dormancy;
 mod due;
 mod encrypt;
@@ -10,6 +11,7 @@ mod finish;
 mod holdings;
 pub(crate) mod jobs;
 pub(crate) mod keys;
+pub(crate) mod lookups;
 pub(crate) mod lsd;
 pub(crate) mod memory;
 mod query;
@@ -75,6 +77,8 @@ pub enum Reason {
     Lsd,
     /// A UDP tracker is asked again.
     UdpTracker,
+    /// The DHT asks somebody, or has waited long enough for an answer.
+    Dht,
     /// Peers wait for upload quota.
     UploadQuota,
     /// Peers wait for download quota.
@@ -244,7 +248,7 @@ impl Engine {
     fn answered(&mut self, of: AnnounceOf, answered: Answered, now: Time, out: &mut Outbox) {
         if let Some(ours) = answered.ours {
             let voter = Voter::Trackers(of.torrent);
-            self.shared.external_vote(voter, ours);
+            self.shared.external_vote(voter, ours, now);
         }
         self.with_any(of.torrent, now, out, |form, cx| {
             form.answered(cx, of.slot, answered);

@@ -15,6 +15,7 @@ use superseed_proto::peer_id::PeerId;
 use super::dormancy::Dormancy;
 use super::jobs::{Job, Outstanding};
 use super::keys::KeyJobs;
+use super::lookups::Lookup;
 use super::memory::{DeviceIndex, Memory};
 use super::read_cache::ReadCache;
 use super::timers::{Timer, Timers};
@@ -23,6 +24,7 @@ use crate::block::BlockPool;
 use crate::candidates::connect::ConnectBudget;
 use crate::candidates::{ExternalVotes, Turnover, Voter};
 use crate::config::Settings;
+use crate::dht::Dht;
 use crate::disk::{DiskJob, DiskOp};
 use crate::event::{Event, EventKind};
 use crate::filter::Filter;
@@ -107,9 +109,10 @@ pub(crate) struct Shared {
     /// Our addresses as others see them, one for each listener where it is known.
     pub(crate) ours: Vec<SocketAddr>,
     pub(crate) announces: SlotMap<AnnounceKey, AnnounceOf>,
-    pub(crate) resolves: SlotMap<ResolveKey, String>,
+    pub(crate) resolves: SlotMap<ResolveKey, Lookup>,
     pub(crate) udp: UdpTrackers,
     pub(crate) lsd: Lsd,
+    pub(crate) dht: Dht,
     pub(crate) pace: Pace,
     pub(crate) urls: Urls,
     pub(crate) connect: ConnectBudget,
@@ -141,6 +144,8 @@ impl Shared {
         let prefix = &settings.peer_id_prefix[..settings.peer_id_prefix.len().min(12)];
         let peer_id = PeerId::with_prefix(prefix, random);
         let limits = settings.limits;
+        let mut dht = Dht::new(seed_of("dht", &seed));
+        dht.configure(&settings.dht, Time::START);
         Self {
             rng,
             encryption: ChaCha12Rng::from_seed(seed_of("encryption", &seed)),
@@ -165,6 +170,7 @@ impl Shared {
             resolves: SlotMap::with_key(),
             udp: UdpTrackers::new(),
             lsd: Lsd::new(seed_of("lsd", &seed)),
+            dht,
             pace: Pace::default(),
             urls: Urls::default(),
             connect: ConnectBudget::new(settings.half_open_max),
@@ -201,9 +207,14 @@ impl Shared {
     }
 
     /// Somebody says that this is our address.
-    pub(crate) fn external_vote(&mut self, voter: Voter, ours: IpAddr) {
+    pub(crate) fn external_vote(&mut self, voter: Voter, ours: IpAddr, now: Time) {
         self.external.vote(voter, ours);
         self.find_ours();
+        for (listener, addr) in &self.listeners {
+            if let Some(ip) = self.external.ip(addr.ip()) {
+                self.dht.ours(*listener, ip, now);
+            }
+        }
     }
 
     /// Works out again which addresses others see us at.

@@ -40,10 +40,13 @@ impl Engine {
         self.shared.listeners.retain(|(id, _)| *id != listener);
         self.shared.listeners.push((listener, addr));
         self.shared.find_ours();
+        let listeners = &self.shared.listeners;
+        self.shared.dht.listening(listeners, now);
         for key in self.torrents.keys() {
             self.with_any(key, now, out, |form, cx| form.listeners_changed(cx));
         }
         self.listen_near(now, out);
+        self.drive_dht(now, out);
     }
 
     /// A stranger at the door. A few more than the limit are let in, so that a

@@ -43,6 +43,8 @@ pub(crate) enum Timer {
     Lsd,
     /// UDP tracker retransmissions.
     UdpTrackers,
+    /// What the DHT does next.
+    Dht,
     /// Peers that wait for upload quota.
     UploadQuota,
     /// Peers that wait for download quota.
@@ -70,6 +72,7 @@ impl Timer {
             Self::Waking => Reason::Wake,
             Self::Lsd => Reason::Lsd,
             Self::UdpTrackers => Reason::UdpTracker,
+            Self::Dht => Reason::Dht,
             Self::UploadQuota => Reason::UploadQuota,
             Self::DownloadQuota => Reason::DownloadQuota,
             Self::Shutdown => Reason::Shutdown,

@@ -40,6 +40,11 @@ impl Torrents {
         }
     }
 
+    /// The torrent, in whatever form.
+    pub(crate) fn slot(&self, key: TorrentKey) -> Option<&Slot> {
+        self.slots.get(key)?.as_ref()
+    }
+
     /// The torrent, if its metadata is known and it is awake.
     pub(crate) fn get(&self, key: TorrentKey) -> Option<&Torrent> {
         match self.slots.get(key)?.as_ref()? {

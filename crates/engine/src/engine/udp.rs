@@ -1,12 +1,13 @@
 //! The glue between the UDP tracker client and the rest.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 
 use super::Engine;
+use super::lookups::Lookup;
 use super::shared::{Cx, Shared};
 use super::timers::Timer;
 use crate::action::{Action, Outbox};
-use crate::ids::{AnnounceKey, ListenerId, ResolveKey};
+use crate::ids::{AnnounceKey, ListenerId};
 use crate::time::Time;
 use crate::torrent::announce::Answered;
 use crate::trackers::udp::{UdpAction, UdpAnswer, UdpFailure};
@@ -21,8 +22,7 @@ fn poll(shared: &mut Shared, now: Time, out: &mut Outbox) -> Vec<Done> {
     for action in actions {
         match action {
             UdpAction::Resolve { host } => {
-                let resolve = shared.resolves.insert(host.clone());
-                out.push(Action::Resolve { resolve, host });
+                shared.look_up(host.clone(), Lookup::Tracker(host), out);
             }
             UdpAction::Send {
                 listener,
@@ -82,19 +82,6 @@ impl Engine {
         out: &mut Outbox,
     ) {
         if self.shared.udp.on_datagram(listener, from, bytes, now) {
-            self.drive_udp(now, out);
-        }
-    }
-
-    pub(super) fn resolved(
-        &mut self,
-        resolve: ResolveKey,
-        addrs: &[IpAddr],
-        now: Time,
-        out: &mut Outbox,
-    ) {
-        if let Some(host) = self.shared.resolves.remove(resolve) {
-            self.shared.udp.resolved(&host, addrs, now);
             self.drive_udp(now, out);
         }
     }

@@ -25,7 +25,7 @@ pub(crate) struct Meeting {
     said: Said,
 }
 
-/// What a peer's extension handshakes said (BEP 10).
+/// What a peer said of itself, in extension handshakes (BEP 10) and before.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct About {
     /// The ids under which it takes extension messages.
@@ -37,6 +37,8 @@ pub(crate) struct About {
     pub(crate) upload_only: bool,
     pub(crate) listen_port: Option<u16>,
     pub(crate) prefers_encryption: bool,
+    /// It said where its node of the DHT is.
+    pub(crate) told_node: bool,
 }
 
 impl About {
@@ -93,6 +95,8 @@ pub(crate) enum Heard<'a> {
     About(Box<ExtendedHandshake>),
     /// A message of an extension.
     Extension { id: u8, payload: &'a [u8] },
+    /// Where its node of the DHT is.
+    Node(u16),
     /// A request, which can only be refused.
     Refused { piece: u32, begin: u32, len: u32 },
 }
@@ -176,7 +180,8 @@ impl Meeting {
                     return Ok(Heard::Refused { piece, begin, len });
                 }
             }
-            Message::Cancel { .. } | Message::Port(_) | Message::Unknown { .. } => {}
+            Message::Port(port) => return Ok(Heard::Node(port)),
+            Message::Cancel { .. } | Message::Unknown { .. } => {}
             Message::Extended { id, payload } if id == HANDSHAKE_ID => {
                 if let Some(handshake) = self.about.take(payload) {
                     return Ok(Heard::About(Box::new(handshake)));

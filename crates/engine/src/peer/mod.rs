@@ -179,6 +179,17 @@ impl Conn {
         }
     }
 
+    /// What a peer said of itself, once hands are shaken.
+    pub(crate) fn about_mut(&mut self) -> Option<&mut About> {
+        match &mut self.phase {
+            Phase::Traffic(peer) => Some(&mut peer.about),
+            Phase::Meeting(meeting) => Some(&mut meeting.about),
+            Phase::Connecting | Phase::Handshaking(_) | Phase::Securing(_) | Phase::Waiting(_) => {
+                None
+            }
+        }
+    }
+
     /// Who is behind the connection, once hands are shaken.
     pub(crate) fn peer_id(&self) -> Option<PeerId> {
         match &self.phase {

@@ -185,7 +185,8 @@ impl Lasting {
     }
 
     /// The listeners changed.
-    pub(crate) fn set_listeners(&mut self, cx: &Cx<'_>) {
+    pub(crate) fn set_listeners(&mut self, cx: &mut Cx<'_>) {
+        self.leave_dht(cx);
         self.trackers.set_listeners(&cx.shared.listeners);
         let own: Vec<SocketAddr> = cx.shared.listeners.iter().map(|(_, addr)| *addr).collect();
         self.candidates.set_self(&own);

@@ -21,12 +21,17 @@ use crate::stats::PeerSource;
 use crate::time::Time;
 
 impl Cx<'_> {
-    /// Our handshake for a swarm.
-    pub(crate) fn handshake(&self, swarm: SwarmKey) -> Handshake {
+    /// Our handshake for a swarm, on a connection of its torrent.
+    pub(crate) fn handshake(&self, key: ConnKey, swarm: SwarmKey) -> Handshake {
+        let mut reserved = Reserved::default()
+            .with(Capability::Fast)
+            .with(Capability::ExtensionProtocol);
+        let torrent = self.conns.get(key).and_then(|conn| conn.torrent);
+        if torrent.is_some_and(|torrent| self.shared.dht.has_torrent(torrent)) {
+            reserved = reserved.with(Capability::Dht);
+        }
         Handshake {
-            reserved: Reserved::default()
-                .with(Capability::Fast)
-                .with(Capability::ExtensionProtocol),
+            reserved,
             swarm,
             peer_id: self.shared.peer_id,
         }
@@ -34,7 +39,7 @@ impl Cx<'_> {
 
     /// Queues our handshake.
     pub(crate) fn send_handshake(&mut self, key: ConnKey, swarm: SwarmKey) {
-        let handshake = self.handshake(swarm);
+        let handshake = self.handshake(key, swarm);
         let Some(conn) = self.conns.get_mut(key) else {
             return;
         };
@@ -56,6 +61,18 @@ impl Torrent {
     /// Notes an address. Says whether it is new.
     pub(crate) fn learn(&mut self, cx: &Cx<'_>, addr: SocketAddr, source: PeerSource) -> bool {
         self.lasting.learn(addr, source, cx.now)
+    }
+
+    /// Somebody named peers of its swarm.
+    pub(crate) fn peers_named(
+        &mut self,
+        cx: &mut Cx<'_>,
+        peers: &[SocketAddr],
+        source: PeerSource,
+    ) {
+        if self.lasting.learn_all(cx, peers, source) {
+            self.connect_more(cx);
+        }
     }
 
     /// A neighbour is in its swarm. One that is new is to hear of us soon.
@@ -135,6 +152,9 @@ impl Torrent {
         let peer = Peer::new(handshake, &self.layout, took, now);
         self.enter(cx, key, peer);
         self.greet(cx, key, Greeting::First);
+        if handshake.reserved.has(Capability::Dht) {
+            cx.tell_node(key);
+        }
         self.join_exchange(cx, key);
         self.rearm(cx, key);
         Ok(())

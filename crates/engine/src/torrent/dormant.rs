@@ -110,7 +110,7 @@ impl Dormant {
     }
 
     /// Whether it would serve a peer.
-    fn runs(&self) -> bool {
+    pub(crate) fn runs(&self) -> bool {
         let rests = matches!(self.sleep, Sleep::Asleep | Sleep::Due | Sleep::Waking);
         rests && !self.lasting.options.paused
     }
@@ -343,6 +343,20 @@ impl Dormant {
     pub(crate) fn tell_neighbours(&mut self, cx: &mut Cx<'_>) {
         let turn = self.runs().then_some(Turn::Dormant);
         self.lasting.tell_neighbours(cx, turn);
+        self.lasting.join_dht(cx, turn);
+    }
+
+    /// Somebody named peers of its swarm.
+    pub(crate) fn peers_named(
+        &mut self,
+        cx: &mut Cx<'_>,
+        peers: &[SocketAddr],
+        source: PeerSource,
+    ) {
+        if self.lasting.learn_all(cx, peers, source) {
+            self.lasting.candidates.shrink(CANDIDATES_PER_DORMANT_MAX);
+            self.plan_connect(cx);
+        }
     }
 
     /// A neighbour is in its swarm. One that is new is to hear of us soon.

@@ -93,7 +93,8 @@ impl Torrent {
         peer.other_addr = other.or(peer.other_addr);
         let upload_only = std::mem::replace(&mut peer.about.upload_only, before);
         if let Some(ours) = handshake.yourip {
-            cx.shared.external_vote(Voter::Peer(remote.ip()), ours);
+            cx.shared
+                .external_vote(Voter::Peer(remote.ip()), ours, cx.now);
         }
         self.join_exchange(cx, key);
         self.peer_upload_only(cx, key, upload_only);

@@ -14,6 +14,7 @@ use crate::engine::shared::Cx;
 use crate::fault::PeerFault;
 use crate::ids::ConnKey;
 use crate::input::ConnectError;
+use crate::stats::PeerSource;
 use crate::trackers::{FailureKind, SlotId};
 
 /// A torrent in one of its forms.
@@ -32,6 +33,8 @@ pub(crate) trait Form {
     fn connect_due(&mut self, cx: &mut Cx<'_>);
     /// A seeding goal may be reached.
     fn goal_check(&mut self, cx: &mut Cx<'_>);
+    /// Somebody named peers of its swarm.
+    fn peers_named(&mut self, cx: &mut Cx<'_>, peers: &[SocketAddr], source: PeerSource);
     /// A neighbour is in its swarm.
     fn meet(&mut self, cx: &mut Cx<'_>, addr: SocketAddr);
     /// Begins its end.
@@ -57,6 +60,10 @@ pub(crate) trait Form {
 }
 
 impl Form for Torrent {
+    fn peers_named(&mut self, cx: &mut Cx<'_>, peers: &[SocketAddr], source: PeerSource) {
+        Self::peers_named(self, cx, peers, source);
+    }
+
     fn announce(&mut self, cx: &mut Cx<'_>) {
         Self::announce(self, cx);
     }
@@ -145,6 +152,10 @@ impl Form for Torrent {
 }
 
 impl Form for Dormant {
+    fn peers_named(&mut self, cx: &mut Cx<'_>, peers: &[SocketAddr], source: PeerSource) {
+        Self::peers_named(self, cx, peers, source);
+    }
+
     fn announce(&mut self, cx: &mut Cx<'_>) {
         Self::announce(self, cx);
     }

@@ -59,6 +59,36 @@ pub(super) enum Greeting {
     Again,
 }
 
+impl Cx<'_> {
+    /// Tells a peer where our node of the DHT is, in the family of the connection
+    /// (BEP 5, BEP 32).
+    pub(super) fn tell_node(&mut self, key: ConnKey) {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
+        let torrent = conn.torrent.unwrap_or_default();
+        if let Some(port) = self.shared.dht.port(torrent, conn.remote) {
+            conn.send(&Message::Port(port));
+            self.want_write(key);
+        }
+    }
+
+    /// A peer says where its node is. It has one, and could name any number.
+    pub(super) fn hear_of_node(&mut self, key: ConnKey, port: u16) {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
+        let node = SocketAddr::new(conn.remote.ip(), port);
+        let torrent = conn.torrent.unwrap_or_default();
+        let about = conn.about_mut();
+        let is_new = about.is_some_and(|about| !std::mem::replace(&mut about.told_node, true));
+        if is_new && self.shared.dht.has_torrent(torrent) {
+            self.shared.dht.hint(node, self.now);
+            crate::engine::dht::plan(self);
+        }
+    }
+}
+
 impl Torrent {
     /// Whether one more newcomer may be given an allowed-fast set.
     fn may_allow(&self, cx: &Cx<'_>) -> bool {

@@ -17,7 +17,7 @@ use crate::engine::timers::Timer;
 use crate::event::{EventKind, TorrentState};
 use crate::holdings::TorrentHoldings;
 use crate::ids::{ConnKey, TorrentKey};
-use crate::limits::INCOMING_SLACK;
+use crate::limits::{INCOMING_SLACK, PEERS_PER_ANSWER_MAX};
 use crate::lsd::Turn;
 use crate::stats::{PeerSource, TorrentStats};
 use crate::time::Time;
@@ -47,6 +47,8 @@ pub(crate) struct Lasting {
     pub(crate) kept: bool,
     /// Its turn among what neighbours are told, if they are.
     near: Option<Turn>,
+    /// The same among what is announced to the DHT.
+    in_dht: Option<Turn>,
 }
 
 impl Lasting {
@@ -142,6 +144,7 @@ impl Lasting {
             complete_told: false,
             kept: false,
             near: None,
+            in_dht: None,
         }
     }
 
@@ -160,6 +163,43 @@ impl Lasting {
             cx.shared.lsd.set(self.key, swarm, turn, cx.now);
             crate::engine::lsd::plan(cx);
         }
+    }
+
+    /// Lets the DHT name it and look for its peers, or without a turn no more
+    /// (BEP 5). Says whether that begins.
+    pub(crate) fn join_dht(&mut self, cx: &mut Cx<'_>, turn: Option<Turn>) -> bool {
+        let turn = turn.filter(|_| self.may_share() && cx.shared.dht.is_on());
+        let before = std::mem::replace(&mut self.in_dht, turn);
+        if before == turn {
+            return false;
+        }
+        let dht = &mut cx.shared.dht;
+        match (before, turn) {
+            (_, None) => dht.remove_torrent(self.key),
+            (None, Some(turn)) => dht.add_torrent(self.key, turn == Turn::Dormant, cx.now),
+            (Some(_), Some(turn)) => dht.change_torrent(self.key, turn == Turn::Dormant),
+        }
+        crate::engine::dht::plan(cx);
+        before.is_none()
+    }
+
+    /// Listeners changed, and with them our nodes: it joins them anew.
+    pub(crate) fn leave_dht(&mut self, cx: &mut Cx<'_>) {
+        self.join_dht(cx, None);
+    }
+
+    /// Notes addresses that somebody named. Says whether any is new.
+    pub(crate) fn learn_all(
+        &mut self,
+        cx: &mut Cx<'_>,
+        peers: &[core::net::SocketAddr],
+        source: PeerSource,
+    ) -> bool {
+        if self.candidates.is_empty() {
+            cx.shared.connect.boost();
+        }
+        let learn = |new, addr: &_| self.learn(*addr, source, cx.now) || new;
+        peers.iter().take(PEERS_PER_ANSWER_MAX).fold(false, learn)
     }
 
     /// What the user chose and may have changed since, for the record.

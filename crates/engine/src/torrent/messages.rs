@@ -154,7 +154,11 @@ impl Torrent {
                 self.extended(cx, key, id, payload)?;
             }
             // DHT ports and unknown messages say nothing of pieces.
-            Message::Port(_) | Message::Unknown { .. } => {
+            Message::Port(port) => {
+                peer.bitfield_allowed = first;
+                cx.hear_of_node(key, port);
+            }
+            Message::Unknown { .. } => {
                 peer.bitfield_allowed = first;
             }
         }

@@ -3,6 +3,7 @@
 
 mod asking;
 mod blame;
+mod dht;
 mod disk;
 mod dormant;
 mod explain;

@@ -131,6 +131,10 @@ impl Net {
         self.node(node).inbound = inbound;
     }
 
+    pub(crate) fn inbound(&self, node: NodeId) -> Inbound {
+        self.nodes[node.0 as usize].inbound
+    }
+
     pub(crate) fn addr(&self, node: NodeId) -> SocketAddr {
         let node = &self.nodes[node.0 as usize];
         SocketAddr::new(node.ip, node.port)

@@ -7,6 +7,7 @@ pub mod bad_trackers;
 pub mod churn;
 pub mod connections;
 pub mod crash;
+pub mod dht;
 pub mod disks;
 pub mod encryption;
 pub mod explain;
@@ -166,6 +167,7 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         leaving::SCENARIOS,
         rot::SCENARIOS,
         bad_trackers::SCENARIOS,
+        dht::SCENARIOS,
         disks::SCENARIOS,
         explain::SCENARIOS,
         crash::SCENARIOS,

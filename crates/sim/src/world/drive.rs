@@ -47,6 +47,9 @@ impl World {
         while let Some(action) = self.hosts[id.0].outbox.pop() {
             match action {
                 Action::WantWrite { conn } => self.journal.want_write(self.now, id.0, conn),
+                Action::SendDatagram { to, ref bytes, .. } if bytes.first() == Some(&b'd') => {
+                    self.journal.datagram(self.now, id.0, to, bytes);
+                }
                 _ => self.journal.action(self.now, id.0, &action),
             }
             self.perform(id, action);
@@ -172,6 +175,7 @@ impl World {
                 self.note_event(id, event.torrent, &event.kind);
                 self.hosts[id.0].events.push((now, event));
             }
+            Action::Found { ticket, found } => host.found.push((ticket, now, *found)),
             Action::ShutdownDone => host.shut_down = true,
         }
     }

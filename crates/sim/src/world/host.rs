@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use slotmap::{KeyData, SecondaryMap};
+use superseed_engine::dht::Found;
 use superseed_engine::disk::RecordTotals;
 use superseed_engine::stats::{PeerStats, TorrentStats, TrackerStats};
 use superseed_engine::{
@@ -80,6 +81,8 @@ pub(super) struct Host {
     pub(super) wake_number: u32,
     pub(super) torrents: Vec<Torrent>,
     pub(super) events: Vec<(Time, Event)>,
+    /// What look-ups in the DHT came to, and when.
+    pub(super) found: Vec<(Ticket, Time, Found)>,
     /// What it said to its site.
     pub(super) multicasts: Vec<(Time, Vec<u8>)>,
     pub(super) tickets: u64,
@@ -111,6 +114,7 @@ impl Host {
             wake_number: 0,
             torrents: Vec::new(),
             events: Vec::new(),
+            found: Vec::new(),
             multicasts: Vec::new(),
             tickets: 0,
             inputs: 0,

@@ -1,7 +1,9 @@
 //! What an engine holds stays within its limits, whatever others do.
 
 use superseed_engine::limits::{
-    ALLOWED_FAST_MAX, BANNED_PER_TORRENT_MAX, CANDIDATES_PER_TORRENT_MAX, EARLY_PIECES_MAX,
+    ALLOWED_FAST_MAX, BANNED_PER_TORRENT_MAX, CANDIDATES_PER_TORRENT_MAX, DHT_ASKERS_MAX,
+    DHT_CONTACTS_MAX, DHT_FRONTIER_MAX, DHT_HINTS_MAX, DHT_ITEMS_MAX, DHT_PEERS_MAX,
+    DHT_QUERIES_OUT_MAX, DHT_REPLACEMENTS_MAX, DHT_SEARCHES_MAX, DHT_SWARMS_MAX, EARLY_PIECES_MAX,
     INCOMING_SLACK, KEY_HOSTS_MAX, KEY_JOBS_MAX, LSD_HOSTS_MAX, METADATA_ASKED_MAX,
     METADATA_BYTES_MAX, METADATA_ROUNDS_MAX, NEWCOMERS_PER_TORRENT_MAX, OUTGOING_BUFFER_MAX,
     PEX_HOSTS_PER_PEER_MAX, PEX_ROSTER_MAX, PEX_TELLERS_MAX, QUEUED_BYTES_MAX, READS_PER_PEER_MAX,
@@ -11,6 +13,7 @@ use superseed_engine::limits::{
 };
 use superseed_engine::{Holdings, PeerHoldings, Settings, TorrentHoldings};
 use superseed_proto::BLOCK_LEN;
+use superseed_proto::krpc::NodeId;
 
 use super::{HostId, World};
 
@@ -94,8 +97,27 @@ fn first_over(settings: &Settings, held: &Holdings, bringers: usize) -> Option<&
             KEY_HOSTS_MAX as u64,
         ),
     ];
+    let dht = [
+        ("contacts", held.dht.contacts, DHT_CONTACTS_MAX),
+        (
+            "waiting contacts",
+            held.dht.waiting,
+            NodeId::BITS as usize * DHT_REPLACEMENTS_MAX,
+        ),
+        ("hints", held.dht.hints, DHT_HINTS_MAX),
+        ("questions", held.dht.queries_out, DHT_QUERIES_OUT_MAX),
+        // A hybrid has two at a time.
+        ("look-ups", held.dht.searches, DHT_SEARCHES_MAX + 1),
+        ("nodes of a look-up", held.dht.frontier, DHT_FRONTIER_MAX),
+        ("stored swarms", held.dht.swarms, DHT_SWARMS_MAX),
+        ("stored peers", held.dht.peers, DHT_PEERS_MAX),
+        ("stored items", held.dht.items, DHT_ITEMS_MAX),
+        ("askers", held.dht.askers, DHT_ASKERS_MAX),
+    ];
     let over = own.iter().find(|(_, held, max)| held > max);
+    let dht_over = dht.iter().find(|(_, held, max)| held > max);
     over.map(|(what, ..)| *what)
+        .or_else(|| dht_over.map(|(what, ..)| *what))
         .or_else(|| peer_over(&held.of_one_peer))
         .or_else(|| torrent_over(settings, &held.of_one_torrent))
 }

@@ -5,6 +5,7 @@
 //! costs something only when something happens.
 
 mod check;
+mod datagrams;
 mod drive;
 mod host;
 mod memory;
@@ -28,6 +29,7 @@ use crate::queue::Queue;
 use crate::rng::Rng;
 use crate::tracker::Tracker;
 use crate::wire::ScriptNode;
+pub use datagrams::{DatagramParty, Sent};
 pub use host::{HostId, Progress};
 pub use said::{Said, Way};
 pub use scripts::{ScriptId, Wire};
@@ -35,6 +37,7 @@ pub use services::TrackerId;
 pub use tally::{Protocol, Tally};
 
 use check::Watch;
+use datagrams::Datagrams;
 use host::Host;
 use services::ServiceEvent;
 use work::WorkDone;
@@ -91,6 +94,8 @@ enum Happening {
     DiskDone(HostId, u32, Box<DiskJob>),
     Service(Box<ServiceEvent>),
     Worked(Box<WorkDone>),
+    /// From whom, to whom, what.
+    Datagram(Box<Sent>),
     ScriptWake(ScriptId, usize),
     Plan(Box<dyn FnOnce(&mut World)>),
 }
@@ -119,6 +124,7 @@ pub struct World {
     replay: String,
     /// What a read copies into, the same for all.
     scratch: Vec<u8>,
+    datagrams: Datagrams,
     next_ip: u32,
     ipv6: bool,
     public: bool,
@@ -150,6 +156,7 @@ impl World {
             watch: Watch::default(),
             replay: replay.into(),
             scratch: Vec::new(),
+            datagrams: Datagrams::default(),
             next_ip: 1,
             ipv6: false,
             public: false,
@@ -237,8 +244,14 @@ impl World {
 
     /// Adds a machine with an engine that knows nothing yet.
     pub fn add_host(&mut self, spec: HostSpec) -> HostId {
+        let ip = self.next_ip();
+        self.add_host_at(ip, spec)
+    }
+
+    /// The same, at an address that no other machine has.
+    pub fn add_host_at(&mut self, ip: IpAddr, spec: HostSpec) -> HostId {
         let id = HostId(self.hosts.len());
-        let node = self.add_node(spec.link.clone(), Place::Host(id));
+        let node = self.add_node_at(ip, spec.link.clone(), Place::Host(id));
         let disk = Disk::new(spec.disk.clone(), self.rng.fork());
         let rng = self.rng.fork();
         self.hosts.push(Host::new(node, spec, disk, rng));
@@ -292,6 +305,7 @@ impl World {
             Happening::DiskDone(host, run, job) => self.disk_done(host, run, *job),
             Happening::Service(event) => self.serve(*event),
             Happening::Worked(done) => self.work_done(*done),
+            Happening::Datagram(datagram) => self.datagram_arrives(*datagram),
             Happening::ScriptWake(script, conn) => self.wake_script(script, conn),
             Happening::Plan(what) => what(self),
         }

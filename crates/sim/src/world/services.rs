@@ -159,6 +159,8 @@ impl World {
                 let errand = Errand::DatagramToTracker(tracker, to, bytes.clone());
                 self.send_errand(id, there, errand);
             }
+        } else {
+            self.send_between(id, to, bytes);
         }
     }
 

@@ -78,6 +78,8 @@ impl Host {
                     self.multicast.send(listener, &bytes);
                 }
             }
+            // Nothing here orders a look-up.
+            Action::Found { .. } => {}
             Action::Event(event) => {
                 self.torrents.follow(&event);
                 // Without subscribers nobody hears it.

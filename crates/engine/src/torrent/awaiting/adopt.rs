@@ -19,7 +19,8 @@ impl Torrent {
                 Heard::About(handshake) => {
                     let remote = cx.conns.get(key).map(|conn| conn.remote);
                     if let (Some(ours), Some(remote)) = (handshake.yourip, remote) {
-                        cx.shared.external_vote(Voter::Peer(remote.ip()), ours);
+                        cx.shared
+                            .external_vote(Voter::Peer(remote.ip()), ours, cx.now);
                     }
                 }
                 Heard::Extension {
@@ -32,6 +33,7 @@ impl Torrent {
                         cx.refuse_metadata(key, piece);
                     }
                 }
+                Heard::Node(port) => cx.hear_of_node(key, port),
                 Heard::Extension { .. } | Heard::Nothing | Heard::Refused { .. } => {}
             }
             Ok(())

@@ -70,6 +70,12 @@ impl Form for Awaiting {
     /// It has nothing to seed.
     fn goal_check(&mut self, _: &mut Cx<'_>) {}
 
+    fn peers_named(&mut self, cx: &mut Cx<'_>, peers: &[SocketAddr], source: PeerSource) {
+        if self.lasting.learn_all(cx, peers, source) {
+            self.connect_more(cx);
+        }
+    }
+
     fn meet(&mut self, cx: &mut Cx<'_>, addr: SocketAddr) {
         if self.lasting.learn(addr, PeerSource::Lsd, cx.now) {
             cx.shared.lsd.answer(self.lasting.key, cx.now);
@@ -152,6 +158,10 @@ impl Awaiting {
         match heard {
             Heard::Nothing | Heard::Refused { .. } => Ok(()),
             Heard::About(handshake) => self.told_about(cx, key, &handshake),
+            Heard::Node(port) => {
+                cx.hear_of_node(key, port);
+                Ok(())
+            }
             Heard::Extension {
                 id: ours::UT_METADATA,
                 payload,
@@ -204,7 +214,7 @@ impl Awaiting {
         let host = conn.remote.ip();
         let takes_part = meeting.about.extensions.ut_metadata.is_some();
         if let Some(ours) = handshake.yourip {
-            cx.shared.external_vote(Voter::Peer(host), ours);
+            cx.shared.external_vote(Voter::Peer(host), ours, cx.now);
         }
         if !self.is_fetching() {
             return Ok(());
@@ -333,6 +343,9 @@ impl Cx<'_> {
             }
         }
         self.want_write(key);
+        if handshake.reserved.has(Capability::Dht) {
+            self.tell_node(key);
+        }
         let at = time_outs::next(&self.conns[key]);
         self.timer(Timer::Conn(key), at);
     }

@@ -93,11 +93,17 @@ impl Awaiting {
         }
     }
 
-    /// Whether it looks for its metadata.
-    fn runs(&self) -> bool {
+    /// Whether it looks for its metadata, or waits for its beginning.
+    pub(crate) fn runs(&self) -> bool {
         !self.lasting.options.paused
             && self.leaving.is_none()
             && !matches!(self.stage, Stage::Refused(_))
+    }
+
+    /// Whether it has met nobody who could have its metadata.
+    pub(crate) fn is_lonely(&self, conns: &Conns) -> bool {
+        let is_met = |key| conns.get(key).is_some_and(|conn| conn.meeting().is_some());
+        self.is_fetching() && !self.peers.iter().any(|key| is_met(*key))
     }
 
     fn is_fetching(&self) -> bool {
@@ -132,6 +138,7 @@ impl Awaiting {
     pub(crate) fn tell_neighbours(&mut self, cx: &mut Cx<'_>) {
         let turn = self.runs().then_some(Turn::Awake);
         self.lasting.tell_neighbours(cx, turn);
+        self.lasting.join_dht(cx, turn);
     }
 
     fn dial(&mut self, cx: &Cx<'_>) -> Dial<'_> {
