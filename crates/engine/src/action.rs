@@ -1,6 +1,7 @@
 //! Everything the engine can ask of the world.
 
 use core::net::SocketAddr;
+use core::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use superseed_proto::metainfo::Metainfo;
 use crate::dht::Found;
 use crate::disk::DiskJob;
 use crate::event::Event;
-use crate::ids::{AnnounceKey, ConnKey, ListenerId, ResolveKey, Ticket, TorrentKey};
+use crate::ids::{AnnounceKey, ConnKey, FetchKey, ListenerId, ResolveKey, Ticket, TorrentKey};
 use crate::work::WorkJob;
 
 /// One thing to do. Actions are performed in order after `handle` returned.
@@ -117,6 +118,22 @@ pub enum Action {
         /// What came of it.
         found: Box<Found>,
     },
+    /// Fetch a part of a file from a web seed; answered by `Fetched`. Nothing of
+    /// its body may be passed on before `FetchMore`.
+    Fetch(Box<Fetch>),
+    /// So many bytes more of a body may be passed on: beside what was lent
+    /// before nothing more is taken.
+    FetchMore {
+        /// Of which.
+        fetch: FetchKey,
+        /// How many.
+        bytes: u64,
+    },
+    /// Give a fetch up; no input about it is wanted.
+    FetchStop {
+        /// Which.
+        fetch: FetchKey,
+    },
     /// Tell the user.
     Event(Event),
     /// Everything is saved and said: the engine may be dropped.
@@ -134,6 +151,21 @@ pub struct HttpAnnounce {
     pub from: ListenerId,
     /// When to give up.
     pub timeout: Duration,
+}
+
+/// A request to a web seed (BEP 19).
+#[derive(Debug)]
+pub struct Fetch {
+    /// Names the answer.
+    pub fetch: FetchKey,
+    /// The URL of the file.
+    pub url: String,
+    /// The bytes of the file that are wanted.
+    pub bytes: Range<u64>,
+    /// How long the file is.
+    pub file_len: u64,
+    /// The listener whose address and family the request leaves from.
+    pub from: ListenerId,
 }
 
 /// Why a torrent was not taken.

@@ -53,6 +53,8 @@ pub struct Settings {
     pub encryption: Encryption,
     /// The DHT (BEP 5).
     pub dht: DhtSettings,
+    /// Whether web seeds are fetched from (BEP 19).
+    pub web_seeds: bool,
 }
 
 impl Default for Settings {
@@ -79,6 +81,7 @@ impl Default for Settings {
             pex: false,
             encryption: Encryption::default(),
             dht: DhtSettings::default(),
+            web_seeds: false,
         }
     }
 }
@@ -217,6 +220,8 @@ pub struct TorrentOptions {
     pub peers: Vec<SocketAddr>,
     /// Trackers beside those of the metainfo, each a tier of its own.
     pub trackers: Vec<String>,
+    /// Web seeds beside those of the metainfo (BEP 19).
+    pub web_seeds: Vec<String>,
     /// Do not start yet.
     pub paused: bool,
     /// Seed as if we had nothing, and show each peer few pieces at a time, so

@@ -70,6 +70,18 @@ pub enum EventKind {
         /// What it did.
         fault: PeerFault,
     },
+    /// A web seed failed, and rests or lacks a file.
+    WebSeedFailed {
+        /// Its URL.
+        url: String,
+        /// One sentence.
+        error: String,
+    },
+    /// A web seed sent wrong bytes and is asked for nothing more.
+    WebSeedBanned {
+        /// Its URL.
+        url: String,
+    },
     /// The disk is full or not writable: downloading waits, seeding goes on.
     DiskWaits(DiskError),
     /// The torrent stopped with an error.

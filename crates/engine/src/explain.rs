@@ -123,6 +123,15 @@ pub enum Cause {
         /// What came of the last announce, in one sentence, if it failed.
         error: Option<String>,
     },
+    /// A web seed that would send failed and rests.
+    WebSeed {
+        /// Its URL.
+        url: String,
+        /// What went wrong, in one sentence.
+        error: String,
+        /// When it is asked again; `None` is never.
+        retry_in: Option<Duration>,
+    },
     /// No connected peer has a wanted piece that we lack.
     NothingWeLack {
         /// Connected peers.

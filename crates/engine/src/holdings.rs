@@ -92,6 +92,10 @@ pub struct TorrentHoldings {
     pub roster: usize,
     /// Digests of blocks of metadata that hashed wrong.
     pub metadata_digests: usize,
+    /// Web seeds.
+    pub web_seeds: usize,
+    /// Connections to them.
+    pub web_seed_connections: usize,
 }
 
 impl PeerHoldings {
@@ -129,6 +133,8 @@ impl TorrentHoldings {
             tellers: self.tellers.max(other.tellers),
             roster: self.roster.max(other.roster),
             metadata_digests: self.metadata_digests.max(other.metadata_digests),
+            web_seeds: self.web_seeds.max(other.web_seeds),
+            web_seed_connections: self.web_seed_connections.max(other.web_seed_connections),
         }
     }
 }

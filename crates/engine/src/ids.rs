@@ -10,6 +10,8 @@ slotmap::new_key_type! {
     pub struct JobKey;
     /// A tracker request on its way.
     pub struct AnnounceKey;
+    /// A request to a web seed on its way.
+    pub struct FetchKey;
     /// A name look-up on its way.
     pub struct ResolveKey;
     /// A computation on its way.

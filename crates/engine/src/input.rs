@@ -14,7 +14,7 @@ use crate::dht::{DhtSnapshot, Goal};
 use crate::disk::{DiskResult, Summary};
 use crate::filter::Filter;
 use crate::ids::{
-    AnnounceKey, ConnKey, JobKey, ListenerId, ResolveKey, Ticket, TorrentKey, WorkKey,
+    AnnounceKey, ConnKey, FetchKey, JobKey, ListenerId, ResolveKey, Ticket, TorrentKey, WorkKey,
 };
 use crate::work::WorkResult;
 
@@ -107,6 +107,13 @@ pub enum Input<'a> {
         /// The body of an answer with any status, or why there is none.
         result: Result<&'a [u8], TransferError>,
     },
+    /// A web seed's answer, or a part of it.
+    Fetched {
+        /// Which.
+        fetch: FetchKey,
+        /// What came.
+        part: FetchPart<'a>,
+    },
     /// A name look-up ended.
     Resolved {
         /// Which.
@@ -128,6 +135,29 @@ pub enum Input<'a> {
         /// What came of it.
         result: DiskResult,
     },
+}
+
+/// What came of a request to a web seed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FetchPart<'a> {
+    /// The next bytes of what was asked for. When all of it came the fetch is
+    /// over, and nothing else is said of it.
+    Bytes(&'a [u8]),
+    /// It ended before its end.
+    Ended(FetchEnd),
+}
+
+/// Why a fetch ended before its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FetchEnd {
+    /// The answer is shorter, the connection broke or was not made, in one
+    /// sentence.
+    Broke(String),
+    /// The server has too much to do, and may say when to come again.
+    Busy(Option<Duration>),
+    /// The server does not have the file, or not this one, or does not serve
+    /// parts of it, in one sentence.
+    Absent(String),
 }
 
 /// What a user can ask for.

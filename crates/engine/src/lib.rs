@@ -36,9 +36,10 @@ pub mod super_seed;
 pub mod time;
 mod torrent;
 pub mod trackers;
+mod webseed;
 pub mod work;
 
-pub use action::{Action, AddRefusal, HttpAnnounce, Outbox};
+pub use action::{Action, AddRefusal, Fetch, HttpAnnounce, Outbox};
 pub use block::BlockBuf;
 pub use config::{
     Encryption, EncryptionPolicy, Priority, RateLimits, SeedGoal, Settings, TorrentOptions,
@@ -49,9 +50,12 @@ pub use event::{Event, EventKind, TorrentState};
 pub use explain::{Cause, Explanation};
 pub use fault::PeerFault;
 pub use holdings::{Holdings, PeerHoldings, TorrentHoldings};
-pub use ids::{AnnounceKey, ConnKey, JobKey, ListenerId, ResolveKey, Ticket, TorrentKey, WorkKey};
+pub use ids::{
+    AnnounceKey, ConnKey, FetchKey, JobKey, ListenerId, ResolveKey, Ticket, TorrentKey, WorkKey,
+};
 pub use input::{
-    AddTorrent, Command, ConnectError, Input, StreamEnd, TorrentSource, TransferError,
+    AddTorrent, Command, ConnectError, FetchEnd, FetchPart, Input, StreamEnd, TorrentSource,
+    TransferError,
 };
 pub use time::Time;
 pub use work::{Work, WorkJob, WorkResult};

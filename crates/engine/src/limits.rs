@@ -131,6 +131,22 @@ pub const LSD_HOSTS_MAX: usize = 256;
 /// Addresses of a torrent that one neighbour says of itself: a machine has few
 /// clients. One that failed gives way to a new one.
 pub const LSD_ADDRS_PER_HOST_MAX: usize = 4;
+/// Web seeds of one torrent (BEP 19); a torrent file or link can list any number.
+pub const WEB_SEEDS_PER_TORRENT_MAX: usize = 64;
+/// Connections of one torrent to web seeds (libtorrent, `max_web_seed_connections`).
+pub const WEB_SEED_CONNECTIONS_MAX: usize = 3;
+/// Bytes that a web seed is asked for at a time at most (libtorrent,
+/// `urlseed_max_request_bytes`).
+pub const WEB_SEED_RUN_MAX: u64 = 16 << 20;
+/// Silence after which a request to a web seed is given up (libtorrent,
+/// `urlseed_timeout`).
+pub const WEB_SEED_SILENCE: Duration = Duration::from_secs(20);
+/// How often what is missing of a short answer is asked for at once.
+pub const WEB_SEED_BREAKS_MAX: u32 = 3;
+/// How long a web seed that failed is left alone (libtorrent, `urlseed_wait_retry`) …
+pub const WEB_SEED_REST: Duration = Duration::from_secs(30);
+/// … and the most that it may ask for.
+pub const WEB_SEED_REST_MAX: Duration = Duration::from_secs(3_600);
 /// Requests that a peer may reject in a row before it is left in peace until it
 /// unchokes us again or the next keep-alive is due: asking on would only make
 /// REJECTs as fast as the line carries them.

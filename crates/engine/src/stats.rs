@@ -228,6 +228,34 @@ impl PeerSource {
     ];
 }
 
+/// A web seed of a torrent (BEP 19).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebSeedStats {
+    /// Its URL.
+    pub url: String,
+    /// How it fares.
+    pub status: WebSeedStatus,
+    /// Connections to it.
+    pub connections: usize,
+    /// Payload rate from it.
+    pub download_bytes_per_s: u64,
+    /// Payload from it.
+    pub downloaded_bytes: u64,
+}
+
+/// How a web seed fares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WebSeedStatus {
+    /// It may be asked, if it is not yet.
+    Ready,
+    /// It failed, with one sentence, and is asked again after this time.
+    Resting(String, Duration),
+    /// It has none of the files, as this sentence says.
+    Useless(String),
+    /// It sent wrong bytes.
+    Banned,
+}
+
 /// A tracker of a torrent.
 #[derive(Clone, Debug)]
 pub struct TrackerStats {

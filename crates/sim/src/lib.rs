@@ -19,6 +19,7 @@ mod queue;
 pub mod rng;
 pub mod scenario;
 pub mod tracker;
+pub mod web;
 pub mod wire;
 pub mod world;
 
@@ -27,5 +28,8 @@ pub use disk::{CrashLoss, DiskSpec};
 pub use net::{ByteLedger, DatagramFaults, Inbound, LinkSpec};
 pub use rng::Rng;
 pub use tracker::{SeenAnnounce, TrackerMood, TrackerSpec};
+pub use web::{WebSeedMood, WebSeedSpec};
 pub use wire::{Actor, ActorIo, FakeSeed, Frame};
-pub use world::{HostId, HostSpec, Progress, ScriptId, Split, Tally, TrackerId, Wire, World};
+pub use world::{
+    HostId, HostSpec, Progress, ScriptId, Split, Tally, TrackerId, WebSeedId, Wire, World,
+};

@@ -35,7 +35,8 @@ pub use session::{Session, SessionStats};
 pub use superseed_engine::config::{ChokerKind, ChokerPart, PickerKind, RequestKind};
 pub use superseed_engine::explain::{BindingLimit, Cause, Explanation};
 pub use superseed_engine::stats::{
-    FileStats, PeerSource, PeerStats, TorrentStats, TrackerStats, TrackerStatus,
+    FileStats, PeerSource, PeerStats, TorrentStats, TrackerStats, TrackerStatus, WebSeedStats,
+    WebSeedStatus,
 };
 pub use superseed_engine::{
     DiskError, DiskErrorKind, Event, EventKind, PeerFault, Priority, RateLimits, SeedGoal,

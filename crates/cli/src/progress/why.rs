@@ -39,6 +39,7 @@ pub(crate) fn code(cause: &Cause) -> &'static str {
         Cause::UploadLimit(_) => "upload-limit",
         Cause::NoPeers { .. } => "no-peers",
         Cause::Tracker { .. } => "tracker",
+        Cause::WebSeed { .. } => "web-seed",
         Cause::NothingWeLack { .. } => "nothing-we-lack",
         Cause::Choked { .. } => "choked",
         Cause::PeersAreSlow { .. } => "peers-are-slow",
@@ -94,6 +95,17 @@ fn of_cause(cause: &Cause) -> String {
             left,
             error,
         } => tracker(url, *announcing, *left, error.as_deref()),
+        Cause::WebSeed {
+            url,
+            error,
+            retry_in,
+        } => match retry_in {
+            Some(time) => {
+                let time = figures::time(*time);
+                format!("web seed {url} failed ({error}), next try in {time}")
+            }
+            None => format!("web seed {url} is of no use ({error})"),
+        },
         Cause::NothingWeLack { peers: 1 } => "the only peer has nothing that is missing".to_owned(),
         Cause::NothingWeLack { peers } => {
             format!("none of the {peers} peers has anything that is missing")
@@ -217,6 +229,15 @@ fn figures_of(cause: &Cause) -> Value {
             "announcing": announcing,
             "next_s": seconds(left),
             "error": error,
+        }),
+        Cause::WebSeed {
+            url,
+            error,
+            retry_in,
+        } => json!({
+            "url": url,
+            "error": error,
+            "next_s": retry_in.as_ref().map(seconds),
         }),
         Cause::NothingWeLack { peers } => json!({ "peers": peers }),
         Cause::Choked { choking, having } => json!({ "choking": choking, "having": having }),
@@ -344,6 +365,25 @@ mod tests {
         assert_eq!(
             tracker(false, Some("ti\u{1b}med out")),
             "no peer is known; tracker http://t.example/a failed (ti\u{fffd}med out), next try in 12s"
+        );
+    }
+
+    #[test]
+    fn a_web_seed_tells_what_came_and_when_it_is_tried() {
+        let seed = |retry_in: Option<u64>| {
+            says(Cause::WebSeed {
+                url: "http://w.example/".to_owned(),
+                error: "timed out".to_owned(),
+                retry_in: retry_in.map(seconds),
+            })
+        };
+        assert_eq!(
+            seed(Some(30)),
+            "web seed http://w.example/ failed (timed out), next try in 30s"
+        );
+        assert_eq!(
+            seed(None),
+            "web seed http://w.example/ is of no use (timed out)"
         );
     }
 

@@ -44,6 +44,8 @@ impl Engine {
                 Timer::Goal(key) => {
                     self.with_any(key, now, out, |form, cx| form.goal_check(cx));
                 }
+                // Who is asked now is seen at the end of each input.
+                Timer::WebSeeds(key) => self.with_torrent(key, now, out, |_, _| ()),
                 Timer::Idle(key) => self.with_torrent(key, now, out, Torrent::idle_due),
                 Timer::Farewell(key) => {
                     self.with_any(key, now, out, |form, _| form.farewell_over());

@@ -23,6 +23,9 @@ impl Torrent {
             // Who lost a peer may want others.
             self.announce(cx);
         }
+        if self.web_seeds.is_some() {
+            self.drive_web_seeds(cx);
+        }
         self.watch_idleness(cx);
     }
 
@@ -31,7 +34,7 @@ impl Torrent {
     pub(crate) fn settle(&mut self, cx: &mut Cx<'_>) {
         let committed = cx.shared.block_bytes_committed();
         cx.shared.memory.settle(self.device, committed);
-        let downloads = self.may_download() && !self.peers.is_empty();
+        let downloads = self.may_download() && self.suppliers().next().is_some();
         if self.counts_as_download != downloads {
             self.counts_as_download = downloads;
             cx.shared.memory.count_download(self.device, downloads);

@@ -7,6 +7,7 @@ pub(crate) mod dht;
 pub(crate) mod dormancy;
 mod due;
 mod encrypt;
+mod fetches;
 mod finish;
 mod holdings;
 pub(crate) mod jobs;
@@ -71,6 +72,8 @@ pub enum Reason {
     Metadata,
     /// A torrent takes too long to wake for others to wait for it.
     Wake,
+    /// A web seed has rested enough.
+    WebSeed,
     /// A removed torrent has waited long enough for its trackers.
     Farewell,
     /// Neighbours are told of torrents.
@@ -117,6 +120,9 @@ impl Engine {
         if self.shared.dormancy.is_due() {
             self.wake_due(now, out);
         }
+        if !self.shared.lend_due.is_empty() {
+            self.lend(now, out);
+        }
     }
 
     fn dispatch(&mut self, input: Input<'_>, now: Time, out: &mut Outbox) {
@@ -158,6 +164,7 @@ impl Engine {
                     Err((kind, message)) => self.announce_failed(of, kind, message, now, out),
                 }
             }
+            Input::Fetched { fetch, part } => self.fetched(fetch, part, now, out),
             Input::Resolved { resolve, addrs } => self.resolved(resolve, &addrs, now, out),
             Input::Worked { work, result } => self.worked(work, result, now, out),
             Input::DiskDone { job, result } => self.disk_done(job, result, now, out),

@@ -10,7 +10,7 @@ use super::Engine;
 use crate::config::Settings;
 use crate::explain::Explanation;
 use crate::ids::TorrentKey;
-use crate::stats::{FileStats, PeerLoad, PeerStats, TorrentStats, TrackerStats};
+use crate::stats::{FileStats, PeerLoad, PeerStats, TorrentStats, TrackerStats, WebSeedStats};
 use crate::time::Time;
 
 impl Engine {
@@ -69,6 +69,15 @@ impl Engine {
             return Some(awaiting.peer_stats(&self.conns));
         }
         Some(self.torrents.get(torrent)?.peer_stats(&self.conns, now))
+    }
+
+    /// The web seeds of a torrent.
+    pub fn web_seed_stats(&self, torrent: TorrentKey, now: Time) -> Option<Vec<WebSeedStats>> {
+        if self.is_dormant(torrent) {
+            return Some(Vec::new());
+        }
+        let torrent = self.torrents.get(torrent)?;
+        Some(torrent.web_seed_stats(&self.conns, now))
     }
 
     /// The same at a glance, for who looks often.

@@ -281,7 +281,10 @@ impl Engine {
             state.waits_for_download = false;
             state.download_grant = share;
             state.held_until = now;
-            out.push(Action::WantRead { conn });
+            match state.lane() {
+                Some(_) => self.shared.lend_due.push(conn),
+                None => out.push(Action::WantRead { conn }),
+            }
         }
         let timers = &mut self.shared.timers;
         timers.set_no_later(Timer::DownloadQuota, shares.next);

@@ -28,7 +28,9 @@ use crate::dht::Dht;
 use crate::disk::{DiskJob, DiskOp};
 use crate::event::{Event, EventKind};
 use crate::filter::Filter;
-use crate::ids::{AnnounceKey, ConnKey, JobKey, ListenerId, ResolveKey, TorrentKey, WorkKey};
+use crate::ids::{
+    AnnounceKey, ConnKey, FetchKey, JobKey, ListenerId, ResolveKey, TorrentKey, WorkKey,
+};
 use crate::lsd::Lsd;
 use crate::metadata::WholeId;
 use crate::peer::{Conn, SealBuffers};
@@ -109,6 +111,10 @@ pub(crate) struct Shared {
     /// Our addresses as others see them, one for each listener where it is known.
     pub(crate) ours: Vec<SocketAddr>,
     pub(crate) announces: SlotMap<AnnounceKey, AnnounceOf>,
+    /// Requests to web seeds, and whose they are.
+    pub(crate) fetches: SlotMap<FetchKey, (TorrentKey, ConnKey)>,
+    /// Connections to web seeds that may be lent bytes.
+    pub(crate) lend_due: Vec<ConnKey>,
     pub(crate) resolves: SlotMap<ResolveKey, Lookup>,
     pub(crate) udp: UdpTrackers,
     pub(crate) lsd: Lsd,
@@ -167,6 +173,8 @@ impl Shared {
             external: ExternalVotes::default(),
             ours: Vec::new(),
             announces: SlotMap::with_key(),
+            fetches: SlotMap::with_key(),
+            lend_due: Vec::new(),
             resolves: SlotMap::with_key(),
             udp: UdpTrackers::new(),
             lsd: Lsd::new(seed_of("lsd", &seed)),

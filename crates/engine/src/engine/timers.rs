@@ -35,6 +35,8 @@ pub(crate) enum Timer {
     Idle(TorrentKey),
     /// Requests for a torrent's metadata that are late.
     Metadata(TorrentKey),
+    /// A torrent's next web seed that has rested enough.
+    WebSeeds(TorrentKey),
     /// A removed torrent's last announces.
     Farewell(TorrentKey),
     /// A torrent takes too long to wake for others to wait for it.
@@ -68,6 +70,7 @@ impl Timer {
             Self::Goal(_) => Reason::SeedGoal,
             Self::Idle(_) => Reason::Idle,
             Self::Metadata(_) => Reason::Metadata,
+            Self::WebSeeds(_) => Reason::WebSeed,
             Self::Farewell(_) => Reason::Farewell,
             Self::Waking => Reason::Wake,
             Self::Lsd => Reason::Lsd,
@@ -143,6 +146,7 @@ impl Timers {
             Timer::Goal(torrent),
             Timer::Idle(torrent),
             Timer::Metadata(torrent),
+            Timer::WebSeeds(torrent),
         ] {
             self.clear(timer);
         }

@@ -11,7 +11,7 @@ mod requests_in;
 mod requests_out;
 mod secure;
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use smallvec::SmallVec;
@@ -21,6 +21,7 @@ use superseed_proto::layout::{Layout, PieceIndex};
 use superseed_proto::peer_id::PeerId;
 use superseed_proto::wire::{
     Capability, Decoder, DecoderLimits, HANDSHAKE_LEN, Handshake, HandshakeReader, Message,
+    Reserved,
 };
 
 pub(crate) use meeting::{About, Heard, Meeting};
@@ -30,7 +31,7 @@ pub(crate) use requests_in::{PeerRequest, RequestsIn};
 pub(crate) use requests_out::RequestsOut;
 pub(crate) use secure::{SealBuffers, Secure, Securing, Side};
 
-use crate::candidates::Way;
+use crate::candidates::{Way, host};
 use crate::ids::{ListenerId, TorrentKey};
 use crate::limits::{EARLY_BYTES_MAX, REQUESTS_OUTSTANDING_MAX};
 use crate::metadata::Served;
@@ -39,6 +40,17 @@ use crate::rate::Ewma;
 use crate::requests::RequestWindow;
 use crate::stats::PeerSource;
 use crate::time::Time;
+use crate::webseed::SourceIndex;
+use crate::webseed::plan::Lane;
+
+/// Who answers for what came: all connections of a host are one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Sender {
+    /// A peer's host.
+    Peer(IpAddr),
+    /// A web seed.
+    WebSeed(SourceIndex),
+}
 
 /// A connection in one of its phases.
 ///
@@ -201,6 +213,35 @@ impl Conn {
         }
     }
 
+    /// What a web seed was asked for, if this is a connection to one.
+    pub(crate) fn lane(&self) -> Option<&Lane> {
+        self.peer()?.lane.as_deref()
+    }
+
+    /// What a web seed was asked for, if this is a connection to one.
+    pub(crate) fn lane_mut(&mut self) -> Option<&mut Lane> {
+        self.peer_mut()?.lane.as_deref_mut()
+    }
+
+    /// Lets a web seed send so many bytes more.
+    pub(crate) fn lend(&mut self, bytes: u64, now: Time) {
+        let Some(lane) = self.lane_mut() else { return };
+        let waited = lane.lent() == 0;
+        lane.lend(bytes);
+        if waited {
+            // Nobody is silent who may not speak.
+            self.last_received = now;
+        }
+    }
+
+    /// Whom what comes here is of.
+    pub(crate) fn sender(&self) -> Sender {
+        match self.lane() {
+            Some(lane) => Sender::WebSeed(lane.source),
+            None => Sender::Peer(host(self.remote.ip())),
+        }
+    }
+
     pub(crate) fn is_half_open(&self) -> bool {
         matches!(self.phase, Phase::Connecting)
     }
@@ -295,6 +336,8 @@ pub(crate) struct Peer {
     pub(crate) metadata: Option<Box<Served>>,
     /// What it was told of others, and told us.
     pub(crate) exchange: Option<Box<Exchange>>,
+    /// Of a web seed, what it was asked for; it is no peer then.
+    pub(crate) lane: Option<Box<Lane>>,
     pub(crate) unwanted_blocks: u32,
     pub(crate) choked_requests: u32,
     /// Since when neither side has wanted anything of the other.
@@ -354,6 +397,7 @@ impl Peer {
             uploaded: 0,
             metadata: None,
             exchange: None,
+            lane: None,
             unwanted_blocks: 0,
             choked_requests: 0,
             idle_since: now,
@@ -390,6 +434,24 @@ impl Peer {
             }) => Some(since),
             _ => None,
         }
+    }
+
+    /// A web seed, which says nothing: it has these pieces and is asked for runs.
+    pub(crate) fn of_web_seed(lane: Lane, have: Bitfield, layout: &Layout, now: Time) -> Self {
+        let handshake = Handshake {
+            // What was asked of it comes although it was taken back.
+            reserved: Reserved::default().with(Capability::Fast),
+            swarm: SwarmKey([0; 20]),
+            peer_id: PeerId([0; 20]),
+        };
+        let mut peer = Self::new(&handshake, layout, None, now);
+        peer.decoder = None;
+        peer.have = have;
+        peer.about.reqq = Some(REQUESTS_OUTSTANDING_MAX as u32);
+        peer.peer_choking = false;
+        peer.am_interested = true;
+        peer.lane = Some(Box::new(lane));
+        peer
     }
 
     /// Whether it has every piece.

@@ -25,6 +25,7 @@ mod order;
 mod partial;
 mod pick;
 mod pieces;
+mod runs;
 mod started;
 
 use std::collections::BTreeSet;

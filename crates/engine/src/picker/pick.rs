@@ -214,7 +214,7 @@ impl Picker {
     }
 
     /// The open piece of a peer that is started next.
-    fn best_open(
+    pub(super) fn best_open(
         &mut self,
         peer: &PickPeer<'_>,
         priority: Priority,
@@ -275,7 +275,7 @@ impl Picker {
     }
 
     /// The open piece of a peer with the lowest index.
-    fn first_open(&self, peer: &PickPeer<'_>, priority: Priority) -> Option<PieceIndex> {
+    pub(super) fn first_open(&self, peer: &PickPeer<'_>, priority: Priority) -> Option<PieceIndex> {
         let band = self.bands.of(priority).filter(|band| !band.is_empty())?;
         if band.len() <= SCAN_MAX {
             return band.iter().filter(|piece| peer.have.has(*piece)).min();

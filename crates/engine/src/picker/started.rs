@@ -163,6 +163,11 @@ impl Started {
         matches!(self.blocks.get(block as usize), Some(State::Received(_)))
     }
 
+    /// Whether a block is not here and nobody was asked for it.
+    pub(super) fn is_missing(&self, block: u32) -> bool {
+        self.blocks.get(block as usize) == Some(&State::Missing)
+    }
+
     pub(super) fn senders(&self) -> impl Iterator<Item = (u32, ConnKey)> + '_ {
         (0..)
             .zip(&self.blocks)
@@ -174,7 +179,7 @@ impl Started {
 
     /// Asks a peer for the first missing blocks; gives how many.
     pub(super) fn ask(&mut self, peer: &PickPeer<'_>, max: usize, out: &mut Vec<Block>) -> usize {
-        let (conn, fast) = (peer.conn, peer.fast);
+        let conn = peer.conn;
         if self.is_untouched() {
             self.on_parole = peer.on_parole;
         }
@@ -195,13 +200,33 @@ impl Started {
         self.missing -= count as u32;
         self.asked += count as u32;
         if count > 0 {
-            self.workers = match self.workers {
-                Workers::None => Workers::One { conn, fast },
-                Workers::One { conn: other, .. } if other == conn => Workers::One { conn, fast },
-                _ => Workers::Many,
-            };
+            self.add_worker(peer);
         }
         count
+    }
+
+    /// Asks a peer for one block, if it is missing.
+    pub(super) fn ask_for(&mut self, peer: &PickPeer<'_>, block: u32) -> bool {
+        let missing = self.is_missing(block);
+        if missing {
+            if self.is_untouched() {
+                self.on_parole = peer.on_parole;
+            }
+            self.blocks[block as usize] = State::Asked(peer.conn);
+            self.missing -= 1;
+            self.asked += 1;
+            self.add_worker(peer);
+        }
+        missing
+    }
+
+    fn add_worker(&mut self, peer: &PickPeer<'_>) {
+        let (conn, fast) = (peer.conn, peer.fast);
+        self.workers = match self.workers {
+            Workers::None => Workers::One { conn, fast },
+            Workers::One { conn: other, .. } if other == conn => Workers::One { conn, fast },
+            _ => Workers::Many,
+        };
     }
 
     /// Blocks that exactly one peer was asked for, and not this one.

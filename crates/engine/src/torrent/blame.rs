@@ -11,7 +11,6 @@
 //!
 //! No answer of the disk, no ban. Nothing is hashed here.
 
-use core::net::IpAddr;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -21,7 +20,6 @@ use superseed_proto::layout::{Block, PieceIndex};
 use super::Torrent;
 use super::writing::Run;
 use crate::block::BlockBuf;
-use crate::candidates::host;
 use crate::disk::{DiskError, DiskOp};
 use crate::engine::jobs::JobKind;
 use crate::engine::shared::Cx;
@@ -29,17 +27,18 @@ use crate::engine::timers::Timer;
 use crate::event::EventKind;
 use crate::ids::ConnKey;
 use crate::limits::{SUSPECT_BLOCKS_MAX, SUSPECT_PIECES_MAX};
+use crate::peer::Sender;
 use crate::time::Time;
 
 /// How long verdicts wait while nothing comes of the wrong pieces: nobody may
 /// have them any more.
 const INQUIRY_PATIENCE: Duration = Duration::from_secs(30);
 
-/// A block as a host sent it.
+/// A block as it was sent.
 #[derive(Clone, Copy, Debug)]
 struct Sent {
     block: u32,
-    host: IpAddr,
+    sender: Sender,
     digest: Sha1Hash,
 }
 
@@ -48,7 +47,7 @@ struct Sent {
 struct SpoiltPiece {
     piece: PieceIndex,
     /// All who sent, each once.
-    hosts: Vec<IpAddr>,
+    senders: Vec<Sender>,
     sent: Vec<Sent>,
 }
 
@@ -66,16 +65,16 @@ pub(crate) struct Suspects {
 }
 
 impl Suspects {
-    /// A piece of these hosts is wrong. At a limit the oldest makes room.
-    fn open(&mut self, piece: PieceIndex, hosts: Vec<IpAddr>) {
+    /// A piece of these is wrong. At a limit the oldest makes room.
+    fn open(&mut self, piece: PieceIndex, senders: Vec<Sender>) {
         let mut all = self.take(piece).unwrap_or(SpoiltPiece {
             piece,
-            hosts: Vec::new(),
+            senders: Vec::new(),
             sent: Vec::new(),
         });
-        all.hosts.extend(hosts);
-        all.hosts.sort_unstable();
-        all.hosts.dedup();
+        all.senders.extend(senders);
+        all.senders.sort_unstable();
+        all.senders.dedup();
         if self.pieces.len() >= SUSPECT_PIECES_MAX {
             self.drop_oldest();
         }
@@ -127,20 +126,20 @@ impl Suspects {
         self.pieces.is_empty()
     }
 
-    /// Whether a host may have sent a wrong block.
-    pub(crate) fn names(&self, host: IpAddr) -> bool {
-        self.pieces.iter().any(|all| all.hosts.contains(&host))
+    /// Whether somebody may have sent a wrong block.
+    pub(crate) fn names(&self, sender: Sender) -> bool {
+        self.pieces.iter().any(|all| all.senders.contains(&sender))
     }
 }
 
 impl SpoiltPiece {
     /// Who sent something else than what is right, each once.
-    fn culprits(&self, right: &[Sha1Hash]) -> Vec<IpAddr> {
+    fn culprits(&self, right: &[Sha1Hash]) -> Vec<Sender> {
         let wrong = self.sent.iter().filter(|sent| {
             let right = right.get(sent.block as usize);
             right.is_some_and(|right| *right != sent.digest)
         });
-        let mut culprits: Vec<_> = wrong.map(|sent| sent.host).collect();
+        let mut culprits: Vec<_> = wrong.map(|sent| sent.sender).collect();
         culprits.sort_unstable();
         culprits.dedup();
         culprits
@@ -154,18 +153,18 @@ impl Torrent {
         let piece = run.piece;
         self.lasting.totals.wasted += u64::from(self.layout.piece_len(piece));
         cx.event(self.key, EventKind::PieceFailed(piece));
-        let mut hosts: Vec<_> = self.senders(piece).map(|(_, host)| host).collect();
-        hosts.sort_unstable();
-        hosts.dedup();
-        if let [culprit] = hosts[..] {
+        let mut senders: Vec<_> = self.senders(piece).map(|(_, sender)| sender).collect();
+        senders.sort_unstable();
+        senders.dedup();
+        if let [culprit] = senders[..] {
             self.give_all(cx, unwritten);
             self.begin_again(cx, piece);
-            return self.ban(cx, culprit);
+            return self.ban_sender(cx, culprit);
         }
         // Until the answer every block counts as received, so that none is
         // asked for; nor is any written.
         self.store.freeze(piece);
-        self.suspects.open(piece, hosts);
+        self.suspects.open(piece, senders);
         if !std::mem::replace(&mut self.suspects.inquiry, true) {
             cx.timer(Timer::Inquiry(self.key), cx.now + INQUIRY_PATIENCE);
         }
@@ -190,9 +189,9 @@ impl Torrent {
     }
 
     /// The blocks of a started piece with who sent them.
-    fn senders(&self, piece: PieceIndex) -> impl Iterator<Item = (u32, IpAddr)> + '_ {
+    fn senders(&self, piece: PieceIndex) -> impl Iterator<Item = (u32, Sender)> + '_ {
         let senders = self.picker.contributors(piece);
-        senders.filter_map(move |(block, conn)| Some((block, self.store.host_of(piece, conn)?)))
+        senders.filter_map(move |(block, conn)| Some((block, self.store.sender_of(piece, conn)?)))
     }
 
     /// All of a piece is missing, and to be asked for again.
@@ -217,11 +216,11 @@ impl Torrent {
         // An error says nothing of who sent what; if it lasts, the next write
         // will say so.
         if let Ok(digests) = outcome {
-            let sent = self.senders(run.piece).filter_map(|(block, host)| {
+            let sent = self.senders(run.piece).filter_map(|(block, sender)| {
                 let digest = *digests.get(block as usize)?;
                 Some(Sent {
                     block,
-                    host,
+                    sender,
                     digest,
                 })
             });
@@ -253,7 +252,7 @@ impl Torrent {
         };
         if let Ok(right) = outcome {
             for culprit in spoilt.culprits(&right) {
-                self.ban(cx, culprit);
+                self.ban_sender(cx, culprit);
             }
         }
         self.review_parole(cx);
@@ -266,7 +265,9 @@ impl Torrent {
     pub(super) fn awaits_inquiry(&self, piece: PieceIndex) -> bool {
         self.suspects.inquiry
             && !self.suspects.has(piece)
-            && self.store.is_mixed(piece, |host| self.suspects.names(host))
+            && self
+                .store
+                .is_mixed(piece, |sender| self.suspects.names(sender))
     }
 
     /// Verdicts waited for a while: longer if something came of the wrong pieces.
@@ -291,11 +292,11 @@ impl Torrent {
 
     /// Looks again at who works alone.
     fn review_parole(&self, cx: &mut Cx<'_>) {
-        for key in &self.peers {
-            let Some(conn) = cx.conns.get_mut(*key) else {
+        for key in self.suppliers() {
+            let Some(conn) = cx.conns.get_mut(key) else {
                 continue;
             };
-            let on_parole = self.suspects.names(host(conn.remote.ip()));
+            let on_parole = self.suspects.names(conn.sender());
             if let Some(peer) = conn.peer_mut() {
                 peer.on_parole = on_parole;
             }
@@ -321,7 +322,7 @@ impl Torrent {
     fn drop_distrusted_of(&mut self, cx: &mut Cx<'_>, piece: PieceIndex) {
         let distrusted = self
             .senders(piece)
-            .filter(|(_, host)| self.lasting.candidates.is_banned(*host));
+            .filter(|(_, sender)| self.is_banned(*sender));
         let blocks: Vec<u32> = distrusted.map(|(block, _)| block).collect();
         for index in blocks {
             let block = Block { piece, index };
@@ -337,9 +338,27 @@ impl Torrent {
         }
     }
 
+    /// Never again.
+    fn ban_sender(&mut self, cx: &mut Cx<'_>, culprit: Sender) {
+        match culprit {
+            Sender::Peer(ip) => self.ban(cx, ip),
+            Sender::WebSeed(source) => self.ban_web_seed(cx, source),
+        }
+    }
+
+    fn is_banned(&self, sender: Sender) -> bool {
+        match sender {
+            Sender::Peer(ip) => self.lasting.candidates.is_banned(ip),
+            Sender::WebSeed(source) => {
+                let seeds = self.web_seeds.as_ref();
+                seeds.is_some_and(|seeds| seeds.source(source).is_banned())
+            }
+        }
+    }
+
     /// Whether a connection's host is on parole.
     pub(super) fn is_suspect(&self, cx: &Cx<'_>, key: ConnKey) -> bool {
         let conn = cx.conns.get(key);
-        conn.is_some_and(|conn| self.suspects.names(host(conn.remote.ip())))
+        conn.is_some_and(|conn| self.suspects.names(conn.sender()))
     }
 }

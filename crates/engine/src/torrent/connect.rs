@@ -243,6 +243,7 @@ impl Torrent {
         for key in self.peers.clone() {
             self.disconnect(cx, key, CloseKind::Ours, None);
         }
+        self.close_lanes(cx);
     }
 
     /// Never again: every connection of the host ends.

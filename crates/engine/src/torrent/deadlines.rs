@@ -79,7 +79,7 @@ impl Torrent {
         let soon: SmallVec<[_; LATE_PIECES]> =
             soon.filter(|(_, piece)| to.have.has(*piece)).collect();
         let mut late = Vec::new();
-        for &from in self.peers.iter().filter(|from| **from != to.conn) {
+        for from in self.suppliers().filter(|from| *from != to.conn) {
             let Some(other) = cx.conns.get(from).and_then(|conn| conn.peer()) else {
                 continue;
             };

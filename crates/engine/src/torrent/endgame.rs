@@ -88,11 +88,7 @@ impl Torrent {
             // It can neither take over nor be asked too.
             return;
         }
-        let mut debtors = std::mem::take(&mut self.debtors);
-        if !debtors.are_known {
-            self.find_debtors(cx, &mut debtors.all);
-            debtors.are_known = true;
-        }
+        let mut debtors = self.take_debtors(cx);
         let taken = self.take_over(cx, key, room, &mut debtors.all);
         let mut blocks: Vec<Block> = taken.iter().map(|(block, _)| *block).collect();
         if blocks.is_empty() {
@@ -105,11 +101,34 @@ impl Torrent {
         self.ask(cx, key, &blocks);
     }
 
+    /// The block that will come last, for a web seed that has nothing else to
+    /// bring: it is asked for that one too.
+    pub(super) fn help_at_the_end(&mut self, cx: &Cx<'_>, key: ConnKey) -> Option<Block> {
+        if !cx.shared.settings.endgame || !self.picker.endgame() {
+            return None;
+        }
+        let debtors = self.take_debtors(cx);
+        let block = self.ask_too(cx, key, &debtors.all);
+        self.debtors = debtors;
+        block
+    }
+
+    /// Who owes blocks, to be put back.
+    fn take_debtors(&mut self, cx: &Cx<'_>) -> Debtors {
+        let mut debtors = std::mem::take(&mut self.debtors);
+        if !debtors.are_known {
+            self.find_debtors(cx, &mut debtors.all);
+            debtors.are_known = true;
+        }
+        debtors
+    }
+
     /// Looks who owes blocks. Who owes nothing is not looked at again before it
     /// is asked for something: most of a large swarm never is.
     fn find_debtors(&mut self, cx: &Cx<'_>, debtors: &mut Vec<Debtor>) {
         debtors.clear();
-        for &conn in &self.peers {
+        let lanes = self.web_seeds.iter().flat_map(|seeds| seeds.conns());
+        for conn in self.peers.iter().copied().chain(lanes) {
             if !self.owing.contains_key(conn) {
                 continue;
             }
@@ -139,7 +158,11 @@ impl Torrent {
             return None;
         }
         let to = self.pick_peer(cx, key, peer, &peer.have);
-        let others = debtors.iter().filter(|debtor| debtor.conn != key);
+        // To ask a web seed twice for the same brings nothing.
+        let own = peer.lane.as_ref().map(|lane| lane.source);
+        let source = |conn| cx.conns.get(conn)?.lane().map(|lane| lane.source);
+        let is_own = |conn: ConnKey| conn == key || own.is_some() && source(conn) == own;
+        let others = debtors.iter().filter(|debtor| !is_own(debtor.conn));
         let mut others: Vec<_> = others.map(|debtor| (debtor.needs_s(), debtor)).collect();
         others.sort_by(|(a, _), (b, _)| b.total_cmp(a));
         others.into_iter().find_map(|(_, debtor)| {

@@ -159,6 +159,7 @@ impl Torrent {
             let none_known = peers.connecting == 0 && self.lasting.candidates.connectable() == 0;
             let at = causes.len();
             causes.push(nobody);
+            causes.extend(self.resting_web_seed(now));
             if let Some(tracker) = tracker() {
                 // Whoever knows nobody waits to be told of somebody.
                 causes.insert(if none_known { at } else { at + 1 }, tracker);
@@ -166,6 +167,7 @@ impl Torrent {
         } else if peers.having == 0 {
             let peers = peers.connected;
             causes.push(Cause::NothingWeLack { peers });
+            causes.extend(self.resting_web_seed(now));
             causes.extend(tracker());
         } else if peers.choking * of >= peers.having * parts {
             causes.push(Cause::Choked {
@@ -190,7 +192,7 @@ impl Torrent {
 
     fn count_peers(&self, conns: &Conns) -> Peers {
         let mut peers = Peers::default();
-        for conn in self.peers.iter().filter_map(|key| conns.get(*key)) {
+        for conn in self.suppliers().filter_map(|key| conns.get(key)) {
             peers.receiving |= conn.waits_for_download;
             peers.sending |= conn.waits_for_upload;
             let Some(peer) = conn.peer() else {

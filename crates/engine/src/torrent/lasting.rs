@@ -210,6 +210,7 @@ impl Lasting {
                 // Of one start only, or among the trackers above.
                 peers: Vec::new(),
                 trackers: Vec::new(),
+                web_seeds: Vec::new(),
                 allow_overwrite: false,
                 recheck: false,
                 ..self.options.clone()

@@ -260,7 +260,7 @@ impl Torrent {
         Ok(())
     }
 
-    fn block_start(
+    pub(super) fn block_start(
         &mut self,
         cx: &mut Cx<'_>,
         key: ConnKey,
@@ -318,7 +318,13 @@ impl Torrent {
         Ok(())
     }
 
-    fn block_data(&mut self, cx: &mut Cx<'_>, key: ConnKey, data: &[u8], shared: Option<&Bytes>) {
+    pub(super) fn block_data(
+        &mut self,
+        cx: &mut Cx<'_>,
+        key: ConnKey,
+        data: &[u8],
+        shared: Option<&Bytes>,
+    ) {
         let (now, len) = (cx.now, data.len() as u64);
         let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else {
             return;
@@ -343,7 +349,7 @@ impl Torrent {
         }
     }
 
-    fn block_end(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
+    pub(super) fn block_end(&mut self, cx: &mut Cx<'_>, key: ConnKey) {
         let Some(peer) = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut()) else {
             return;
         };

@@ -7,6 +7,7 @@
 //! `haves` what peers are yet to be told, `lost` what they have no longer,
 //! `greet` the first words to them, `extended` what the extension protocol adds,
 //! `metadata` serving it, `pex` whom peers are told of,
+//! `web_seeds` what is fetched over HTTP,
 //! `connect` whom to talk to, `encryption` how that begins, `turnover`
 //! whom no more, `newcomers` who had
 //! what one gets once, `announce` the trackers, `super_seed` what is
@@ -44,10 +45,11 @@ mod requests;
 mod stats;
 mod store;
 mod super_seed;
-mod time_outs;
+pub(crate) mod time_outs;
 mod turnover;
 mod twins;
 mod upload;
+mod web_seeds;
 pub(crate) mod writing;
 
 use std::sync::Arc;
@@ -82,6 +84,7 @@ use crate::picker::Picker;
 use crate::rate::{Ewma, TokenBucket};
 use crate::super_seed::SuperSeed;
 use crate::time::Time;
+use crate::webseed::WebSeeds;
 
 /// Whether a torrent may move bytes at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,6 +147,7 @@ pub(crate) struct Torrent {
     durable: Durable,
     file_priorities: Vec<Priority>,
     pub(crate) peers: Vec<ConnKey>,
+    pub(crate) web_seeds: Option<Box<WebSeeds>>,
     /// Peers that may owe blocks: all that do, and some that did.
     owing: SecondaryMap<ConnKey, ()>,
     debtors: Debtors,
@@ -210,6 +214,7 @@ impl Torrent {
         let mut file_priorities = options.priorities.clone();
         file_priorities.resize(metainfo.info.files.len(), Priority::Normal);
         let limits = options.limits;
+        let web_seeds = WebSeeds::new(metainfo.web_seeds.iter().chain(&options.web_seeds));
         let mut torrent = Self {
             key,
             layout,
@@ -225,6 +230,7 @@ impl Torrent {
             durable: Durable::new(layout.piece_count()),
             file_priorities,
             peers: Vec::new(),
+            web_seeds,
             owing: SecondaryMap::new(),
             debtors: Debtors::default(),
             slow_start: SlowStart::default(),

@@ -109,9 +109,12 @@ impl Torrent {
             }
             return;
         }
+        let may_start = committed < budget && !others_starve;
+        if peer.lane.is_some() {
+            return self.fill_lane(cx, key, free, may_start);
+        }
         let mut blocks: Vec<Block> = std::mem::take(&mut self.picked);
         blocks.clear();
-        let may_start = committed < budget && !others_starve;
         let (choking, overdue) = (peer.peer_choking, peer.window.is_overdue());
         let restricted = choking.then(|| allowed(peer, self.layout.piece_count()));
         let have = restricted.as_ref().unwrap_or(&peer.have);
@@ -167,7 +170,7 @@ impl Torrent {
     }
 
     /// A peer waits for memory.
-    fn starve(&self, cx: &mut Cx<'_>, key: ConnKey) {
+    pub(super) fn starve(&self, cx: &mut Cx<'_>, key: ConnKey) {
         let peer = cx.conns.get_mut(key).and_then(|conn| conn.peer_mut());
         if peer.is_some_and(|peer| !std::mem::replace(&mut peer.starved, true)) {
             cx.shared.memory.starve(self.device, self.key, key);
@@ -204,7 +207,9 @@ impl Torrent {
         PickPeer {
             conn: key,
             have,
-            fast: has_room && fast_bytes >= u64::from(self.layout.piece_len_nominal()),
+            // Nobody should begin in the middle of a web seed's run.
+            fast: peer.lane.is_some()
+                || has_room && fast_bytes >= u64::from(self.layout.piece_len_nominal()),
             snubbed: peer.window.is_snubbed(),
             on_parole: peer.on_parole,
             retries: self.picker.has_failed() && self.is_among_fastest(cx, key),
@@ -226,6 +231,9 @@ impl Torrent {
             let len = self.layout.block_len(block);
             peer.requests.push(block, cx.now);
             cx.shared.asked_bytes += u64::from(len);
+            if peer.lane.is_some() {
+                continue;
+            }
             conn.outgoing.push_message(|buf| {
                 Message::Request {
                     piece: block.piece.0,
@@ -247,22 +255,22 @@ impl Torrent {
         let Some(rate) = self.download.rate() else {
             return u64::MAX;
         };
-        let of_peer = |key: &ConnKey| {
-            let peer = cx.conns.get(*key).and_then(|conn| conn.peer());
+        let of_peer = |key: ConnKey| {
+            let peer = cx.conns.get(key).and_then(|conn| conn.peer());
             peer.map_or(0, |peer| peer.requests.wanted())
         };
-        let blocks: usize = self.peers.iter().map(of_peer).sum();
+        let blocks: usize = self.suppliers().map(of_peer).sum();
         request_room(Some(rate), blocks as u64 * u64::from(BLOCK_LEN))
     }
 
     /// Whether no peer is more than twice as fast.
     pub(super) fn is_among_fastest(&self, cx: &Cx<'_>, key: ConnKey) -> bool {
-        let rate = |key: &ConnKey| {
-            let peer = cx.conns.get(*key).and_then(|conn| conn.peer());
+        let rate = |key: ConnKey| {
+            let peer = cx.conns.get(key).and_then(|conn| conn.peer());
             peer.map_or(0, |peer| peer.down.rate(cx.now))
         };
-        let best = self.peers.iter().map(rate).max().unwrap_or(0);
-        2 * rate(&key) >= best
+        let best = self.suppliers().map(rate).max().unwrap_or(0);
+        2 * rate(key) >= best
     }
 
     /// Gives those the chance to ask who have room since they last asked.
@@ -278,6 +286,9 @@ impl Torrent {
         self.refill_peers.clear();
         for at in 0..self.peers.len() {
             self.fill_next(cx, self.peers[at]);
+        }
+        for key in self.lanes() {
+            self.fill_next(cx, key);
         }
         self.debtors.forget();
     }
@@ -347,6 +358,9 @@ impl Torrent {
         cx.shared.asked_bytes -= u64::from(len);
         if cx.shared.settings.requests == RequestKind::Duplicate {
             return;
+        }
+        if peer.lane.is_some() {
+            return self.lane_cancelled(cx, key, block);
         }
         if !peer.fast {
             peer.requests.take(block);

@@ -47,6 +47,11 @@ impl Torrent {
             suspect_blocks: self.suspects.digests(),
             newcomers: self.newcomers.len().max(self.first_turns.len()),
             roster: self.roster.len(),
+            web_seeds: self
+                .web_seeds
+                .as_ref()
+                .map_or(0, |seeds| seeds.sources().count()),
+            web_seed_connections: self.lanes().len(),
             ..self.lasting.holdings()
         }
     }

@@ -6,7 +6,6 @@
 //! written without being hashed only when memory is short, and read back when
 //! their turn comes. One job per piece is out at a time.
 
-use core::net::IpAddr;
 use std::collections::BTreeMap;
 
 use superseed_proto::hash::PieceHasher;
@@ -14,6 +13,7 @@ use superseed_proto::layout::{BLOCK_LEN, Block, Layout, PieceIndex};
 
 use crate::block::{BlockBuf, BlockPool};
 use crate::ids::ConnKey;
+use crate::peer::Sender;
 
 /// The largest piece that waits to be whole before it is written, in blocks,
 /// and the longest run of a larger one: 1 MiB.
@@ -47,7 +47,7 @@ struct Progress {
     busy: bool,
     /// Who brought blocks of it: a connection may be gone when its host is
     /// asked for. At most one entry per block.
-    hosts: Vec<(ConnKey, IpAddr)>,
+    senders: Vec<(ConnKey, Sender)>,
     /// A banned host sent some of what a job was at.
     tainted: bool,
     /// Its verdict waits.
@@ -90,7 +90,7 @@ impl PieceStore {
         layout: &Layout,
         block: Block,
         buf: BlockBuf,
-        from: (ConnKey, IpAddr),
+        from: (ConnKey, Sender),
     ) -> Option<BlockBuf> {
         let attempts = &mut self.attempts;
         let progress = self
@@ -108,7 +108,7 @@ impl PieceStore {
                 hasher: None,
                 checkpoint: None,
                 busy: false,
-                hosts: Vec::new(),
+                senders: Vec::new(),
                 tainted: false,
                 held: false,
             });
@@ -117,8 +117,8 @@ impl PieceStore {
             *slot = Slot::Buffered(buf);
             self.waiting += 1;
             // The last who brought one is the most likely to bring the next.
-            if !progress.hosts.iter().rev().any(|known| *known == from) {
-                progress.hosts.push(from);
+            if !progress.senders.iter().rev().any(|known| *known == from) {
+                progress.senders.push(from);
             }
             None
         } else {
@@ -201,22 +201,22 @@ impl PieceStore {
         }
     }
 
-    /// The host behind a connection that brought blocks of a piece.
-    pub(crate) fn host_of(&self, piece: PieceIndex, conn: ConnKey) -> Option<IpAddr> {
-        let hosts = &self.pieces.get(&piece.0)?.hosts;
-        let found = hosts.iter().find(|(known, _)| *known == conn);
-        found.map(|(_, host)| *host)
+    /// Whose connection it was that brought blocks of a piece.
+    pub(crate) fn sender_of(&self, piece: PieceIndex, conn: ConnKey) -> Option<Sender> {
+        let senders = &self.pieces.get(&piece.0)?.senders;
+        let found = senders.iter().find(|(known, _)| *known == conn);
+        found.map(|(_, sender)| *sender)
     }
 
-    /// Whether several hosts brought blocks of a piece, and one of them is such.
-    pub(crate) fn is_mixed(&self, piece: PieceIndex, is: impl Fn(IpAddr) -> bool) -> bool {
+    /// Whether several brought blocks of a piece, and one of them is such.
+    pub(crate) fn is_mixed(&self, piece: PieceIndex, is: impl Fn(Sender) -> bool) -> bool {
         let Some(progress) = self.pieces.get(&piece.0) else {
             return false;
         };
-        let mut hosts = progress.hosts.iter().map(|(_, host)| *host);
-        let first = hosts.next();
-        first.is_some_and(|first| hosts.any(|host| host != first))
-            && progress.hosts.iter().any(|(_, host)| is(*host))
+        let mut senders = progress.senders.iter().map(|(_, sender)| *sender);
+        let first = senders.next();
+        first.is_some_and(|first| senders.any(|sender| sender != first))
+            && progress.senders.iter().any(|(_, sender)| is(*sender))
     }
 
     /// Lets the verdict on a piece wait, or not any more: the job that ends it
@@ -410,7 +410,7 @@ mod tests {
     }
 
     fn put(store: &mut PieceStore, pool: &mut BlockPool, layout: &Layout, index: u32) {
-        let from = (ConnKey::default(), [10, 0, 0, 1].into());
+        let from = (ConnKey::default(), Sender::Peer([10, 0, 0, 1].into()));
         let back = store.put(layout, block(index), pool.take(), from);
         assert!(back.is_none());
     }
@@ -443,7 +443,7 @@ mod tests {
                     &layout,
                     block(1),
                     pool.take(),
-                    (ConnKey::default(), [10, 0, 0, 1].into())
+                    (ConnKey::default(), Sender::Peer([10, 0, 0, 1].into()))
                 )
                 .is_some(),
             "a duplicate comes back"

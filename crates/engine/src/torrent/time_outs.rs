@@ -10,7 +10,9 @@ use crate::engine::shared::Cx;
 use crate::engine::timers::Timer;
 use crate::fault::PeerFault;
 use crate::ids::ConnKey;
-use crate::limits::{CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, KEEPALIVE_INTERVAL};
+use crate::limits::{
+    CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, KEEPALIVE_INTERVAL, WEB_SEED_SILENCE,
+};
 use crate::peer::{Conn, Phase};
 use crate::time::Time;
 
@@ -31,6 +33,12 @@ pub(crate) fn next(conn: &Conn) -> Time {
             (conn.last_received + IDLE_TIMEOUT).min(conn.last_sent + KEEPALIVE_INTERVAL)
         }
         Phase::Traffic(peer) => {
+            if let Some(lane) = &peer.lane {
+                return match lane.lent() {
+                    0 => Time::NEVER,
+                    _ => conn.last_received.max(conn.held_until) + WEB_SEED_SILENCE,
+                };
+            }
             let idle = conn.last_received + IDLE_TIMEOUT;
             let keepalive = conn.last_sent + KEEPALIVE_INTERVAL;
             let owed = match (peer.choked_us_at, peer.requests.oldest()) {
@@ -91,6 +99,9 @@ impl Torrent {
         let Some(conn) = cx.conns.get_mut(key) else {
             return;
         };
+        if conn.lane().is_some() {
+            return self.look_at_lane(cx, key);
+        }
         if is_idle(conn, now) {
             return self.disconnect(cx, key, CloseKind::Idle, Some(PeerFault::Idle));
         }

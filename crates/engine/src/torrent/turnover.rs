@@ -55,7 +55,8 @@ impl Torrent {
 
     /// How useless one of its peers is; `None` if it is worth its place.
     pub(crate) fn uselessness(&self, conn: &Conn, now: Time) -> Option<Uselessness> {
-        let peer = conn.peer()?;
+        // A web seed takes no place of a peer.
+        let peer = conn.peer().filter(|peer| peer.lane.is_none())?;
         let standing = Standing {
             since: peer.since,
             wanted: peer.am_interested || peer.peer_interested,

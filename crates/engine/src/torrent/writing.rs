@@ -36,7 +36,7 @@ impl Torrent {
         let Some(conn) = cx.conns.get(from) else {
             return cx.shared.pool.give(buf);
         };
-        let from = (from, crate::candidates::host(conn.remote.ip()));
+        let from = (from, conn.sender());
         if let Some(back) = self.store.put(&self.layout, block, buf, from) {
             cx.shared.pool.give(back);
         }

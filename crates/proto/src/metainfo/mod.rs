@@ -27,6 +27,7 @@ mod path;
 mod tree;
 mod v1;
 mod v2;
+mod web_seed;
 
 #[cfg(test)]
 mod tests;

@@ -27,6 +27,7 @@ pub mod stream;
 pub mod super_seed;
 pub mod swarms;
 pub mod trackers;
+pub mod web_seeds;
 
 use std::time::Duration;
 
@@ -175,6 +176,7 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         connections::SCENARIOS,
         stream::SCENARIOS,
         encryption::SCENARIOS,
+        web_seeds::SCENARIOS,
     ];
     groups.into_iter().flatten().copied()
 }

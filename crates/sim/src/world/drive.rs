@@ -161,6 +161,9 @@ impl World {
             Action::Metadata { torrent, .. } => self.metadata_came(id, torrent),
             Action::Disk(job) => self.begin_disk_job(id, job),
             Action::HttpAnnounce(announce) => self.http_announce(id, &announce),
+            Action::Fetch(fetch) => self.fetch(id, fetch),
+            Action::FetchMore { fetch, bytes } => self.fetch_more(id, fetch, bytes),
+            Action::FetchStop { fetch } => self.fetch_stop(id, fetch),
             Action::Resolve { resolve, host } => self.resolve(id, resolve, &host),
             Action::Work(job) => self.begin_work(id, *job),
             Action::SendDatagram { to, bytes, .. } => {
@@ -432,6 +435,7 @@ impl World {
             EventKind::Piece(_) => progress.pieces += 1,
             EventKind::PieceFailed(piece) => progress.failed_pieces.push(*piece),
             EventKind::PeerBanned { addr } => progress.banned.push(*addr),
+            EventKind::WebSeedBanned { url } => progress.banned_web_seeds.push(url.clone()),
             EventKind::Complete => progress.completed = Some(now),
             _ => {}
         }

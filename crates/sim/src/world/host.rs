@@ -11,13 +11,13 @@ use superseed_engine::disk::RecordTotals;
 use superseed_engine::stats::{PeerStats, TorrentStats, TrackerStats};
 use superseed_engine::{
     AddTorrent, AnnounceKey, Command, ConnKey, DiskErrorKind, Engine, Event, EventKind,
-    Explanation, Input, ListenerId, Outbox, Settings, StreamEnd, Ticket, Time, TorrentKey,
-    TorrentOptions, TorrentSource,
+    Explanation, FetchKey, Input, ListenerId, Outbox, Settings, StreamEnd, Ticket, Time,
+    TorrentKey, TorrentOptions, TorrentSource,
 };
 use superseed_proto::layout::{Block, PieceIndex};
 
 use super::tally::Counter;
-use super::{HostSpec, World};
+use super::{HostSpec, WebSeedId, World};
 use crate::content::Content;
 use crate::disk::{CrashLoss, Disk, Store};
 use crate::net::{EndId, Inbound, NodeId, Owned};
@@ -40,6 +40,8 @@ pub struct Progress {
     pub failed_pieces: Vec<PieceIndex>,
     /// Addresses that were banned.
     pub banned: Vec<SocketAddr>,
+    /// Web seeds that were banned.
+    pub banned_web_seeds: Vec<String>,
 }
 
 pub(super) struct Torrent {
@@ -74,6 +76,8 @@ pub(super) struct Host {
     pub(super) conns: SecondaryMap<ConnKey, Conn>,
     pub(super) waiting: HashMap<Ticket, EndId>,
     pub(super) announcing: HashSet<AnnounceKey>,
+    /// Requests to web seeds, and what was lent to them before they were answered.
+    pub(super) fetching: HashMap<FetchKey, (WebSeedId, u64)>,
     pub(super) to_write: Vec<ConnKey>,
     pub(super) to_read: Vec<ConnKey>,
     /// The tick that is scheduled, and its number.
@@ -108,6 +112,7 @@ impl Host {
             conns: SecondaryMap::new(),
             waiting: HashMap::new(),
             announcing: HashSet::new(),
+            fetching: HashMap::new(),
             to_write: Vec::new(),
             to_read: Vec::new(),
             wake_at: Time::NEVER,
@@ -425,6 +430,7 @@ impl World {
         ends.extend(waiting.into_iter().map(|(_, end)| end));
         host.conns.clear();
         host.announcing.clear();
+        host.fetching.clear();
         host.to_read.clear();
         host.to_write.clear();
         host.wake_at = Time::NEVER;

@@ -9,7 +9,7 @@ use superseed_engine::limits::{
     PEX_HOSTS_PER_PEER_MAX, PEX_ROSTER_MAX, PEX_TELLERS_MAX, QUEUED_BYTES_MAX, READS_PER_PEER_MAX,
     REQUEST_LEN_MAX, REQUESTS_IN_QUEUE_MAX, REQUESTS_OUTSTANDING_MAX, RUN_LEN, SEAL_BYTES_MAX,
     SELF_ADDRS_PER_TORRENT_MAX, SUSPECT_BLOCKS_MAX, SUSPECT_PIECES_MAX, TRACKERS_PER_TORRENT_MAX,
-    UDP_TRACKERS_MAX,
+    UDP_TRACKERS_MAX, WEB_SEED_CONNECTIONS_MAX, WEB_SEEDS_PER_TORRENT_MAX,
 };
 use superseed_engine::{Holdings, PeerHoldings, Settings, TorrentHoldings};
 use superseed_proto::BLOCK_LEN;
@@ -187,6 +187,12 @@ fn torrent_over(settings: &Settings, held: &TorrentHoldings) -> Option<&'static 
             held.metadata_digests,
             METADATA_ROUNDS_MAX * METADATA_ASKED_MAX,
         ),
+        ("web seeds", held.web_seeds, WEB_SEEDS_PER_TORRENT_MAX),
+        (
+            "connections to web seeds",
+            held.web_seed_connections,
+            WEB_SEED_CONNECTIONS_MAX,
+        ),
     ];
     let over = limits.into_iter().find(|(_, held, max)| held > max);
     over.map(|(what, ..)| what)
@@ -280,6 +286,14 @@ mod tests {
             (
                 |held| &mut held.of_one_torrent.newcomers,
                 NEWCOMERS_PER_TORRENT_MAX,
+            ),
+            (
+                |held| &mut held.of_one_torrent.web_seeds,
+                WEB_SEEDS_PER_TORRENT_MAX,
+            ),
+            (
+                |held| &mut held.of_one_torrent.web_seed_connections,
+                WEB_SEED_CONNECTIONS_MAX,
             ),
         ];
         for (grow, max) in limits {

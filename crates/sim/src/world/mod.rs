@@ -14,6 +14,7 @@ mod said;
 mod scripts;
 mod services;
 mod tally;
+mod web_seeds;
 mod work;
 
 use std::collections::HashMap;
@@ -28,6 +29,7 @@ use crate::net::{ByteLedger, LinkSpec, Net, NetEvent, NodeId, Notice};
 use crate::queue::Queue;
 use crate::rng::Rng;
 use crate::tracker::Tracker;
+use crate::web::WebSeed;
 use crate::wire::ScriptNode;
 pub use datagrams::{DatagramParty, Sent};
 pub use host::{HostId, Progress};
@@ -35,11 +37,13 @@ pub use said::{Said, Way};
 pub use scripts::{ScriptId, Wire};
 pub use services::TrackerId;
 pub use tally::{Protocol, Tally};
+pub use web_seeds::WebSeedId;
 
 use check::Watch;
 use datagrams::Datagrams;
 use host::Host;
 use services::ServiceEvent;
+use web_seeds::WebEvent;
 use work::WorkDone;
 
 /// The port that every machine listens on.
@@ -93,6 +97,7 @@ enum Happening {
     /// A disk job of the given run of a host ends.
     DiskDone(HostId, u32, Box<DiskJob>),
     Service(Box<ServiceEvent>),
+    Web(Box<WebEvent>),
     Worked(Box<WorkDone>),
     /// From whom, to whom, what.
     Datagram(Box<Sent>),
@@ -118,6 +123,7 @@ pub struct World {
     script_nodes: Vec<NodeId>,
     trackers: Vec<Tracker>,
     tracker_names: HashMap<String, TrackerId>,
+    web_seeds: Vec<WebSeed>,
     journal: Journal,
     watch: Watch,
     /// What a failure says to run again.
@@ -152,6 +158,7 @@ impl World {
             script_nodes: Vec::new(),
             trackers: Vec::new(),
             tracker_names: HashMap::new(),
+            web_seeds: Vec::new(),
             journal: Journal::new(trace),
             watch: Watch::default(),
             replay: replay.into(),
@@ -304,6 +311,7 @@ impl World {
             Happening::Wake(host, number) => self.wake(host, number),
             Happening::DiskDone(host, run, job) => self.disk_done(host, run, *job),
             Happening::Service(event) => self.serve(*event),
+            Happening::Web(event) => self.web_event(*event),
             Happening::Worked(done) => self.work_done(*done),
             Happening::Datagram(datagram) => self.datagram_arrives(*datagram),
             Happening::ScriptWake(script, conn) => self.wake_script(script, conn),

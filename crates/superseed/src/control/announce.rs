@@ -24,7 +24,10 @@ pub(super) async fn announce(
     let url: Url = url
         .parse()
         .map_err(|_| TransferError::Other("not a valid URL".to_owned()))?;
-    let response = web.get(Purpose::Tracker, url).await.map_err(refused)?;
+    let response = web
+        .get(Purpose::Tracker, url, None)
+        .await
+        .map_err(refused)?;
     let status = response.status();
     let body = match read_capped(response, ANSWER_BYTES_MAX).await {
         Ok(body) => body,

@@ -12,13 +12,14 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use superseed_engine::ListenerId;
 use superseed_engine::filter::Filter;
+use superseed_engine::limits::WEB_SEED_CONNECTIONS_MAX;
 use superseed_proto::url_rules::Reach;
 use tokio::sync::Semaphore;
 
 use super::ANNOUNCES_MAX;
 
-/// Idle connections kept per tracker: announces are minutes apart.
-const IDLE_PER_HOST_MAX: usize = 1;
+/// Idle connections kept per server: as many as a torrent has to web seeds.
+const IDLE_PER_HOST_MAX: usize = WEB_SEED_CONNECTIONS_MAX;
 /// How long an idle connection is kept.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 

@@ -70,7 +70,7 @@ pub(super) async fn fetch(web: &Web, url: Url, given: &str) -> Result<Vec<u8>, F
         error,
     };
     let response = web
-        .get(Purpose::File, url)
+        .get(Purpose::File, url, None)
         .await
         .map_err(|error| failed(error.to_string()))?;
     if !response.status().is_success() {

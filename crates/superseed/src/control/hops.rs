@@ -6,8 +6,9 @@
 
 use std::error::Error;
 use std::net::IpAddr;
+use std::ops::Range;
 
-use reqwest::header::LOCATION;
+use reqwest::header::{ACCEPT_ENCODING, LOCATION, RANGE};
 use reqwest::{Response, Url};
 use superseed_proto::url_rules::{self, Hop, Purpose, UrlFault};
 
@@ -44,13 +45,21 @@ pub(super) enum GetError {
 }
 
 impl Web {
-    /// Gets `url` for a purpose, by at most [`REDIRECTS_MAX`] redirects.
+    /// Gets `url` for a purpose, or these bytes of what is there, by at most
+    /// [`REDIRECTS_MAX`] redirects.
     ///
     /// Nothing of a URL is told to another origin: no credentials, no referrer.
-    pub(super) async fn get(&self, purpose: Purpose, mut url: Url) -> Result<Response, GetError> {
+    pub(super) async fn get(
+        &self,
+        purpose: Purpose,
+        mut url: Url,
+        bytes: Option<Range<u64>>,
+    ) -> Result<Response, GetError> {
         let mut redirected_by = None;
         for _ in 0..=REDIRECTS_MAX {
-            let response = self.hop(purpose, &url, redirected_by).await?;
+            let response = self
+                .hop(purpose, &url, bytes.as_ref(), redirected_by)
+                .await?;
             let Some(to) = response
                 .status()
                 .is_redirection()
@@ -72,6 +81,7 @@ impl Web {
         &self,
         purpose: Purpose,
         url: &Url,
+        bytes: Option<&Range<u64>>,
         redirected_by: Option<IpAddr>,
     ) -> Result<Response, GetError> {
         if purpose != Purpose::File {
@@ -93,7 +103,14 @@ impl Web {
             }
         }
         let client = self.client(hop.reach()).map_err(GetError::SetUp)?;
-        let sent = client.get(url.clone()).send().await;
+        let mut request = client.get(url.clone());
+        if let Some(bytes) = bytes {
+            request = request
+                .header(RANGE, format!("bytes={}-{}", bytes.start, bytes.end - 1))
+                // A part of what is packed is of no use.
+                .header(ACCEPT_ENCODING, "identity");
+        }
+        let sent = request.send().await;
         sent.map_err(|error| match addresses_of(&error) {
             Some(Lookup::None) => GetError::NoAddress,
             Some(Lookup::OutOfReach(ip)) => match hop.check(ip) {

@@ -1,6 +1,6 @@
 //! The control plane: what needs a library that waits rather than a readiness
-//! loop. One thread with one tokio runtime does HTTP announces and name
-//! look-ups; the engine thread gives it [`Job`]s and takes [`Answer`]s, both
+//! loop. One thread with one tokio runtime does HTTP announces, requests to web
+//! seeds and name look-ups; the engine thread gives it [`Job`]s and takes [`Answer`]s, both
 //! through bounded queues. It decides nothing: what to ask, when, how long to
 //! wait and what an answer means is the engine's.
 
@@ -9,6 +9,7 @@ pub(crate) mod body;
 pub(crate) mod client;
 pub(crate) mod fetch;
 mod hops;
+pub(crate) mod webseed;
 
 use std::collections::HashMap;
 use std::io;
@@ -18,8 +19,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use superseed_engine::filter::Filter;
-use superseed_engine::{AnnounceKey, HttpAnnounce, ListenerId, ResolveKey, TransferError};
+use superseed_engine::{
+    AnnounceKey, Fetch, FetchKey, HttpAnnounce, ListenerId, ResolveKey, TransferError,
+};
 use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 
 use client::Clients;
 
@@ -52,6 +56,17 @@ pub(crate) enum Job {
         /// The name.
         host: String,
     },
+    /// A request to a web seed.
+    Fetch(Box<Fetch>),
+    /// More of its body may come.
+    FetchMore {
+        /// Which.
+        fetch: FetchKey,
+        /// Bytes.
+        bytes: u64,
+    },
+    /// Nobody wants it any more.
+    FetchStop(FetchKey),
 }
 
 /// What came of a job.
@@ -71,6 +86,35 @@ pub(crate) enum Answer {
         /// The addresses; empty if there are none.
         addrs: Vec<IpAddr>,
     },
+    /// Of [`Job::Fetch`], any number.
+    Fetched {
+        /// Which.
+        fetch: FetchKey,
+        /// What came.
+        part: webseed::Part,
+    },
+}
+
+/// The way of answers to the engine thread.
+#[derive(Clone)]
+struct Answers {
+    queue: mpsc::Sender<Answer>,
+    wake: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Answers {
+    /// Waits for room.
+    async fn give(&self, answer: Answer) {
+        if self.queue.send(answer).await.is_ok() {
+            (self.wake)();
+        }
+    }
+}
+
+/// A request to a web seed that is out.
+struct Fetching {
+    lends: mpsc::UnboundedSender<u64>,
+    task: AbortHandle,
 }
 
 /// The engine thread's end of the control plane.
@@ -163,46 +207,68 @@ async fn serve(
     mut jobs: mpsc::Receiver<Job>,
     answers: mpsc::Sender<Answer>,
 ) {
+    let answers = Answers {
+        queue: answers,
+        wake,
+    };
+    let mut fetches: HashMap<FetchKey, Fetching> = HashMap::new();
     while let Some(job) = jobs.recv().await {
         let (clients, answers) = (Arc::clone(&clients), answers.clone());
-        let wake = Arc::clone(&wake);
-        tokio::spawn(async move {
-            let answer = perform(job, &clients).await;
-            if answers.send(answer).await.is_ok() {
-                wake();
+        match job {
+            Job::Announce(job) => {
+                tokio::spawn(async move { answers.give(announce(*job, &clients).await).await });
             }
-        });
+            Job::Resolve { resolve, host } => {
+                tokio::spawn(async move { answers.give(look_up(resolve, &host).await).await });
+            }
+            Job::Fetch(job) => {
+                fetches.retain(|_, fetching| !fetching.task.is_finished());
+                let (lends, lent) = mpsc::unbounded_channel();
+                let fetch = job.fetch;
+                let task = async move { webseed::fetch(&clients, *job, lent, answers).await };
+                let task = tokio::spawn(task).abort_handle();
+                fetches.insert(fetch, Fetching { lends, task });
+            }
+            Job::FetchMore { fetch, bytes } => {
+                if let Some(fetching) = fetches.get(&fetch) {
+                    // One that has ended borrows no more.
+                    let _ = fetching.lends.send(bytes);
+                }
+            }
+            Job::FetchStop(fetch) => {
+                if let Some(fetching) = fetches.remove(&fetch) {
+                    fetching.task.abort();
+                }
+            }
+        }
     }
 }
 
-async fn perform(job: Job, clients: &Clients) -> Answer {
-    match job {
-        Job::Announce(job) => {
-            let HttpAnnounce {
-                announce,
-                url,
-                from,
-                timeout,
-            } = *job;
-            // The semaphore is never closed, so that there is always a permit.
-            let _permit = clients.permits.acquire().await;
-            let exchange = announce::announce(clients, &url, from);
-            let result = tokio::time::timeout(timeout, exchange)
-                .await
-                .unwrap_or(Err(TransferError::TimedOut));
-            Answer::Announced { announce, result }
+async fn announce(job: HttpAnnounce, clients: &Clients) -> Answer {
+    let HttpAnnounce {
+        announce,
+        url,
+        from,
+        timeout,
+    } = job;
+    // The semaphore is never closed, so that there is always a permit.
+    let _permit = clients.permits.acquire().await;
+    let exchange = announce::announce(clients, &url, from);
+    let result = tokio::time::timeout(timeout, exchange)
+        .await
+        .unwrap_or(Err(TransferError::TimedOut));
+    Answer::Announced { announce, result }
+}
+
+async fn look_up(resolve: ResolveKey, host: &str) -> Answer {
+    let lookup = tokio::net::lookup_host((host, 0));
+    let addrs = match tokio::time::timeout(RESOLVE_TIMEOUT, lookup).await {
+        Ok(Ok(found)) => found.map(|addr| addr.ip()).collect(),
+        Ok(Err(error)) => {
+            tracing::debug!(host, %error, "no address");
+            Vec::new()
         }
-        Job::Resolve { resolve, host } => {
-            let lookup = tokio::net::lookup_host((host.as_str(), 0));
-            let addrs = match tokio::time::timeout(RESOLVE_TIMEOUT, lookup).await {
-                Ok(Ok(found)) => found.map(|addr| addr.ip()).collect(),
-                Ok(Err(error)) => {
-                    tracing::debug!(host, %error, "no address");
-                    Vec::new()
-                }
-                Err(_) => Vec::new(),
-            };
-            Answer::Resolved { resolve, addrs }
-        }
-    }
+        Err(_) => Vec::new(),
+    };
+    Answer::Resolved { resolve, addrs }
 }

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use superseed_engine::disk::DiskResult;
 use superseed_engine::{
-    AddTorrent, Command, Input, StreamEnd, Ticket, TorrentKey, TorrentOptions, TorrentSource,
+    AddTorrent, Command, FetchEnd, FetchPart, Input, StreamEnd, Ticket, TorrentKey, TorrentOptions,
+    TorrentSource,
 };
 use tokio::sync::mpsc::error::TryRecvError;
 
@@ -14,6 +15,7 @@ use super::connect;
 use super::descriptors::TurnedAway;
 use super::host::{Deferred, Host};
 use crate::control::Answer;
+use crate::control::webseed::Part;
 use crate::session::error::Gone;
 use crate::session::request::{ReadRefusal, Request};
 
@@ -203,6 +205,11 @@ impl Host {
                         result: Err(error),
                     });
                 }
+                Deferred::Fetch(fetch) => {
+                    let why = "too many requests at once".to_owned();
+                    let part = FetchPart::Ended(FetchEnd::Broke(why));
+                    self.handle(Input::Fetched { fetch, part });
+                }
                 Deferred::Resolve(resolve) => {
                     self.handle(Input::Resolved {
                         resolve,
@@ -222,6 +229,13 @@ impl Host {
                 }
                 Answer::Resolved { resolve, addrs } => {
                     self.handle(Input::Resolved { resolve, addrs });
+                }
+                Answer::Fetched { fetch, part } => {
+                    let part = match &part {
+                        Part::Bytes(bytes) => FetchPart::Bytes(bytes),
+                        Part::Ended(end) => FetchPart::Ended(end.clone()),
+                    };
+                    self.handle(Input::Fetched { fetch, part });
                 }
             }
         }

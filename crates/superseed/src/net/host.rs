@@ -15,8 +15,8 @@ use mio::net::TcpStream;
 use mio::{Events, Poll, Token};
 use superseed_engine::filter::Filter;
 use superseed_engine::{
-    AnnounceKey, Command, ConnKey, ConnectError, Engine, Event, Input, JobKey, Outbox, ResolveKey,
-    Ticket, Time, TorrentKey, TransferError,
+    AnnounceKey, Command, ConnKey, ConnectError, Engine, Event, FetchKey, Input, JobKey, Outbox,
+    ResolveKey, Ticket, Time, TorrentKey, TransferError,
 };
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
@@ -58,6 +58,8 @@ pub(super) enum Deferred {
     Announce(AnnounceKey, TransferError),
     /// A look-up could not be handed over.
     Resolve(ResolveKey),
+    /// A request to a web seed, or a loan to one, could not be handed over.
+    Fetch(FetchKey),
 }
 
 /// Everything that the engine thread owns.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use superseed_engine::{
-    Action, AddRefusal, ConnKey, ConnectError, DiskJob, DiskOp, ListenerId, TorrentKey,
+    Action, AddRefusal, ConnKey, ConnectError, DiskJob, DiskOp, FetchKey, ListenerId, TorrentKey,
     TransferError,
 };
 
@@ -67,6 +67,14 @@ impl Host {
                     self.deferred.push(Deferred::Resolve(resolve));
                 }
             }
+            Action::Fetch(job) => {
+                let fetch = job.fetch;
+                self.submit_fetch(fetch, Job::Fetch(job));
+            }
+            Action::FetchMore { fetch, bytes } => {
+                self.submit_fetch(fetch, Job::FetchMore { fetch, bytes });
+            }
+            Action::FetchStop { fetch } => self.submit_fetch(fetch, Job::FetchStop(fetch)),
             Action::Work(job) => self.worker.submit(job),
             Action::SendDatagram {
                 listener,
@@ -99,6 +107,12 @@ impl Host {
             self.opening.insert(job.job, job.torrent);
         }
         self.disk.submit(job);
+    }
+
+    fn submit_fetch(&mut self, fetch: FetchKey, job: Job) {
+        if self.control.submit(job).is_err() {
+            self.deferred.push(Deferred::Fetch(fetch));
+        }
     }
 
     fn connect(&mut self, conn: ConnKey, remote: SocketAddr, from: Option<ListenerId>) {

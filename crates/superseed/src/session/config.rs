@@ -67,6 +67,7 @@ impl Default for Config {
             settings: Settings {
                 dormant_after: Some(DORMANT_AFTER),
                 lsd: true,
+                web_seeds: true,
                 ..Settings::default()
             },
             listen: Vec::new(),

@@ -89,6 +89,8 @@ impl Awaited {
         }
         let mut options = options;
         self.select(&metainfo, &mut options)?;
+        let web_seeds = self.magnet.web_seeds.iter().cloned();
+        options.torrent.web_seeds.extend(web_seeds);
         let places = &self.link.places;
         let spec = options.storage_spec(&metainfo, &places.dir, places.state_dir.as_deref())?;
         let (reply, answer) = oneshot::channel();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use superseed_engine::stats::{FileStats, PeerStats, TorrentStats, TrackerStats};
+use superseed_engine::stats::{FileStats, PeerStats, TorrentStats, TrackerStats, WebSeedStats};
 use superseed_engine::{Command, Explanation, Priority, RateLimits, TorrentKey};
 use superseed_proto::hash::InfoHashes;
 use superseed_proto::layout::{FileIndex, PieceIndex};
@@ -121,6 +121,15 @@ impl Torrent {
         let key = self.key();
         self.link
             .ask(move |engine, now| engine.peer_stats(key, now))
+            .await?
+            .ok_or(Gone::Torrent)
+    }
+
+    /// The web seeds (BEP 19); of one that sleeps they are not known.
+    pub async fn web_seeds(&self) -> Result<Vec<WebSeedStats>, Gone> {
+        let key = self.key();
+        self.link
+            .ask(move |engine, now| engine.web_seed_stats(key, now))
             .await?
             .ok_or(Gone::Torrent)
     }

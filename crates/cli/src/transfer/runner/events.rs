@@ -55,6 +55,19 @@ impl Runner<'_> {
                     &format!("piece {} hashed wrong and is fetched again", piece.0),
                 );
             }
+            EventKind::WebSeedFailed { url, error } => {
+                // It is tried again and again, as a tracker is.
+                let before = self.tracker_errors.insert(url.clone(), error.clone());
+                if before.as_ref() != Some(&error) {
+                    self.note(at, &format!("web seed {url}: {error}"));
+                }
+            }
+            EventKind::WebSeedBanned { url } => {
+                self.note(
+                    at,
+                    &format!("web seed {url} sent wrong data and is not used any more"),
+                );
+            }
             EventKind::PeerBanned { addr } => {
                 self.note(at, &format!("peer {addr} was banned for sending bad data"));
             }

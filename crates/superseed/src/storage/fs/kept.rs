@@ -136,6 +136,7 @@ fn write_options(dict: &mut DictEncoder<'_>, options: &TorrentOptions) {
         trackers: _,
         allow_overwrite: _,
         recheck: _,
+        web_seeds: _,
     } = options;
     let byte = |priority: &Priority| match priority {
         Priority::Skip => 0,
