@@ -21,17 +21,22 @@ struct Seeder {
 
 impl Seeder {
     fn start(fixture: &Fixture) -> Self {
+        Self::start_with(fixture, |_| ())
+    }
+
+    fn start_with(fixture: &Fixture, change: impl FnOnce(&mut Config)) -> Self {
         let dir = fixture.with_data("seeder");
         let torrent = std::fs::read(&fixture.torrent).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
-        let session = Session::start(Config {
+        let mut config = Config {
             listen: vec!["127.0.0.1:0".parse().unwrap()],
             dir,
             ..Config::default()
-        })
-        .unwrap();
+        };
+        change(&mut config);
+        let session = Session::start(config).unwrap();
         runtime.block_on(async {
             let added = session.add(torrent, AddOptions::default()).await.unwrap();
             added.wait_complete().await.unwrap();
@@ -77,6 +82,27 @@ fn a_download_ends_with_the_data_and_prints_its_path() {
     let again = superseed(download(&fixture, &dir, &["--json"])).run();
     assert_eq!(again.exit, Exit::Success, "{again:?}");
     assert_eq!(events(&again, "complete")[0]["downloaded"], 0);
+}
+
+#[test]
+fn a_torrent_that_nobody_else_names_is_found_by_the_node_that_is_named() {
+    let fixture = Fixture::new();
+    let at = |routers: Vec<(String, u16)>| {
+        move |config: &mut Config| config.settings.dht.routers = Some(routers.into())
+    };
+    let node = Seeder::start_with(&Fixture::new(), at(Vec::new()));
+    let addr = node.session.listen_addrs()[0];
+    let seeder = Seeder::start_with(&fixture, at(vec![(addr.ip().to_string(), addr.port())]));
+    node.runtime.block_on(async {
+        while node.session.dht().stats().await.unwrap()[0].peers == 0 {
+            tokio::task::yield_now().await;
+        }
+    });
+    let (dir, node) = (fixture.empty("here"), node.addr());
+    let output = superseed(download(&fixture, &dir, &["--dht-bootstrap", &node])).run();
+    assert_eq!(output.exit, Exit::Success, "{output:?}");
+    assert!(fixture.is_complete(&dir));
+    drop(seeder);
 }
 
 #[test]

@@ -83,6 +83,7 @@ fn wrong_command_lines_are_usage_errors_on_standard_error() {
         "download x --select-file 0",
         "download x --listen nowhere",
         "download x --peer nowhere",
+        "download x --dht-bootstrap nowhere",
         "download x --tracker wss://t.example",
         "download x --seed-ratio -1",
         "download x --seed=perhaps",
@@ -109,6 +110,7 @@ fn aria2_names_mean_the_same() {
         "--bt-stop-timeout=1",
         "--bt-max-peers=3",
         "--bt-external-ip=10.0.0.1",
+        "--dht-entry-point=node.example:6881",
         "--check-integrity=true",
         "magnet:?xt=urn:btih:0",
     ])

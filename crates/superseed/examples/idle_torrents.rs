@@ -151,7 +151,11 @@ async fn seed(
     time: Duration,
     tracker: Option<&str>,
 ) -> Outcome<()> {
+    let mut settings = Config::default().settings;
+    // What sleeps is measured, without questions of strangers.
+    settings.dht.enabled = false;
     let config = Config {
+        settings,
         listen: vec![listen],
         dir: data_dir(&dir),
         state_dir: Some(state_dir(&dir)),

@@ -13,6 +13,7 @@ pub mod content;
 mod control;
 mod disk;
 mod net;
+mod nodes;
 mod os;
 mod session;
 pub mod storage;
@@ -25,14 +26,19 @@ pub use session::config::{
     AddOptions, Config, DEFAULT_PORT, DEFAULT_PORTS_TRIED, DORMANT_AFTER, LinkOptions,
     TorrentSource,
 };
-pub use session::error::{AddError, FetchError, Gone, LinkError, ReadError, StartError, WaitError};
+pub use session::dht::Dht;
+pub use session::error::{
+    AddError, FetchError, Gone, LinkError, PutError, ReadError, StartError, WaitError,
+};
 pub use session::events::{EVENTS_MAX, Events, Notice};
 pub use session::link::Awaited;
 pub use session::restore::Restored;
 pub use session::torrent::Torrent;
 pub use session::{Session, SessionStats};
 
+pub use superseed_engine::config::DhtSettings;
 pub use superseed_engine::config::{ChokerKind, ChokerPart, PickerKind, RequestKind};
+pub use superseed_engine::dht::{NodeStats, ROUTERS};
 pub use superseed_engine::explain::{BindingLimit, Cause, Explanation};
 pub use superseed_engine::stats::{
     FileStats, PeerSource, PeerStats, TorrentStats, TrackerStats, TrackerStatus, WebSeedStats,
@@ -44,6 +50,7 @@ pub use superseed_engine::{
 };
 pub use superseed_proto::SwarmKey;
 pub use superseed_proto::hash::{InfoHashV2, InfoHashes};
+pub use superseed_proto::krpc::{MutableItem, MutableKey, Signature};
 pub use superseed_proto::layout::{FileIndex, PieceIndex};
 pub use superseed_proto::magnet::Magnet;
 pub use superseed_proto::metainfo::{Format, Metainfo, MetainfoError, TorrentBuilder};

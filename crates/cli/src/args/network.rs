@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::text::address::HostPort;
+
 /// Who is near.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct NearArgs {
@@ -25,4 +27,22 @@ pub(crate) struct RouteArgs {
     /// program before anything is connected to.
     #[arg(long, value_name = "FILE", help_heading = "Network")]
     pub(crate) blocklist: Vec<PathBuf>,
+}
+
+/// The DHT.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct DhtArgs {
+    /// Take no part in the DHT, which finds peers without a tracker (BEP 5)
+    ///
+    /// A private torrent is never named to it.
+    #[arg(long, help_heading = "Network")]
+    pub(crate) no_dht: bool,
+    /// A node of the DHT to ask first, instead of those that everybody asks; may be repeated
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        alias = "dht-entry-point",
+        help_heading = "Network"
+    )]
+    pub(crate) dht_bootstrap: Vec<HostPort>,
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use globset::Glob;
 
-use super::network::{NearArgs, RouteArgs};
+use super::network::{DhtArgs, NearArgs, RouteArgs};
 use crate::text::address::{HostPort, IndexPath, Listen};
 use crate::text::ranges::Ranges;
 use crate::text::size::{Rate, parse_rate};
@@ -155,6 +155,8 @@ pub(crate) struct TransferArgs {
     pub(crate) max_peers: u16,
     #[command(flatten)]
     pub(crate) near: NearArgs,
+    #[command(flatten)]
+    pub(crate) dht: DhtArgs,
     /// The start of our peer id, at most twelve bytes
     #[arg(long, value_name = "TEXT", default_value = "-SS0100-", value_parser = peer_id_prefix, help_heading = "Network")]
     pub(crate) peer_id_prefix: String,

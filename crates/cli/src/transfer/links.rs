@@ -50,7 +50,7 @@ pub(super) async fn find(
     if !items.iter().any(is_link) {
         return Ok(());
     }
-    let session = setup::session(args)?;
+    let session = setup::session(args, env)?;
     let peers = setup::resolve_peers(&args.peer).await?;
     for item in items.iter_mut().filter(|item| is_link(item)) {
         let found = tokio::select! {

@@ -80,7 +80,7 @@ async fn run(
         }
     }
     if items.iter().any(|item| item.waiting().is_some()) {
-        let session = setup::session(&args)?;
+        let session = setup::session(&args, env)?;
         let peers = setup::resolve_peers(&args.peer).await?;
         runner::run(
             session,

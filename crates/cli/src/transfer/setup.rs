@@ -2,19 +2,23 @@
 //! torrent's options, resolved peers.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use superseed::{
-    AddOptions, Blocklist, Config, Metainfo, RateLimits, Session, Settings, TorrentOptions,
+    AddOptions, Blocklist, Config, DhtSettings, Metainfo, RateLimits, Session, Settings,
+    TorrentOptions,
 };
 
 use super::order::Order;
 use super::select;
 use crate::args::TransferArgs;
+use crate::args::network::DhtArgs;
+use crate::env::Env;
 use crate::exit::{Exit, Failure};
 use crate::text::address::HostPort;
 
 /// Starts the session of this call.
-pub(crate) fn session(args: &TransferArgs) -> Result<Session, Failure> {
+pub(crate) fn session(args: &TransferArgs, env: &Env) -> Result<Session, Failure> {
     let defaults = Config::default();
     let per_torrent = usize::from(args.max_peers);
     let settings = Settings {
@@ -27,6 +31,7 @@ pub(crate) fn session(args: &TransferArgs) -> Result<Session, Failure> {
         connections_per_torrent_max: per_torrent,
         announce_ip: args.announce_ip,
         lsd: !args.near.no_lsd,
+        dht: dht(&args.dht, &defaults.settings.dht),
         ..defaults.settings
     };
     let config = Config {
@@ -39,9 +44,29 @@ pub(crate) fn session(args: &TransferArgs) -> Result<Session, Failure> {
         dir: args.dir.clone(),
         user_agent: args.user_agent.clone(),
         blocklist: Blocklist::read(&args.route.blocklist)?,
+        dht_state: dht_state(env),
         ..Config::default()
     };
     Ok(Session::start(config)?)
+}
+
+fn dht(args: &DhtArgs, defaults: &DhtSettings) -> DhtSettings {
+    let named = args.dht_bootstrap.iter();
+    let named: Vec<_> = named.map(|node| (node.host.clone(), node.port)).collect();
+    DhtSettings {
+        enabled: !args.no_dht,
+        routers: (!named.is_empty()).then(|| named.into()),
+        ..defaults.clone()
+    }
+}
+
+/// Where the nodes of the DHT are kept from one call to the next.
+fn dht_state(env: &Env) -> Option<PathBuf> {
+    let cache = env.var("XDG_CACHE_HOME").map(PathBuf::from);
+    // The specification says to ignore relative paths.
+    let cache = cache.filter(|path| path.is_absolute());
+    let cache = cache.or_else(|| Some(Path::new(env.var("HOME")?).join(".cache")))?;
+    Some(cache.join("superseed").join("dht"))
 }
 
 /// How one torrent is added. Peers come later, since their names need a look-up.

@@ -47,7 +47,7 @@ impl Guard {
         }
     }
 
-    /// Counts a datagram and says whether to look at it, before it is read.
+    /// Counts a question and says whether to look at it.
     pub(super) fn may_ask(&mut self, from: SocketAddr, now: Time) -> bool {
         while let Some(place) = self.agenda.pop_due(now) {
             self.askers.remove(&place);

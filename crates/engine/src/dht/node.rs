@@ -261,8 +261,9 @@ impl Node {
             ip: None,
             kind: Kind::Query { id: self.id, query },
         };
-        // The longest question is one that stores an item.
-        let Ok(bytes) = message.encode_within(ITEM_PACKET_LEN_MAX) else {
+        // The longest question stores an item, whose parts are bounded: it is sent
+        // whole, since nothing of it could be left out.
+        let Ok(bytes) = message.encode_within(usize::MAX) else {
             return Ok(());
         };
         self.rpc.may_send(bytes.len(), cx.now)?;

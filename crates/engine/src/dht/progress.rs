@@ -13,7 +13,7 @@ use super::refresh::Task;
 use super::rpc::{Asked, Late, Purpose, SearchId};
 use super::search::{Announce, Goal, Owner};
 use super::table::K;
-use crate::limits::{DHT_NODES_PER_ANSWER_MAX, DHT_SEARCHES_MAX};
+use crate::limits::{DHT_NODES_PER_ANSWER_MAX, DHT_SEARCHES_MAX, PEERS_PER_ANSWER_MAX};
 use crate::time::Time;
 
 /// Questions to see whether somebody is there that are out at a time.
@@ -303,7 +303,7 @@ impl Node {
                 // Others announced it to us, maybe.
                 let peers = self.server.peers.some(
                     &swarm,
-                    DHT_NODES_PER_ANSWER_MAX,
+                    PEERS_PER_ANSWER_MAX,
                     wish.is_seed,
                     cx.random,
                     cx.now,

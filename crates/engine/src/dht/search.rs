@@ -216,7 +216,9 @@ impl Search {
     /// earlier questions counts no more.
     pub(super) fn begin_storing(&mut self) {
         self.is_storing = true;
+        // The closest is the first to be told, and taken from the end.
         self.telling = self.to_store();
+        self.telling.reverse();
         (self.in_flight, self.slow) = (0, 0);
     }
 

@@ -14,10 +14,12 @@ pub(crate) mod webseed;
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use superseed_engine::dht::DhtSnapshot;
 use superseed_engine::filter::Filter;
 use superseed_engine::{
     AnnounceKey, Fetch, FetchKey, HttpAnnounce, ListenerId, ResolveKey, TransferError,
@@ -67,6 +69,8 @@ pub(crate) enum Job {
     },
     /// Nobody wants it any more.
     FetchStop(FetchKey),
+    /// Keep nodes of the DHT in a file; not answered.
+    KeepNodes(PathBuf, DhtSnapshot),
 }
 
 /// What came of a job.
@@ -239,6 +243,9 @@ async fn serve(
                 if let Some(fetching) = fetches.remove(&fetch) {
                     fetching.task.abort();
                 }
+            }
+            Job::KeepNodes(file, snapshot) => {
+                tokio::task::spawn_blocking(move || crate::nodes::write(&file, &snapshot));
             }
         }
     }

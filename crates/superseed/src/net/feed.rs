@@ -123,6 +123,7 @@ impl Host {
                 self.torrents.removing(torrent, reply);
                 self.handle(Input::Command(Command::Remove(torrent)));
             }
+            Request::LookUp { goal, reply } => self.look_up(goal, reply),
             Request::Ask(question) => question(&self.engine, self.now()),
             Request::Torrents(reply) => {
                 let _ = reply.send(self.torrents.list());

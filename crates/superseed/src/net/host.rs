@@ -24,6 +24,7 @@ use super::descriptors::{Descriptors, Spare};
 use super::doorbell::Doorbell;
 use super::listen::Listener;
 use super::multicast::Multicast;
+use super::nodes::Nodes;
 use super::streams::{FIRST_TOKEN, Streams};
 use super::torrents::Torrents;
 use super::turn::{Step, TurnClock};
@@ -87,6 +88,7 @@ pub(super) struct Host {
     /// Answered at the end of the turn, when all actions were performed.
     pub(super) orders: Vec<oneshot::Sender<Result<(), Gone>>>,
     pub(super) torrents: Torrents,
+    pub(super) nodes: Nodes,
     /// Jobs that open a torrent's storage, or wake it.
     pub(super) opening: HashMap<JobKey, TorrentKey>,
     pub(super) storage: Arc<dyn Storage>,
@@ -132,6 +134,7 @@ impl Host {
         if !blocklist.0.is_empty() {
             self.set_filter(blocklist.0);
         }
+        self.recall_nodes();
         for at in 0..self.listeners.len() {
             let (listener, addr) = (self.listeners[at].id, self.listeners[at].addr);
             self.handle(Input::Listening { listener, addr });
@@ -171,6 +174,7 @@ impl Host {
         self.read_peers();
         turn.done(Step::Reads);
         self.tick();
+        self.keep_nodes();
         turn.done(Step::Timers);
         self.perform_actions();
         turn.done(Step::Actions);
@@ -213,6 +217,7 @@ impl Host {
             .chain(self.stop_by.map(until))
             .chain(rests)
             .chain(self.multicast.next_deadline().map(until))
+            .chain(self.nodes.next_deadline().map(until))
             .chain(datagrams.then_some(Duration::ZERO))
             .min()
     }
@@ -287,6 +292,7 @@ impl Host {
     }
 
     fn end(self) {
+        self.keep_nodes_at_end();
         let Self {
             ended,
             disk,

@@ -13,6 +13,7 @@ mod host;
 mod interfaces;
 pub(crate) mod listen;
 mod multicast;
+mod nodes;
 mod perform;
 mod streams;
 mod torrents;
@@ -42,6 +43,7 @@ use doorbell::{Doorbell, wake};
 use host::{Host, WAKER};
 use listen::Listener;
 use multicast::Multicast;
+use nodes::Nodes;
 use streams::Streams;
 use torrents::Torrents;
 
@@ -131,6 +133,7 @@ pub(crate) fn start(config: Config) -> Result<Link, StartError> {
         requests_pending: false,
         orders: Vec::new(),
         torrents: Torrents::default(),
+        nodes: Nodes::new(config.dht_state),
         opening: HashMap::new(),
         storage,
         disk,

@@ -86,8 +86,7 @@ impl Host {
                     self.multicast.send(listener, &bytes);
                 }
             }
-            // Nothing here orders a look-up.
-            Action::Found { .. } => {}
+            Action::Found { ticket, found } => self.nodes.found(ticket, *found),
             Action::Event(event) => {
                 self.torrents.follow(&event);
                 // Without subscribers nobody hears it.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use superseed_engine::config::DhtSettings;
 use superseed_engine::{Settings, TorrentOptions};
 use superseed_proto::layout::FileIndex;
 use superseed_proto::magnet::{Magnet, MagnetPeer};
@@ -39,7 +40,9 @@ pub const DORMANT_AFTER: Duration = Duration::from_secs(30);
 pub struct Config {
     /// What can also change while the session runs ([`crate::Session::configure`]).
     /// By default neighbours are told of torrents that are not private (BEP 14),
-    /// which [`Settings::default`] leaves out.
+    /// and so is the DHT (BEP 5), which [`Settings::default`] leaves out. On a
+    /// loopback address there is a node of the DHT only if routers are named
+    /// ([`DhtSettings::routers`](superseed_engine::config::DhtSettings::routers)).
     pub settings: Settings,
     /// Addresses to listen on, TCP and UDP with the same port number. Port 0
     /// lets the system choose. Empty means [`DEFAULT_PORT`] of both families,
@@ -50,6 +53,9 @@ pub struct Config {
     /// Where resume records are kept; `None` keeps them in the `.superseed`
     /// directory of each torrent's download directory.
     pub state_dir: Option<PathBuf>,
+    /// The file in which the nodes of the DHT are kept that were good, for the
+    /// next session; `None` keeps them nowhere. A broken one is as good as none.
+    pub dht_state: Option<PathBuf>,
     /// Threads that hash and touch files; `None` means one per core, at least two.
     pub workers: Option<usize>,
     /// Where bytes live; `None` means the file system.
@@ -68,11 +74,16 @@ impl Default for Config {
                 dormant_after: Some(DORMANT_AFTER),
                 lsd: true,
                 web_seeds: true,
+                dht: DhtSettings {
+                    enabled: true,
+                    ..DhtSettings::default()
+                },
                 ..Settings::default()
             },
             listen: Vec::new(),
             dir: PathBuf::from("."),
             state_dir: None,
+            dht_state: None,
             workers: None,
             storage: None,
             user_agent: concat!("superseed/", env!("CARGO_PKG_VERSION")).to_owned(),

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use superseed_engine::{DiskError, DiskErrorKind};
 use superseed_proto::InfoHashV2;
+use superseed_proto::krpc::ItemFault;
 use superseed_proto::metainfo::MetainfoError;
 
 use crate::storage::InvalidPath;
@@ -102,6 +103,20 @@ impl From<DiskError> for AddError {
         };
         make(error.message)
     }
+}
+
+/// Why an item was not stored in the DHT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PutError {
+    /// There can be no such item.
+    #[error("{0}")]
+    Item(#[from] ItemFault),
+    /// Nobody stored it.
+    #[error("no node of the DHT stored the item")]
+    Nobody,
+    /// The session is gone.
+    #[error("{0}")]
+    Gone(#[from] Gone),
 }
 
 /// Why the metadata of a link did not come.

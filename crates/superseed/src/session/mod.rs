@@ -6,6 +6,7 @@
 
 pub(crate) mod blocklist;
 pub(crate) mod config;
+pub(crate) mod dht;
 pub(crate) mod error;
 pub(crate) mod events;
 pub(crate) mod link;
@@ -18,7 +19,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use superseed_engine::{Command, Settings, TorrentKey, TorrentOptions};
-use superseed_proto::magnet::Magnet;
+use superseed_proto::magnet::{Magnet, MagnetPeer};
 use superseed_proto::metainfo::Metainfo;
 use tokio::sync::{broadcast, oneshot};
 
@@ -26,6 +27,7 @@ use crate::net;
 use crate::storage::StorageSpec;
 use blocklist::Blocklist;
 use config::{AddOptions, Config, LinkOptions, TorrentSource};
+use dht::Dht;
 use error::{AddError, Gone, StartError};
 use events::Events;
 use link::Awaited;
@@ -177,7 +179,16 @@ impl Session {
             .await
             .map_err(|_| AddError::Stopped)?;
         match answer.await {
-            Ok(Ok(known)) => Ok(Awaited::new(Arc::clone(&self.link), known, magnet)),
+            Ok(Ok(known)) => {
+                for peer in &magnet.peers {
+                    if let MagnetPeer::Host { name, port } = peer {
+                        let look_up = Command::AddPeerName(known.key, name.clone(), *port);
+                        let order = self.link.order(Some(known.key), look_up);
+                        order.await.map_err(|_| AddError::Stopped)?;
+                    }
+                }
+                Ok(Awaited::new(Arc::clone(&self.link), known, magnet))
+            }
             Ok(Err(failure)) => Err(failure.into()),
             Err(_) => Err(AddError::Stopped),
         }
@@ -222,6 +233,11 @@ impl Session {
         self.link
             .ask(|engine, _| engine.awake_torrents().collect())
             .await
+    }
+
+    /// The DHT (BEP 5), for what is no torrent's.
+    pub fn dht(&self) -> Dht {
+        Dht::new(Arc::clone(&self.link))
     }
 
     /// The settings in force.

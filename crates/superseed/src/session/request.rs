@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use superseed_engine::dht::Goal;
 use superseed_engine::{Command, DiskError, Engine, Event, Time, TorrentKey, TorrentOptions};
 use superseed_proto::InfoHashV2;
 use superseed_proto::hash::InfoHashes;
@@ -59,6 +60,13 @@ pub(crate) enum Request {
         torrent: TorrentKey,
         /// Whom to tell.
         reply: oneshot::Sender<()>,
+    },
+    /// Look something up in the DHT.
+    LookUp {
+        /// What.
+        goal: Box<Goal>,
+        /// Whom to answer.
+        reply: oneshot::Sender<superseed_engine::dht::Found>,
     },
     /// Look at the engine.
     Ask(Question),

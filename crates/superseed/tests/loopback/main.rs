@@ -9,6 +9,7 @@
 mod blocklist;
 mod bound;
 mod devices;
+mod dht;
 mod dormant;
 mod life;
 mod raw;

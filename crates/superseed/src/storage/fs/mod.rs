@@ -33,6 +33,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+pub(crate) use record::replace;
+
 use super::{
     Amendment, DiskError, OpenReport, Recalled, Storage, StorageSpec, Summary, TorrentStorage,
     Woken,

@@ -205,7 +205,7 @@ fn amended(body: &[u8], amendment: &Amendment) -> Option<Vec<u8>> {
 }
 
 /// Replaces a file of the state directory, durably and as a whole.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(dir)?;
     // Each kind of file has a temporary one of its own.
