@@ -61,6 +61,7 @@ fn every_option_of_the_issue_is_there() {
         "--verbose",
         "--summary-interval",
         "--peers-table",
+        "--web-seed",
         "--color",
     ] {
         assert!(help.contains(option), "{option}");

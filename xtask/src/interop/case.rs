@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::fixture::Set;
 use super::install::Tool;
 use super::stage::Stage;
-use super::{bars, discover, disturbed, files, matrix, resume, share};
+use super::{bars, discover, disturbed, files, matrix, resume, share, web_seed};
 
 /// When a case runs without being named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,5 +59,6 @@ pub(super) fn all() -> Vec<Case> {
     cases.extend(share::cases());
     cases.extend(files::cases());
     cases.extend(discover::cases());
+    cases.extend(web_seed::cases());
     cases
 }

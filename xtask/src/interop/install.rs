@@ -31,6 +31,8 @@ pub(crate) enum Tool {
     /// The Python module; it also makes every fixture's torrent.
     Libtorrent,
     Opentracker,
+    /// A web server.
+    Nginx,
     /// Makes v1 torrents.
     Mktorrent,
     /// Only benches need it.
@@ -56,6 +58,7 @@ impl Tool {
             ],
             Self::Libtorrent => &[("python3-venv", "python3")],
             Self::Opentracker => &[("opentracker", "opentracker")],
+            Self::Nginx => &[("nginx-light", "nginx")],
             Self::Mktorrent => &[("mktorrent", "mktorrent")],
             Self::Rtorrent => &[("rtorrent", "rtorrent")],
             Self::Valgrind => &[("valgrind", "valgrind")],

@@ -25,6 +25,7 @@ mod share;
 pub(crate) mod stage;
 mod tally;
 pub(crate) mod tracker;
+mod web_seed;
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};

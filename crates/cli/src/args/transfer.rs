@@ -134,6 +134,9 @@ pub(crate) struct TransferArgs {
     /// Ask this tracker too; repeatable
     #[arg(long, value_name = "URL", alias = "bt-tracker", value_parser = tracker, help_heading = "Network")]
     pub(crate) tracker: Vec<String>,
+    /// Fetch from this web server too, which has the torrent's files (BEP 19); repeatable
+    #[arg(long, value_name = "URL", value_parser = web_seed, help_heading = "Network")]
+    pub(crate) web_seed: Vec<String>,
     #[command(flatten)]
     pub(crate) route: RouteArgs,
     /// Most bytes per second from peers, for each torrent; 0 is unlimited
@@ -213,6 +216,16 @@ fn tracker(text: &str) -> Result<String, String> {
     }
 }
 
+fn web_seed(text: &str) -> Result<String, String> {
+    let known = ["http://", "https://"];
+    let lower = text.to_ascii_lowercase();
+    if known.iter().any(|scheme| lower.starts_with(scheme)) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("{text:?} is not an http or https URL"))
+    }
+}
+
 fn peer_id_prefix(text: &str) -> Result<String, String> {
     if text.len() <= 12 {
         Ok(text.to_owned())
@@ -247,5 +260,7 @@ mod tests {
         assert!(tracker("udp://a.example:1/announce").is_ok());
         assert!(tracker("HTTP://a.example/announce").is_ok());
         assert!(tracker("wss://a.example").is_err());
+        assert!(web_seed("Https://a.example/files/").is_ok());
+        assert!(web_seed("ftp://a.example/files/").is_err());
     }
 }

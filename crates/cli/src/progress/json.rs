@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use superseed::PeerStats;
+use superseed::{PeerStats, WebSeedStats, WebSeedStatus};
 
 use super::{Ending, Progress, View, line, peers, why};
 use crate::env::Stream;
@@ -171,7 +171,28 @@ fn progress(view: &View) -> Value {
     if !view.peers.is_empty() {
         value["peers_table"] = view.peers.iter().map(peer).collect();
     }
+    if !view.web_seeds.is_empty() {
+        value["web_seeds"] = view.web_seeds.iter().map(web_seed).collect();
+    }
     value
+}
+
+fn web_seed(seed: &WebSeedStats) -> Value {
+    let (status, error, rest) = match &seed.status {
+        WebSeedStatus::Ready => ("ready", None, None),
+        WebSeedStatus::Resting(error, rest) => ("resting", Some(error), Some(rest.as_secs())),
+        WebSeedStatus::Useless(error) => ("useless", Some(error), None),
+        WebSeedStatus::Banned => ("banned", None, None),
+    };
+    json!({
+        "url": seed.url,
+        "status": status,
+        "error": error,
+        "next_s": rest,
+        "connections": seed.connections,
+        "down": seed.download_bytes_per_s,
+        "downloaded": seed.downloaded_bytes,
+    })
 }
 
 fn peer(peer: &PeerStats) -> Value {

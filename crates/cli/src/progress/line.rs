@@ -140,6 +140,7 @@ pub(super) mod tests {
             hash: "01".repeat(20),
             stats,
             peers: Vec::new(),
+            web_seeds: Vec::new(),
             stalled: None,
         }
     }

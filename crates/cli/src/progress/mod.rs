@@ -15,7 +15,7 @@ pub(crate) mod why;
 
 use std::path::Path;
 
-use superseed::{Explanation, PeerStats, TorrentStats};
+use superseed::{Explanation, PeerStats, TorrentStats, WebSeedStats};
 
 use crate::args::{GlobalArgs, TransferArgs};
 use crate::env::Env;
@@ -32,6 +32,8 @@ pub(crate) struct View {
     pub(crate) stats: TorrentStats,
     /// Its peers; empty unless they are to be shown.
     pub(crate) peers: Vec<PeerStats>,
+    /// Its web seeds, likewise.
+    pub(crate) web_seeds: Vec<WebSeedStats>,
     /// Why it stalls, if it does.
     pub(crate) stalled: Option<Explanation>,
 }

@@ -1,6 +1,7 @@
-//! `--peers-table`: every peer with its client, rates and states.
+//! `--peers-table`: every peer with its client, rates and states, and every web
+//! seed with what became of it.
 
-use superseed::{PeerSource, PeerStats};
+use superseed::{PeerSource, PeerStats, WebSeedStats, WebSeedStatus};
 
 use super::View;
 use crate::text::figures;
@@ -14,8 +15,36 @@ const LEGEND: [&str; 2] = [
     "  I interested; known from: u user, t tracker, r resume, d DHT, x PEX, l LSD",
 ];
 
-/// The lines of the table, the fastest peer first; none where there is no peer.
+/// The lines of the table, the fastest peer first; none where there is nobody.
 pub(super) fn table(view: &View) -> Vec<String> {
+    let mut lines = of_peers(view);
+    if !view.web_seeds.is_empty() {
+        let head = format!("  {:<58} {:>12}  {}", "web seed", "down", "state");
+        lines.push(head);
+        lines.extend(view.web_seeds.iter().take(SHOWN_MAX).map(web_row));
+    }
+    lines
+}
+
+fn web_row(seed: &WebSeedStats) -> String {
+    let url: String = figures::printable(&seed.url).chars().take(58).collect();
+    let state = match &seed.status {
+        WebSeedStatus::Ready if seed.connections > 0 => "sends".to_owned(),
+        WebSeedStatus::Ready => "ready".to_owned(),
+        WebSeedStatus::Resting(error, rest) => {
+            format!("rests {}: {error}", figures::time(*rest))
+        }
+        WebSeedStatus::Useless(error) => error.clone(),
+        WebSeedStatus::Banned => "banned".to_owned(),
+    };
+    format!(
+        "  {url:<58} {:>12}  {}",
+        figures::rate(seed.download_bytes_per_s),
+        figures::printable(&state)
+    )
+}
+
+fn of_peers(view: &View) -> Vec<String> {
     if view.peers.is_empty() {
         return Vec::new();
     }
@@ -123,6 +152,31 @@ mod tests {
             fastest,
             "10.0.0.2:2 libtorrent 2.1.1\u{fffd} DSt CI -I 2.0 KiB/s 0 B/s 12/0 50.0%"
         );
+    }
+
+    #[test]
+    fn a_web_seed_tells_its_rate_and_state() {
+        let mut view = super::super::line::tests::view();
+        let rest = std::time::Duration::from_secs(25);
+        let seed = |connections, status| WebSeedStats {
+            url: "http://w.example/f/".to_owned(),
+            status,
+            connections,
+            download_bytes_per_s: connections as u64 * 2_048,
+            downloaded_bytes: 0,
+        };
+        view.web_seeds = vec![
+            seed(1, WebSeedStatus::Ready),
+            seed(0, WebSeedStatus::Resting("timed out".to_owned(), rest)),
+        ];
+        let words = |line: &String| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let table: Vec<_> = table(&view).iter().map(words).collect();
+        let expected = [
+            "web seed down state",
+            "http://w.example/f/ 2.0 KiB/s sends",
+            "http://w.example/f/ 0 B/s rests 25s: timed out",
+        ];
+        assert_eq!(table, expected);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use superseed::{
     AddOptions, Awaited, Explanation, Gone, Magnet, Metainfo, PeerStats, Torrent, TorrentStats,
+    WebSeedStats,
 };
 
 use super::waiting::{Ready, Waiting};
@@ -83,6 +84,14 @@ impl Handle {
         match self {
             Self::Torrent(torrent) => torrent.peers().await,
             Self::Link(link) => link.peers().await,
+        }
+    }
+
+    /// Its web seeds; of a link none is asked for anything.
+    pub(crate) async fn web_seeds(&self) -> Result<Vec<WebSeedStats>, Gone> {
+        match self {
+            Self::Torrent(torrent) => torrent.web_seeds().await,
+            Self::Link(_) => Ok(Vec::new()),
         }
     }
 

@@ -87,6 +87,7 @@ pub(crate) fn add_options(
             goal: order.goal,
             super_seed: order.super_seed,
             trackers: args.tracker.clone(),
+            web_seeds: args.web_seed.clone(),
             allow_overwrite: args.allow_overwrite,
             recheck: args.recheck,
             ..TorrentOptions::default()

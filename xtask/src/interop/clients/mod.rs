@@ -19,7 +19,10 @@ use super::install::Tool;
 use super::stage::{Process, Stage, wait_until};
 
 pub(super) use libtorrent::uploaded;
-pub(super) use superseed::{command as superseed_command, program as superseed_program};
+pub(super) use superseed::{
+    command as superseed_command, download_command as superseed_download,
+    program as superseed_program,
+};
 
 /// The port that every client listens on, each at its own address.
 pub(crate) const PORT: u16 = 7002;

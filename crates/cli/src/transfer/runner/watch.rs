@@ -60,10 +60,11 @@ impl Runner<'_> {
         let torrent = self.items[at].running()?.torrent.clone();
         // A torrent that is gone has no figures; its event says why.
         let stats = torrent.stats().await.ok()?;
-        let peers = if self.args.peers_table {
-            torrent.peers().await.unwrap_or_default()
+        let (peers, web_seeds) = if self.args.peers_table {
+            let peers = torrent.peers().await.unwrap_or_default();
+            (peers, torrent.web_seeds().await.unwrap_or_default())
         } else {
-            Vec::new()
+            (Vec::new(), Vec::new())
         };
         let item = &mut self.items[at];
         item.stats = Some(stats.clone());
@@ -72,6 +73,7 @@ impl Runner<'_> {
             hash: item.hash().to_owned(),
             stats,
             peers,
+            web_seeds,
             stalled: None,
         })
     }
