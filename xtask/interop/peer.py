@@ -21,6 +21,7 @@ parser.add_argument("--peer", action="append", default=[], metavar="ADDR:PORT")
 parser.add_argument("--upload-limit", type=int, default=0, metavar="BYTES_PER_S")
 parser.add_argument("--as-shipped", action="store_true", help="uTP and encryption as libtorrent has them")
 parser.add_argument("--lsd", action="store_true", help="hear neighbours, and tell them")
+parser.add_argument("--encryption", choices=["disabled", "enabled", "forced"])
 options = parser.parse_args()
 
 
@@ -50,6 +51,11 @@ if not options.as_shipped:
     settings["enable_outgoing_utp"] = False
     settings["enable_incoming_utp"] = False
     settings["out_enc_policy"] = int(lt.enc_policy.pe_disabled)
+
+if options.encryption:
+    policy = int(getattr(lt.enc_policy, f"pe_{options.encryption}"))
+    settings["out_enc_policy"] = policy
+    settings["in_enc_policy"] = policy
 
 session = lt.session(settings)
 if options.torrent.startswith("magnet:"):

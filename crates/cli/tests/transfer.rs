@@ -69,6 +69,22 @@ fn events(output: &Output, event: &str) -> Vec<serde_json::Value> {
 }
 
 #[test]
+fn a_download_that_requires_encryption_gets_it_or_nothing() {
+    let fixture = Fixture::new();
+    let (seeder, dir) = (Seeder::start(&fixture), fixture.empty("here"));
+    let (addr, wish) = (seeder.addr(), "--encryption=out=require");
+    let output = superseed(download(&fixture, &dir, &["--peer", &addr, wish])).run();
+    assert_eq!(output.exit, Exit::Success, "{output:?}");
+    assert!(fixture.is_complete(&dir));
+    let wrong = superseed(download(&fixture, &dir, &["--encryption", "maybe"])).run();
+    assert_eq!(wrong.exit, Exit::Usage, "{wrong:?}");
+    assert!(
+        wrong.stderr.contains("require, prefer, allow or off"),
+        "{wrong:?}"
+    );
+}
+
+#[test]
 fn a_download_ends_with_the_data_and_prints_its_path() {
     let fixture = Fixture::new();
     let (seeder, dir) = (Seeder::start(&fixture), fixture.empty("here"));

@@ -44,6 +44,7 @@ fn every_option_of_the_issue_is_there() {
         "--on-complete",
         "--listen",
         "--announce-ip",
+        "--encryption",
         "--peer",
         "--tracker",
         "--blocklist",

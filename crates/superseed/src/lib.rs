@@ -45,8 +45,8 @@ pub use superseed_engine::stats::{
     WebSeedStatus,
 };
 pub use superseed_engine::{
-    DiskError, DiskErrorKind, Event, EventKind, PeerFault, Priority, RateLimits, SeedGoal,
-    Settings, TorrentKey, TorrentOptions, TorrentState,
+    DiskError, DiskErrorKind, Encryption, EncryptionPolicy, Event, EventKind, PeerFault, Priority,
+    RateLimits, SeedGoal, Settings, TorrentKey, TorrentOptions, TorrentState,
 };
 pub use superseed_proto::SwarmKey;
 pub use superseed_proto::hash::{InfoHashV2, InfoHashes};
@@ -54,3 +54,4 @@ pub use superseed_proto::krpc::{MutableItem, MutableKey, Signature};
 pub use superseed_proto::layout::{FileIndex, PieceIndex};
 pub use superseed_proto::magnet::Magnet;
 pub use superseed_proto::metainfo::{Format, Metainfo, MetainfoError, TorrentBuilder};
+pub use superseed_proto::mse::CryptoMethod;

@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::fixture::Set;
 use super::install::Tool;
 use super::stage::Stage;
-use super::{bars, discover, disturbed, files, matrix, resume, share, web_seed};
+use super::{bars, discover, disturbed, encryption, files, matrix, resume, share, web_seed};
 
 /// When a case runs without being named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,5 +60,6 @@ pub(super) fn all() -> Vec<Case> {
     cases.extend(files::cases());
     cases.extend(discover::cases());
     cases.extend(web_seed::cases());
+    cases.extend(encryption::cases());
     cases
 }

@@ -12,6 +12,7 @@ pub(crate) mod clients;
 pub(crate) mod compare;
 mod discover;
 mod disturbed;
+mod encryption;
 mod files;
 pub(crate) mod fixture;
 pub(crate) mod install;

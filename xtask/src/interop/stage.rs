@@ -95,6 +95,12 @@ impl Process {
         Ok(String::from_utf8_lossy(&fs::read(&self.out)?).into_owned())
     }
 
+    /// What it has written to standard error so far.
+    pub(super) fn errors(&self) -> Result<String> {
+        let text = fs::read(self.out.with_extension("err"))?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
     /// How it ended, if it has.
     pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self.child.try_wait()?)
@@ -151,8 +157,7 @@ impl Process {
 
     /// The last line it wrote to standard error, for a failure's message.
     fn last_words(&self) -> String {
-        let text = fs::read(self.out.with_extension("err")).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
+        let text = self.errors().unwrap_or_default();
         match text.lines().rfind(|line| !line.trim().is_empty()) {
             Some(line) => format!(", saying '{}'", line.trim()),
             None => String::new(),

@@ -6,6 +6,7 @@
 
 pub(crate) mod command;
 pub(crate) mod create;
+pub(crate) mod encryption;
 pub(crate) mod files;
 pub(crate) mod network;
 pub(crate) mod share;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use globset::Glob;
 
+use super::encryption::EncryptionArgs;
 use super::network::{DhtArgs, NearArgs, RouteArgs};
 use crate::text::address::{HostPort, IndexPath, Listen};
 use crate::text::ranges::Ranges;
@@ -160,6 +161,8 @@ pub(crate) struct TransferArgs {
     pub(crate) near: NearArgs,
     #[command(flatten)]
     pub(crate) dht: DhtArgs,
+    #[command(flatten)]
+    pub(crate) encryption: EncryptionArgs,
     /// The start of our peer id, at most twelve bytes
     #[arg(long, value_name = "TEXT", default_value = "-SS0100-", value_parser = peer_id_prefix, help_heading = "Network")]
     pub(crate) peer_id_prefix: String,

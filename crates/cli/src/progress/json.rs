@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use superseed::{PeerStats, WebSeedStats, WebSeedStatus};
+use superseed::{CryptoMethod, PeerStats, WebSeedStats, WebSeedStatus};
 
 use super::{Ending, Progress, View, line, peers, why};
 use crate::env::Stream;
@@ -200,6 +200,10 @@ fn peer(peer: &PeerStats) -> Value {
         "address": peer.addr.to_string(),
         "client": peer.client,
         "flags": peers::flags(peer),
+        "encryption": peer.encryption.map(|method| match method {
+            CryptoMethod::Plain => "handshake",
+            CryptoMethod::Rc4 => "rc4",
+        }),
         "incoming": peer.incoming,
         "down": peer.download_bytes_per_s,
         "up": peer.upload_bytes_per_s,

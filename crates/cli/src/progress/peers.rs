@@ -1,7 +1,7 @@
 //! `--peers-table`: every peer with its client, rates and states, and every web
 //! seed with what became of it.
 
-use superseed::{PeerSource, PeerStats, WebSeedStats, WebSeedStatus};
+use superseed::{CryptoMethod, PeerSource, PeerStats, WebSeedStats, WebSeedStatus};
 
 use super::View;
 use crate::text::figures;
@@ -10,9 +10,10 @@ use crate::text::figures;
 const SHOWN_MAX: usize = 30;
 
 /// Lines of at most 80 columns, as the narrowest of terminals has.
-const LEGEND: [&str; 2] = [
+const LEGEND: [&str; 3] = [
     "  D we download, U we upload, I it connected, O optimistic, S snubbed; C chokes,",
-    "  I interested; known from: u user, t tracker, r resume, d DHT, x PEX, l LSD",
+    "  I interested; known from: u user, t tracker, r resume, d DHT, x PEX, l LSD;",
+    "  E encrypted, e only the handshake",
 ];
 
 /// The lines of the table, the fastest peer first; none where there is nobody.
@@ -54,7 +55,7 @@ fn of_peers(view: &View) -> Vec<String> {
         (std::cmp::Reverse(rate), peer.addr)
     });
     let mut lines = vec![format!(
-        "  {:<28} {:<20} {:<6} {:<2} {:<2} {:>12} {:>12} {:>9} {:>6}",
+        "  {:<28} {:<20} {:<7} {:<2} {:<2} {:>12} {:>12} {:>9} {:>6}",
         "peer", "client", "flags", "we", "it", "down", "up", "requests", "pieces"
     )];
     let pieces = u64::from(view.stats.pieces);
@@ -69,7 +70,7 @@ fn of_peers(view: &View) -> Vec<String> {
 fn row(peer: &PeerStats, pieces: u64) -> String {
     let client: String = figures::printable(&peer.client).chars().take(20).collect();
     format!(
-        "  {:<28} {client:<20} {:<6} {:<2} {:<2} {:>12} {:>12} {:>9} {:>5.1}%",
+        "  {:<28} {client:<20} {:<7} {:<2} {:<2} {:>12} {:>12} {:>9} {:>5.1}%",
         peer.addr.to_string(),
         flags(peer),
         letters(peer.am_choking, peer.am_interested),
@@ -99,6 +100,8 @@ pub(super) fn flags(peer: &PeerStats) -> String {
         ('S', peer.snubbed),
         ('I', peer.incoming && from != 'I'),
         (from, true),
+        ('E', peer.encryption == Some(CryptoMethod::Rc4)),
+        ('e', peer.encryption == Some(CryptoMethod::Plain)),
     ];
     letters
         .iter()
@@ -137,7 +140,7 @@ mod tests {
             requests_in: 0,
             pieces: 14,
             source: PeerSource::Tracker,
-            encryption: None,
+            encryption: Some(CryptoMethod::Rc4),
         }
     }
 
@@ -146,11 +149,11 @@ mod tests {
         let mut view = super::super::line::tests::view();
         view.peers = vec![peer(1), peer(2)];
         let table = table(&view);
-        assert_eq!(table.len(), 5);
+        assert_eq!(table.len(), 6);
         let fastest = table[1].split_whitespace().collect::<Vec<_>>().join(" ");
         assert_eq!(
             fastest,
-            "10.0.0.2:2 libtorrent 2.1.1\u{fffd} DSt CI -I 2.0 KiB/s 0 B/s 12/0 50.0%"
+            "10.0.0.2:2 libtorrent 2.1.1\u{fffd} DStE CI -I 2.0 KiB/s 0 B/s 12/0 50.0%"
         );
     }
 

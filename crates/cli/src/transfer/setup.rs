@@ -32,6 +32,7 @@ pub(crate) fn session(args: &TransferArgs, env: &Env) -> Result<Session, Failure
         announce_ip: args.announce_ip,
         lsd: !args.near.no_lsd,
         dht: dht(&args.dht, &defaults.settings.dht),
+        encryption: args.encryption.encryption,
         ..defaults.settings
     };
     let config = Config {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use superseed_engine::config::DhtSettings;
-use superseed_engine::{Settings, TorrentOptions};
+use superseed_engine::{Encryption, EncryptionPolicy, Settings, TorrentOptions};
 use superseed_proto::layout::FileIndex;
 use superseed_proto::magnet::{Magnet, MagnetPeer};
 use superseed_proto::metainfo::Metainfo;
@@ -43,6 +43,8 @@ pub struct Config {
     /// and so is the DHT (BEP 5), which [`Settings::default`] leaves out. On a
     /// loopback address there is a node of the DHT only if routers are named
     /// ([`DhtSettings::routers`](superseed_engine::config::DhtSettings::routers)).
+    /// Encrypted streams are taken, and made where plain ones are refused, where
+    /// [`Settings::default`] knows plain ones only.
     pub settings: Settings,
     /// Addresses to listen on, TCP and UDP with the same port number. Port 0
     /// lets the system choose. Empty means [`DEFAULT_PORT`] of both families,
@@ -77,6 +79,10 @@ impl Default for Config {
                 dht: DhtSettings {
                     enabled: true,
                     ..DhtSettings::default()
+                },
+                encryption: Encryption {
+                    incoming: EncryptionPolicy::Allow,
+                    outgoing: EncryptionPolicy::Allow,
                 },
                 ..Settings::default()
             },

@@ -11,6 +11,7 @@ mod bound;
 mod devices;
 mod dht;
 mod dormant;
+mod encryption;
 mod life;
 mod raw;
 mod tracker;

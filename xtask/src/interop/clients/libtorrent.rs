@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::{Job, Running};
+use super::{Job, Running, Theirs};
 use crate::interop::stage::{Process, Stage, python, script};
 use crate::process::whole_lines;
 
@@ -44,6 +44,25 @@ fn start(stage: &Stage, job: &Job<'_>, role: Role, as_shipped: bool) -> Result<R
     if as_shipped {
         command.arg("--as-shipped");
     }
+    Running::until_exit(stage, "libtorrent", command)
+}
+
+/// The same with what it is to want of encryption.
+pub(super) fn start_encrypting(
+    stage: &Stage,
+    job: &Job<'_>,
+    role: Role,
+    encryption: Theirs,
+) -> Result<Running> {
+    let mut command = command(job, role);
+    command.args([
+        "--encryption",
+        match encryption {
+            Theirs::Plain => "disabled",
+            Theirs::Prefer => "enabled",
+            Theirs::Require => "forced",
+        },
+    ]);
     Running::until_exit(stage, "libtorrent", command)
 }
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 
 use super::compare::Strictness;
 use super::install::Tool;
@@ -21,7 +21,7 @@ use super::stage::{Process, Stage, wait_until};
 pub(super) use libtorrent::uploaded;
 pub(super) use superseed::{
     command as superseed_command, download_command as superseed_download,
-    program as superseed_program,
+    program as superseed_program, start_encrypting as superseed_encrypting,
 };
 
 /// The port that every client listens on, each at its own address.
@@ -41,6 +41,25 @@ pub(super) enum Client {
     LibtorrentAsShipped,
 }
 
+/// What another client is to want of encryption, as far as it knows such a choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Theirs {
+    Plain,
+    Prefer,
+    Require,
+}
+
+impl Theirs {
+    /// What cases are called after.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Prefer => "prefer",
+            Self::Require => "require",
+        }
+    }
+}
+
 /// What a client is to work on.
 #[derive(Clone, Debug)]
 pub(crate) struct Job<'a> {
@@ -56,7 +75,8 @@ pub(crate) struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn listen(&self) -> SocketAddr {
+    /// Where it listens.
+    pub(super) fn listen(&self) -> SocketAddr {
         SocketAddr::new(self.ip, PORT)
     }
 }
@@ -121,6 +141,32 @@ impl Client {
         }
     }
 
+    /// Serves content that is there, or downloads it, with what it is to want of
+    /// encryption; only for those that know such a choice.
+    pub(super) fn start_encrypting(
+        self,
+        stage: &Stage,
+        job: &Job<'_>,
+        is_seed: bool,
+        encryption: Theirs,
+    ) -> Result<Running> {
+        let role = match is_seed {
+            true => libtorrent::Role::Seed,
+            false => libtorrent::Role::Download,
+        };
+        match self {
+            Self::Transmission => {
+                let wants = transmission::Wants {
+                    encryption,
+                    ..transmission::Wants::default()
+                };
+                transmission::start_wanting(stage, job, "--log-debug", &wants)
+            }
+            Self::Libtorrent => libtorrent::start_encrypting(stage, job, role, encryption),
+            other => bail!("{} has no such choice", other.name()),
+        }
+    }
+
     /// Downloads.
     pub(super) fn download(self, stage: &Stage, job: &Job<'_>) -> Result<Running> {
         match self {
@@ -140,6 +186,14 @@ impl Running {
             process: stage.spawn(name, &mut command)?,
             done: Done::Exit,
         })
+    }
+
+    /// Whether the download is complete already.
+    pub(super) fn is_complete(&mut self) -> Result<bool> {
+        match &self.done {
+            Done::Exit => Ok(self.process.ended()?.is_some()),
+            Done::File(file) => Ok(file.exists()),
+        }
     }
 
     /// Waits until the download is complete.

@@ -56,6 +56,28 @@ pub(super) fn seed(stage: &Stage, job: &Job<'_>, options: &[&str]) -> Result<Run
     Running::until_exit(stage, "superseed", command)
 }
 
+/// Seeds or downloads with what is wanted of encryption, and tells what its
+/// streams are, which last long enough for that.
+pub(crate) fn start_encrypting(
+    stage: &Stage,
+    job: &Job<'_>,
+    is_seed: bool,
+    encryption: &str,
+) -> Result<Running> {
+    let limit = if is_seed {
+        "--max-upload-limit"
+    } else {
+        "--max-download-limit"
+    };
+    let options = ["--peers-table", "--encryption", encryption, limit, "2M"];
+    if is_seed {
+        return seed(stage, job, &options);
+    }
+    let mut command = download_command(stage, job);
+    command.args(options);
+    Running::until_exit(stage, "superseed", command)
+}
+
 pub(super) fn download(stage: &Stage, job: &Job<'_>) -> Result<Running> {
     Running::until_exit(stage, "superseed", download_command(stage, job))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::{Done, Job, Running};
+use super::{Done, Job, Running, Theirs};
 use crate::interop::stage::{Process, Stage, wait_until};
 
 const RPC_PORT: u16 = 9091;
@@ -16,7 +16,33 @@ const RPC_PORT: u16 = 9091;
 /// Starts the daemon and gives it the torrent: what is not there is downloaded,
 /// what is there is checked and then served. `log` is how much it writes down.
 pub(crate) fn start(stage: &Stage, job: &Job<'_>, log: &str) -> Result<Running> {
-    let (mut daemon, done) = set_up(stage, job, log, false)?;
+    start_wanting(stage, job, log, &Wants::default())
+}
+
+/// What it is to do beside the usual, which is nothing.
+pub(crate) struct Wants {
+    /// Hear neighbours, and tell them.
+    pub(crate) lsd: bool,
+    pub(crate) encryption: Theirs,
+}
+
+impl Default for Wants {
+    fn default() -> Self {
+        Self {
+            lsd: false,
+            encryption: Theirs::Plain,
+        }
+    }
+}
+
+/// The same for a daemon that wants something.
+pub(crate) fn start_wanting(
+    stage: &Stage,
+    job: &Job<'_>,
+    log: &str,
+    wants: &Wants,
+) -> Result<Running> {
+    let (mut daemon, done) = set_up(stage, job, log, wants)?;
     let mut process = stage.spawn("transmission", &mut daemon)?;
     wait_taken(&mut process, add(job))?;
     Ok(Running {
@@ -26,12 +52,12 @@ pub(crate) fn start(stage: &Stage, job: &Job<'_>, log: &str) -> Result<Running> 
 }
 
 /// The daemon, with a configuration of its own, and the file that it makes when
-/// a torrent is complete. With `lsd` it hears neighbours, and tells them.
+/// a torrent is complete.
 pub(crate) fn set_up(
     stage: &Stage,
     job: &Job<'_>,
     log: &str,
-    lsd: bool,
+    wants: &Wants,
 ) -> Result<(Command, PathBuf)> {
     let config = stage.path("transmission");
     fs::create_dir_all(&config)?;
@@ -49,11 +75,17 @@ pub(crate) fn set_up(
             "rpc-bind-address": "0.0.0.0", "rpc-port": {RPC_PORT}, "rpc-whitelist-enabled": false,
             "rpc-host-whitelist-enabled": false, "rpc-authentication-required": false,
             "dht-enabled": false, "lpd-enabled": {lsd}, "pex-enabled": false, "utp-enabled": false,
-            "encryption": 0, "speed-limit-up-enabled": {limited}, "speed-limit-up": {limit},
+            "encryption": {encryption}, "speed-limit-up-enabled": {limited}, "speed-limit-up": {limit},
             "download-dir": "{dir}", "incomplete-dir-enabled": false, "trash-original-torrent-files": false,
             "script-torrent-done-enabled": true, "script-torrent-done-filename": "{script}"
         }}"#,
         port = super::PORT,
+        lsd = wants.lsd,
+        encryption = match wants.encryption {
+            Theirs::Plain => 0,
+            Theirs::Prefer => 1,
+            Theirs::Require => 2,
+        },
         limited = job.upload_limit.is_some(),
         limit = job.upload_limit.unwrap_or_default() / 1000,
         dir = job.dir.display(),

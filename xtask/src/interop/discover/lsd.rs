@@ -148,7 +148,11 @@ fn start(
     let spawn = |command: &Command| stage.spawn(&name, &mut machine.command(command));
     let process = match client {
         Client::Transmission => {
-            let (daemon, done) = transmission::set_up(stage, job, "--log-debug", true)?;
+            let wants = transmission::Wants {
+                lsd: true,
+                ..transmission::Wants::default()
+            };
+            let (daemon, done) = transmission::set_up(stage, job, "--log-debug", &wants)?;
             let mut process = spawn(&daemon)?;
             let remote = machine.command(&transmission::add(job));
             transmission::wait_taken(&mut process, remote)?;
