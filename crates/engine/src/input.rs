@@ -91,6 +91,14 @@ pub enum Input<'a> {
         /// Its bytes.
         bytes: &'a [u8],
     },
+    /// The gateway lets others call a listener at this address, or does so no
+    /// more.
+    Mapped {
+        /// Which listener.
+        listener: ListenerId,
+        /// Where it is called; the address may be private, behind two gateways.
+        external: Option<SocketAddr>,
+    },
     /// A datagram arrived at the group of local discovery (BEP 14).
     Multicast {
         /// The address is in a network of ours, by the prefix of an interface.

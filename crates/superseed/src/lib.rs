@@ -15,6 +15,7 @@ mod disk;
 mod net;
 mod nodes;
 mod os;
+mod portmap;
 mod session;
 pub mod storage;
 pub mod tracker;

@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::fixture::Set;
 use super::install::Tool;
 use super::stage::Stage;
-use super::{bars, discover, disturbed, encryption, files, matrix, resume, share, web_seed};
+use super::{bars, discover, disturbed, encryption, files, gateway, matrix, resume, share, web_seed};
 
 /// When a case runs without being named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,5 +61,6 @@ pub(super) fn all() -> Vec<Case> {
     cases.extend(discover::cases());
     cases.extend(web_seed::cases());
     cases.extend(encryption::cases());
+    cases.extend(gateway::cases());
     cases
 }

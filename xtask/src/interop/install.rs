@@ -43,6 +43,8 @@ pub(crate) enum Tool {
     Valgrind,
     /// A file system that can be stopped.
     Bindfs,
+    /// A gateway that maps ports, and the table that it maps them in.
+    Miniupnpd,
 }
 
 impl Tool {
@@ -63,6 +65,7 @@ impl Tool {
             Self::Rtorrent => &[("rtorrent", "rtorrent")],
             Self::Valgrind => &[("valgrind", "valgrind")],
             Self::Bindfs => &[("bindfs", "bindfs")],
+            Self::Miniupnpd => &[("miniupnpd", "miniupnpd"), ("nftables", "nft")],
             // What its build needs beside Rust and a C compiler.
             Self::Rqbit => &[("pkg-config", "pkg-config"), ("libssl-dev", "openssl")],
         }

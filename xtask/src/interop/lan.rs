@@ -125,7 +125,13 @@ impl Machine {
             .context("a counter is no number")
     }
 
-    fn run(&self, line: &str) -> Result<()> {
+    /// A process in its namespace.
+    pub(crate) fn pid(&self) -> u32 {
+        self.keeper.id()
+    }
+
+    /// Runs a command on it to its end; its words are divided by spaces.
+    pub(crate) fn run(&self, line: &str) -> Result<()> {
         let mut words = line.split(' ');
         let mut command = Command::new(words.next().context("an empty line")?);
         command.args(words);

@@ -15,6 +15,7 @@ mod disturbed;
 mod encryption;
 mod files;
 pub(crate) mod fixture;
+mod gateway;
 pub(crate) mod install;
 pub(crate) mod lan;
 mod matrix;

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::text::address::HostPort;
 
-/// Who is near.
+/// Who is near: neighbours, and the gateway.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct NearArgs {
     /// Tell no neighbours of torrents, and hear none of theirs (BEP 14)
@@ -15,6 +15,9 @@ pub(crate) struct NearArgs {
     /// A private torrent is never told of.
     #[arg(long, help_heading = "Network")]
     pub(crate) no_lsd: bool,
+    /// Do not ask the gateway to let peers in (PCP, NAT-PMP, UPnP)
+    #[arg(long, help_heading = "Network")]
+    pub(crate) no_port_mapping: bool,
 }
 
 /// With whom a session speaks, and by what way.

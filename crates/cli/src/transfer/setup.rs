@@ -43,6 +43,7 @@ pub(crate) fn session(args: &TransferArgs, env: &Env) -> Result<Session, Failure
             .flat_map(|listen| listen.addrs())
             .collect(),
         dir: args.dir.clone(),
+        port_mapping: !args.near.no_port_mapping,
         user_agent: args.user_agent.clone(),
         blocklist: Blocklist::read(&args.route.blocklist)?,
         dht_state: dht_state(env),

@@ -29,6 +29,8 @@ pub enum Voter {
     Trackers(TorrentKey),
     /// A node of the DHT (`ip`, BEP 42), by its network.
     Node(IpAddr),
+    /// The gateway that maps our ports.
+    Gateway,
 }
 
 /// What was said of our address, the latest last.
@@ -44,7 +46,7 @@ impl ExternalVotes {
         let voter = match voter {
             Voter::Peer(ip) => Voter::Peer(host(ip)),
             Voter::Node(ip) => Voter::Node(network(ip).unwrap_or_else(|| host(ip))),
-            trackers @ Voter::Trackers(_) => trackers,
+            other @ (Voter::Trackers(_) | Voter::Gateway) => other,
         };
         let ours = ours.to_canonical();
         if ours.is_unspecified() || ours.is_multicast() {
@@ -115,6 +117,18 @@ mod tests {
         votes.vote(Voter::Trackers(TorrentKey::default()), ip("1.2.3.4"));
         assert_eq!(votes.ip(anyone), Some(ip("1.2.3.4")));
         assert_eq!(votes.ip(ip("2001:db8::1")), None);
+    }
+
+    #[test]
+    fn a_gateway_has_one_vote_like_everybody() {
+        let mut votes = ExternalVotes::default();
+        for _ in 0..9 {
+            votes.vote(Voter::Gateway, ip("1.2.3.4"));
+        }
+        assert_eq!(votes.ip(ip("9.9.9.9")), None);
+        votes.vote(peer(1), ip("1.2.3.4"));
+        votes.vote(peer(2), ip("1.2.3.4"));
+        assert_eq!(votes.ip(ip("9.9.9.9")), Some(ip("1.2.3.4")));
     }
 
     #[test]

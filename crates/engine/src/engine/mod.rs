@@ -152,6 +152,7 @@ impl Engine {
             } => {
                 self.datagram(listener, from, bytes, now, out);
             }
+            Input::Mapped { listener, external } => self.mapped(listener, external, now, out),
             Input::Multicast { near, from, bytes } => {
                 self.multicast(near, from, bytes, now, out);
             }

@@ -22,7 +22,7 @@ use super::timers::{Timer, Timers};
 use crate::action::{Action, Outbox};
 use crate::block::BlockPool;
 use crate::candidates::connect::ConnectBudget;
-use crate::candidates::{ExternalVotes, Turnover, Voter};
+use crate::candidates::{ExternalVotes, Reach, Turnover, Voter};
 use crate::config::Settings;
 use crate::dht::Dht;
 use crate::disk::{DiskJob, DiskOp};
@@ -107,6 +107,8 @@ pub(crate) struct Shared {
     pub(crate) listeners: Vec<(ListenerId, SocketAddr)>,
     /// Whom we do not speak with.
     pub(crate) filter: Arc<Filter>,
+    /// Where a gateway lets others call listeners.
+    mapped: Vec<(ListenerId, SocketAddr)>,
     external: ExternalVotes,
     /// Our addresses as others see them, one for each listener where it is known.
     pub(crate) ours: Vec<SocketAddr>,
@@ -170,6 +172,7 @@ impl Shared {
             download_waiters: VecDeque::new(),
             listeners: Vec::new(),
             filter: Arc::default(),
+            mapped: Vec::new(),
             external: ExternalVotes::default(),
             ours: Vec::new(),
             announces: SlotMap::with_key(),
@@ -227,8 +230,38 @@ impl Shared {
 
     /// Works out again which addresses others see us at.
     pub(crate) fn find_ours(&mut self) {
-        let listening: Vec<_> = self.listeners.iter().map(|(_, addr)| *addr).collect();
-        self.ours = self.external.addrs(&listening);
+        let announced = self.announced().map(|(_, addr)| addr);
+        self.ours = self.external.addrs(&announced.collect::<Vec<_>>());
+    }
+
+    /// A gateway lets others call a listener there, or does so no more. Says
+    /// whether they have to be told of another port.
+    pub(crate) fn mapped(&mut self, listener: ListenerId, external: Option<SocketAddr>) -> bool {
+        let port = |shared: &Self| {
+            let mut announced = shared.announced();
+            announced.find(|(id, _)| *id == listener)
+        };
+        let before = port(self);
+        self.mapped.retain(|(id, _)| *id != listener);
+        self.mapped
+            .extend(external.map(|external| (listener, external)));
+        if let Some(ip) = external.map(|external| external.ip())
+            && Reach::of(ip) == Reach::World
+        {
+            self.external.vote(Voter::Gateway, ip);
+        }
+        self.find_ours();
+        before != port(self)
+    }
+
+    /// The listeners, each with the port at which the world calls it: another one
+    /// than its own if the gateway has it so.
+    pub(crate) fn announced(&self) -> impl Iterator<Item = (ListenerId, SocketAddr)> + '_ {
+        self.listeners.iter().map(|(id, addr)| {
+            let mapped = self.mapped.iter().find(|(mapped, _)| mapped == id);
+            let port = mapped.map_or(addr.port(), |(_, external)| external.port());
+            (*id, SocketAddr::new(addr.ip(), port))
+        })
     }
 
     /// The listener whose family fits an address.

@@ -49,6 +49,21 @@ impl Engine {
         self.drive_dht(now, out);
     }
 
+    /// The gateway lets others call a listener, or does so no more.
+    pub(super) fn mapped(
+        &mut self,
+        listener: ListenerId,
+        external: Option<SocketAddr>,
+        now: Time,
+        out: &mut Outbox,
+    ) {
+        if self.shared.mapped(listener, external) {
+            for key in self.torrents.keys() {
+                self.with_any(key, now, out, |form, cx| form.listeners_changed(cx));
+            }
+        }
+    }
+
     /// A stranger at the door. A few more than the limit are let in, so that a
     /// full client can still be found by peers of torrents that have room.
     pub(super) fn incoming(

@@ -87,11 +87,8 @@ impl Lasting {
             torrent: self.key,
             slot: order.slot,
         });
-        let listener = shared
-            .listeners
-            .iter()
-            .find(|(id, _)| *id == order.listener);
-        let local = listener.map_or(SocketAddr::from(([0, 0, 0, 0], 0)), |(_, addr)| *addr);
+        let listener = shared.announced().find(|(id, _)| *id == order.listener);
+        let local = listener.map_or(SocketAddr::from(([0, 0, 0, 0], 0)), |(_, addr)| addr);
         if order.transport == Transport::Udp {
             let request = UdpAnnounce {
                 url: order.url,
@@ -187,7 +184,8 @@ impl Lasting {
     /// The listeners changed.
     pub(crate) fn set_listeners(&mut self, cx: &mut Cx<'_>) {
         self.leave_dht(cx);
-        self.trackers.set_listeners(&cx.shared.listeners);
+        let announced: Vec<_> = cx.shared.announced().collect();
+        self.trackers.set_listeners(&announced);
         let own: Vec<SocketAddr> = cx.shared.listeners.iter().map(|(_, addr)| *addr).collect();
         self.candidates.set_self(&own);
     }
@@ -256,7 +254,8 @@ impl Torrent {
         }
     }
 
-    /// The listeners changed: announces go out for new ones.
+    /// The listeners changed, or the ports that the world calls them at: announces
+    /// go out for new ones.
     pub(crate) fn listeners_changed(&mut self, cx: &mut Cx<'_>) {
         self.lasting.set_listeners(cx);
         if self.is_running() {

@@ -29,8 +29,19 @@ const ALLOWED_FAST_PEERS: usize = 4;
 /// For so long a newcomer may be at it: some clients never ask for theirs.
 const ALLOWED_FAST_TIME: std::time::Duration = std::time::Duration::from_secs(60);
 
-/// The port that others may call us at: that of the peer's address family where we
-/// listen in several.
+/// The port that a peer may call us at: our own, or the gateway's if the peer is
+/// outside.
+fn port_for(shared: &Shared, peer: SocketAddr) -> Option<u16> {
+    if Reach::of(peer.ip()) == Reach::World {
+        let announced: Vec<_> = shared.announced().collect();
+        listen_port(&announced, peer)
+    } else {
+        listen_port(&shared.listeners, peer)
+    }
+}
+
+/// The port of those who listen: that of the peer's address family if they do so
+/// in several.
 fn listen_port(listeners: &[(ListenerId, SocketAddr)], peer: SocketAddr) -> Option<u16> {
     let open = listeners.iter().map(|(_, addr)| addr);
     let open = open.filter(|addr| addr.port() != 0);
@@ -194,7 +205,7 @@ fn show(conn: &mut Conn, have: &Bitfield, fast: bool) {
 
 /// What we say of ourselves whatever we have.
 pub(super) fn about_us(shared: &Shared, conn: &Conn, lasting: &Lasting) -> ExtendedHandshake {
-    let listen_port = listen_port(&shared.listeners, conn.remote);
+    let listen_port = port_for(shared, conn.remote);
     let (ipv4, ipv6) = match other_ip(&shared.ours, conn.remote, listen_port) {
         Some(IpAddr::V4(ip)) => (Some(ip), None),
         Some(IpAddr::V6(ip)) => (None, Some(ip)),

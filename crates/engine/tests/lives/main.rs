@@ -10,6 +10,7 @@ mod explain;
 mod filter;
 mod hostile;
 mod limits;
+mod mapped;
 mod near;
 mod scene;
 mod stops;

@@ -1,6 +1,7 @@
 //! The control plane: what needs a library that waits rather than a readiness
 //! loop. One thread with one tokio runtime does HTTP announces, requests to web
-//! seeds and name look-ups; the engine thread gives it [`Job`]s and takes [`Answer`]s, both
+//! seeds and name look-ups, and talks to gateways; the engine thread gives it
+//! [`Job`]s and takes [`Answer`]s, both
 //! through bounded queues. It decides nothing: what to ask, when, how long to
 //! wait and what an answer means is the engine's.
 
@@ -24,9 +25,10 @@ use superseed_engine::filter::Filter;
 use superseed_engine::{
     AnnounceKey, Fetch, FetchKey, HttpAnnounce, ListenerId, ResolveKey, TransferError,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
+use crate::portmap::{Mapped, PortMaps};
 use client::Clients;
 
 #[cfg(test)]
@@ -97,6 +99,8 @@ pub(crate) enum Answer {
         /// What came.
         part: webseed::Part,
     },
+    /// The gateway lets others call a listener, or does so no more.
+    Mapped(Mapped),
 }
 
 /// The way of answers to the engine thread.
@@ -128,6 +132,8 @@ pub(crate) struct Control {
     jobs: Option<mpsc::Sender<Job>>,
     answers: mpsc::Receiver<Answer>,
     clients: Arc<Clients>,
+    /// Says that the session ends.
+    ending: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -135,6 +141,8 @@ pub(crate) struct Control {
 pub(crate) struct ControlConfig {
     /// The listeners and their addresses: announces leave from these.
     pub(crate) listeners: HashMap<ListenerId, SocketAddr>,
+    /// Whether gateways are asked to let peers in.
+    pub(crate) port_mapping: bool,
     /// The `User-Agent` of announces.
     pub(crate) user_agent: String,
     /// Called after an answer was queued.
@@ -146,21 +154,38 @@ impl Control {
     pub(crate) fn start(config: ControlConfig) -> io::Result<Self> {
         let (jobs, job_queue) = mpsc::channel(JOBS_MAX);
         let (answer_queue, answers) = mpsc::channel(ANSWERS_MAX);
+        let (ending, ended) = watch::channel(false);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .max_blocking_threads(LOOKUPS_MAX)
             .build()?;
         let ControlConfig {
             listeners,
+            port_mapping,
             user_agent,
             wake,
         } = config;
+        let mapped = port_mapping.then(|| listeners.clone());
         let clients = Arc::new(Clients::new(listeners, user_agent));
         let shared = Arc::clone(&clients);
         let thread = std::thread::Builder::new()
             .name("superseed-control".into())
             .spawn(move || {
-                runtime.block_on(serve(shared, wake, job_queue, answer_queue));
+                let answers = Answers {
+                    queue: answer_queue,
+                    wake,
+                };
+                runtime.block_on(async move {
+                    let maps = mapped.map(|listeners| {
+                        let (tell, told) = mpsc::channel(ANSWERS_MAX);
+                        tokio::spawn(pass_on(told, answers.clone()));
+                        PortMaps::start(&listeners, &tell, &ended)
+                    });
+                    serve(shared, job_queue, answers).await;
+                    if let Some(maps) = maps {
+                        maps.ended().await;
+                    }
+                });
                 // A look-up in the system's resolver cannot be cancelled and must
                 // not hold up the end.
                 runtime.shutdown_background();
@@ -169,6 +194,7 @@ impl Control {
             jobs: Some(jobs),
             answers,
             clients,
+            ending,
             thread: Some(thread),
         })
     }
@@ -187,6 +213,12 @@ impl Control {
             .map_err(mpsc::error::TrySendError::into_inner)
     }
 
+    /// The session ends: gateways need let nobody in any more. They have a second
+    /// to say so, while the session says its farewell to trackers.
+    pub(crate) fn release_ports(&self) {
+        self.ending.send_replace(true);
+    }
+
     /// The next answer, if there is one.
     pub(crate) fn answer(&mut self) -> Option<Answer> {
         self.answers.try_recv().ok()
@@ -197,6 +229,7 @@ impl Drop for Control {
     fn drop(&mut self) {
         self.jobs = None;
         self.answers.close();
+        self.release_ports();
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -205,16 +238,7 @@ impl Drop for Control {
     }
 }
 
-async fn serve(
-    clients: Arc<Clients>,
-    wake: Arc<dyn Fn() + Send + Sync>,
-    mut jobs: mpsc::Receiver<Job>,
-    answers: mpsc::Sender<Answer>,
-) {
-    let answers = Answers {
-        queue: answers,
-        wake,
-    };
+async fn serve(clients: Arc<Clients>, mut jobs: mpsc::Receiver<Job>, answers: Answers) {
     let mut fetches: HashMap<FetchKey, Fetching> = HashMap::new();
     while let Some(job) = jobs.recv().await {
         let (clients, answers) = (Arc::clone(&clients), answers.clone());
@@ -278,4 +302,11 @@ async fn look_up(resolve: ResolveKey, host: &str) -> Answer {
         Err(_) => Vec::new(),
     };
     Answer::Resolved { resolve, addrs }
+}
+
+/// Tells the engine where the gateway lets others call us.
+async fn pass_on(mut told: mpsc::Receiver<Mapped>, answers: Answers) {
+    while let Some(mapped) = told.recv().await {
+        answers.give(Answer::Mapped(mapped)).await;
+    }
 }

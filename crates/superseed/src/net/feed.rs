@@ -16,6 +16,7 @@ use super::descriptors::TurnedAway;
 use super::host::{Deferred, Host};
 use crate::control::Answer;
 use crate::control::webseed::Part;
+use crate::portmap::Mapped;
 use crate::session::error::Gone;
 use crate::session::request::{ReadRefusal, Request};
 
@@ -237,6 +238,9 @@ impl Host {
                         Part::Ended(end) => FetchPart::Ended(end.clone()),
                     };
                     self.handle(Input::Fetched { fetch, part });
+                }
+                Answer::Mapped(Mapped { listener, external }) => {
+                    self.handle(Input::Mapped { listener, external });
                 }
             }
         }

@@ -286,6 +286,7 @@ impl Host {
         };
         let by = Instant::now() + patience;
         if self.stop_by.is_none() {
+            self.control.release_ports();
             self.handle(Input::Command(Command::Shutdown));
         }
         self.stop_by = Some(self.stop_by.map_or(by, |earlier| earlier.min(by)));

@@ -78,6 +78,7 @@ pub(crate) fn start(config: Config) -> Result<Link, StartError> {
     let listen_addrs = listeners.iter().map(|listener| listener.addr).collect();
     let control = ControlConfig {
         listeners: addrs,
+        port_mapping: config.port_mapping,
         user_agent: config.user_agent,
         wake: {
             let waker = Arc::clone(&waker);

@@ -1,7 +1,9 @@
-//! Linux: `openat2`, `pwritev`, `fallocate`, `SEEK_DATA` and `posix_fadvise`.
+//! Linux: `openat2`, `pwritev`, `fallocate`, `SEEK_DATA` and `posix_fadvise`; the
+//! table of routes.
 
 use std::fs::File;
 use std::io::{self, IoSlice};
+use std::net::Ipv4Addr;
 use std::num::NonZeroU64;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
@@ -151,4 +153,72 @@ pub(crate) fn data_len(file: &File, len: u64) -> u64 {
         at = end.max(start + 1);
     }
     data_len
+}
+
+/// The IPv4 router that leads to the outside, if there is one.
+pub(crate) fn default_gateway() -> Option<Ipv4Addr> {
+    let routes = std::fs::read_to_string("/proc/net/route").ok()?;
+    gateway_of(&routes)
+}
+
+/// The gateway of the best default route in a table as `/proc/net/route` has it:
+/// a line for each, with interface, destination, gateway, flags, three counters
+/// (the last is the metric) and mask; addresses as the machine's own words.
+fn gateway_of(routes: &str) -> Option<Ipv4Addr> {
+    /// The route is up, and leads to a gateway (route.h).
+    const UP_BY_GATEWAY: u16 = 0x1 | 0x2;
+    let default = routes.lines().skip(1).filter_map(|line| {
+        let fields: Vec<_> = line.split_ascii_whitespace().collect();
+        let word = |at: usize| u32::from_str_radix(fields.get(at)?, 16).ok();
+        let flags = u16::from_str_radix(fields.get(3)?, 16).ok()?;
+        let is_default = word(1)? == 0 && word(7)? == 0;
+        let metric: u32 = fields.get(6)?.parse().ok()?;
+        let gateway = Ipv4Addr::from(word(2)?.to_ne_bytes());
+        (is_default && flags & UP_BY_GATEWAY == UP_BY_GATEWAY).then_some((metric, gateway))
+    });
+    let best = default.min_by_key(|(metric, _)| *metric)?;
+    Some(best.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str =
+        "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n";
+
+    fn route(destination: [u8; 4], gateway: [u8; 4], flags: u16, metric: u32) -> String {
+        let word = u32::from_ne_bytes;
+        format!(
+            "eth0\t{:08X}\t{:08X}\t{flags:04X}\t0\t0\t{metric}\t{:08X}\t0\t0\t0\n",
+            word(destination),
+            word(gateway),
+            word(destination),
+        )
+    }
+
+    #[test]
+    fn the_default_route_of_the_least_metric_leads_to_the_gateway() {
+        let table = [
+            HEADER.to_owned(),
+            route([0; 4], [10, 0, 0, 1], 3, 200),
+            route([0; 4], [192, 168, 1, 254], 3, 100),
+            route([10, 0, 0, 0], [0; 4], 1, 0),
+            "a line that is none".to_owned(),
+        ];
+        let gateway = Some(Ipv4Addr::new(192, 168, 1, 254));
+        assert_eq!(gateway_of(&table.concat()), gateway);
+    }
+
+    #[test]
+    fn without_a_default_route_that_is_up_there_is_no_gateway() {
+        let on_link = route([0; 4], [0; 4], 1, 0);
+        for table in [
+            String::new(),
+            HEADER.to_owned(),
+            HEADER.to_owned() + &on_link,
+        ] {
+            assert_eq!(gateway_of(&table), None);
+        }
+    }
 }

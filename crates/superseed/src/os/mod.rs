@@ -27,7 +27,9 @@ use linux as imp;
 #[cfg(not(target_os = "linux"))]
 use unix as imp;
 
-pub(crate) use imp::{allocate, data_len, is_hole, prefetch, sync_file_system, write_all_at};
+pub(crate) use imp::{
+    allocate, data_len, default_gateway, is_hole, prefetch, sync_file_system, write_all_at,
+};
 
 /// The bytes of a path, as they are written down.
 pub(crate) fn path_bytes(path: &Path) -> &[u8] {

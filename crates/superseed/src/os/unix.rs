@@ -118,6 +118,7 @@ pub(super) fn stat_beneath(root: BorrowedFd<'_>, path: &Path) -> Result<FileStat
 mod plain {
     use std::fs::File;
     use std::io::{self, IoSlice};
+    use std::net::Ipv4Addr;
     use std::os::unix::fs::FileExt;
 
     /// Writes all of `bufs`, one after the other.
@@ -151,10 +152,17 @@ mod plain {
         len
     }
 
+    /// There is no portable way.
+    pub(crate) fn default_gateway() -> Option<Ipv4Addr> {
+        None
+    }
+
     /// Does not know of holes.
     pub(crate) fn is_hole(_file: &File, _offset: u64, _len: u64) -> bool {
         false
     }
 }
 #[cfg(not(target_os = "linux"))]
-pub(crate) use plain::{allocate, data_len, is_hole, prefetch, sync_file_system, write_all_at};
+pub(crate) use plain::{
+    allocate, data_len, default_gateway, is_hole, prefetch, sync_file_system, write_all_at,
+};

@@ -62,6 +62,10 @@ pub struct Config {
     pub workers: Option<usize>,
     /// Where bytes live; `None` means the file system.
     pub storage: Option<Arc<dyn Storage>>,
+    /// Whether the gateway of a private network is asked to let peers in (PCP,
+    /// NAT-PMP, UPnP). By default it is not: a program that uses the library has
+    /// to want it.
+    pub port_mapping: bool,
     /// What HTTP trackers see as `User-Agent`.
     pub user_agent: String,
     /// With whom it does not speak, from the first moment on
@@ -92,6 +96,7 @@ impl Default for Config {
             dht_state: None,
             workers: None,
             storage: None,
+            port_mapping: false,
             user_agent: concat!("superseed/", env!("CARGO_PKG_VERSION")).to_owned(),
             blocklist: Blocklist::default(),
         }
