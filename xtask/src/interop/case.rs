@@ -8,7 +8,9 @@ use anyhow::Result;
 use super::fixture::Set;
 use super::install::Tool;
 use super::stage::Stage;
-use super::{bars, discover, disturbed, encryption, files, gateway, matrix, resume, share, web_seed};
+use super::{
+    bars, discover, disturbed, encryption, files, gateway, matrix, resume, share, web_seed,
+};
 
 /// When a case runs without being named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
