@@ -19,6 +19,7 @@ parser.add_argument("dir")
 parser.add_argument("--listen", required=True, metavar="ADDR:PORT")
 parser.add_argument("--peer", action="append", default=[], metavar="ADDR:PORT")
 parser.add_argument("--upload-limit", type=int, default=0, metavar="BYTES_PER_S")
+parser.add_argument("--download-limit", type=int, default=0, metavar="BYTES_PER_S")
 parser.add_argument("--as-shipped", action="store_true", help="uTP and encryption as libtorrent has them")
 parser.add_argument("--lsd", action="store_true", help="hear neighbours, and tell them")
 parser.add_argument("--encryption", choices=["disabled", "enabled", "forced"])
@@ -65,6 +66,8 @@ else:
 params.save_path = options.dir
 handle = session.add_torrent(params)
 handle.unset_flags(lt.torrent_flags.auto_managed)
+# The session's limits do not hold for the addresses of a namespace.
+handle.set_download_limit(options.download_limit)
 handle.resume()
 for peer in options.peer:
     handle.connect_peer(endpoint(peer))

@@ -20,6 +20,16 @@ pub(crate) struct NearArgs {
     pub(crate) no_port_mapping: bool,
 }
 
+/// Who is known to those who are known.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ExchangeArgs {
+    /// Tell peers of no others, and hear of none from them (BEP 11)
+    ///
+    /// Peers of a private torrent are never told of.
+    #[arg(long, help_heading = "Network")]
+    pub(crate) no_pex: bool,
+}
+
 /// With whom a session speaks, and by what way.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RouteArgs {

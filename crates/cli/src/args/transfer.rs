@@ -9,7 +9,7 @@ use clap::Args;
 use globset::Glob;
 
 use super::encryption::EncryptionArgs;
-use super::network::{DhtArgs, NearArgs, RouteArgs};
+use super::network::{DhtArgs, ExchangeArgs, NearArgs, RouteArgs};
 use crate::text::address::{HostPort, IndexPath, Listen};
 use crate::text::ranges::Ranges;
 use crate::text::size::{Rate, parse_rate};
@@ -163,6 +163,8 @@ pub(crate) struct TransferArgs {
     pub(crate) dht: DhtArgs,
     #[command(flatten)]
     pub(crate) encryption: EncryptionArgs,
+    #[command(flatten)]
+    pub(crate) exchange: ExchangeArgs,
     /// The start of our peer id, at most twelve bytes
     #[arg(long, value_name = "TEXT", default_value = "-SS0100-", value_parser = peer_id_prefix, help_heading = "Network")]
     pub(crate) peer_id_prefix: String,

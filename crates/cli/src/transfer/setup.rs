@@ -33,6 +33,7 @@ pub(crate) fn session(args: &TransferArgs, env: &Env) -> Result<Session, Failure
         lsd: !args.near.no_lsd,
         dht: dht(&args.dht, &defaults.settings.dht),
         encryption: args.encryption.encryption,
+        pex: !args.exchange.no_pex,
         ..defaults.settings
     };
     let config = Config {

@@ -40,8 +40,9 @@ pub const DORMANT_AFTER: Duration = Duration::from_secs(30);
 pub struct Config {
     /// What can also change while the session runs ([`crate::Session::configure`]).
     /// By default neighbours are told of torrents that are not private (BEP 14),
-    /// and so is the DHT (BEP 5), which [`Settings::default`] leaves out. On a
-    /// loopback address there is a node of the DHT only if routers are named
+    /// and so is the DHT (BEP 5), and their peers are told of each other (BEP 11),
+    /// which [`Settings::default`] leaves out. On a loopback address there is a
+    /// node of the DHT only if routers are named
     /// ([`DhtSettings::routers`](superseed_engine::config::DhtSettings::routers)).
     /// Encrypted streams are taken, and made where plain ones are refused, where
     /// [`Settings::default`] knows plain ones only.
@@ -88,6 +89,7 @@ impl Default for Config {
                     incoming: EncryptionPolicy::Allow,
                     outgoing: EncryptionPolicy::Allow,
                 },
+                pex: true,
                 ..Settings::default()
             },
             listen: Vec::new(),

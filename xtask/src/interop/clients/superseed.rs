@@ -45,7 +45,7 @@ pub(crate) fn arguments(command: &mut Command, job: &Job<'_>) {
 
 /// Leaves it the peers and trackers that it is given, and no other way to peers.
 pub(crate) fn keep_to_itself(command: &mut Command) {
-    command.args(["--no-lsd", "--no-dht", "--no-port-mapping"]);
+    command.args(["--no-lsd", "--no-dht", "--no-pex", "--no-port-mapping"]);
 }
 
 pub(super) fn seed(stage: &Stage, job: &Job<'_>, options: &[&str]) -> Result<Running> {

@@ -23,6 +23,8 @@ pub(crate) fn start(stage: &Stage, job: &Job<'_>, log: &str) -> Result<Running> 
 pub(crate) struct Wants {
     /// Hear neighbours, and tell them.
     pub(crate) lsd: bool,
+    /// Tell peers of each other, and hear them do so.
+    pub(crate) pex: bool,
     pub(crate) encryption: Theirs,
 }
 
@@ -30,6 +32,7 @@ impl Default for Wants {
     fn default() -> Self {
         Self {
             lsd: false,
+            pex: false,
             encryption: Theirs::Plain,
         }
     }
@@ -74,13 +77,14 @@ pub(crate) fn set_up(
             {bind}, "peer-port": {port}, "port-forwarding-enabled": false,
             "rpc-bind-address": "0.0.0.0", "rpc-port": {RPC_PORT}, "rpc-whitelist-enabled": false,
             "rpc-host-whitelist-enabled": false, "rpc-authentication-required": false,
-            "dht-enabled": false, "lpd-enabled": {lsd}, "pex-enabled": false, "utp-enabled": false,
+            "dht-enabled": false, "lpd-enabled": {lsd}, "pex-enabled": {pex}, "utp-enabled": false,
             "encryption": {encryption}, "speed-limit-up-enabled": {limited}, "speed-limit-up": {limit},
             "download-dir": "{dir}", "incomplete-dir-enabled": false, "trash-original-torrent-files": false,
             "script-torrent-done-enabled": true, "script-torrent-done-filename": "{script}"
         }}"#,
         port = super::PORT,
         lsd = wants.lsd,
+        pex = wants.pex,
         encryption = match wants.encryption {
             Theirs::Plain => 0,
             Theirs::Prefer => 1,

@@ -2,6 +2,7 @@
 
 mod links;
 mod lsd;
+mod pex;
 
 use super::case::Case;
 
@@ -9,5 +10,6 @@ use super::case::Case;
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = links::cases();
     cases.extend(lsd::cases());
+    cases.extend(pex::cases());
     cases
 }

@@ -1,0 +1,191 @@
+//! A seed that is known by peer exchange alone (BEP 11): a leecher is given the
+//! address of one peer that has next to nothing and is connected to the seed.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use crate::interop::case::{Case, Group};
+use crate::interop::clients::{
+    Client, Done, Job, PORT, Running, aria2, libtorrent, superseed, transmission,
+};
+use crate::interop::compare;
+use crate::interop::fixture::Set;
+use crate::interop::install::Tool;
+use crate::interop::metainfo::with_trackers;
+use crate::interop::namespace::host;
+use crate::interop::scripted::tracker_of_peers;
+use crate::interop::stage::{Stage, link_tree};
+
+const LIMIT: Duration = Duration::from_secs(150);
+/// What the one between downloads: nothing that helps anybody.
+const BETWEEN_BYTES_PER_S: u64 = 1_000;
+/// How long it has the seed to itself.
+const ALONE: Duration = Duration::from_secs(5);
+
+/// One torrent from a seed to a leecher that hears of it from a third.
+#[derive(Clone, Copy, Debug)]
+struct Telling {
+    from: Client,
+    between: Client,
+    to: Client,
+}
+
+/// Each client as a seed, and as one that hears of it.
+pub(super) fn cases() -> Vec<Case> {
+    let (ours, libtorrent) = (Client::Superseed, Client::Libtorrent);
+    let telling = |from, between, to| Telling { from, between, to };
+    let tellings = [
+        telling(ours, ours, ours),
+        telling(ours, libtorrent, ours),
+        telling(libtorrent, libtorrent, ours),
+        telling(Client::Aria2, libtorrent, ours),
+        telling(Client::Transmission, libtorrent, ours),
+        telling(libtorrent, ours, libtorrent),
+        telling(libtorrent, ours, Client::Aria2),
+        telling(libtorrent, ours, Client::Transmission),
+    ];
+    tellings.into_iter().map(Telling::case).collect()
+}
+
+impl Telling {
+    fn case(self) -> Case {
+        let Self { from, between, to } = self;
+        let tools = [from, between, to].map(Client::tool);
+        let mut needs = vec![Tool::Libtorrent];
+        needs.extend(tools.into_iter().flatten());
+        let name = match (from, between, to) {
+            (from, Client::Libtorrent, _) => format!("pex-from-{}", from.name()),
+            (_, _, Client::Superseed) => "pex-among-superseed".to_owned(),
+            (_, _, to) => format!("pex-to-{}", to.name()),
+        };
+        Case {
+            name,
+            group: Group::Default,
+            shares: true,
+            needs,
+            sets: vec![Set::Single],
+            limit: LIMIT + Duration::from_secs(30),
+            run: Box::new(move |stage| self.run(stage)),
+        }
+    }
+
+    fn run(self, stage: &Stage) -> Result<String> {
+        let fixture = Set::Single.fixture()?;
+        let torrent = with_trackers(&fixture, &[], &stage.path("torrent"))?;
+        let dirs = [
+            stage.data("seed")?,
+            stage.data("between")?,
+            stage.data("leech")?,
+        ];
+        let [seed_dir, between_dir, leech_dir] = &dirs;
+        let name = fixture.content.file_name().unwrap_or_default();
+        link_tree(&fixture.content, &seed_dir.join(name))?;
+        let [seed_addr, between_addr] = [1, 2].map(|n| SocketAddr::new(host(n), PORT));
+
+        let seed_job = job(1, &torrent, seed_dir, &[]);
+        let mut seeder = start(stage, self.from, &seed_job, Role::Seed)?;
+        let known = [seed_addr];
+        let between_job = job(2, &torrent, between_dir, &known);
+        let mut between = start(stage, self.between, &between_job, Role::Between)?;
+        std::thread::sleep(ALONE);
+        let begun = Instant::now();
+        let known = [between_addr];
+        // Who takes no address hears of the one from a tracker.
+        let named = stage.path("named");
+        let leech_torrent = match self.to {
+            Client::Aria2 | Client::Transmission => {
+                let url = tracker_of_peers(host(9), &known)?;
+                with_trackers(&fixture, &[url], &named)?
+            }
+            _ => torrent.clone(),
+        };
+        let leech_job = job(3, &leech_torrent, leech_dir, &known);
+        let mut leecher = start(stage, self.to, &leech_job, Role::Leech)?;
+        leecher.wait_complete(LIMIT)?;
+        let seconds = begun.elapsed().as_secs_f64();
+        seeder.process.ensure_runs()?;
+        between.process.ensure_runs()?;
+        drop((leecher, between, seeder));
+        let files = compare::same_tree(&fixture.content, leech_dir, self.to.strictness())?;
+        let mib = fixture.total_len >> 20;
+        Ok(format!(
+            "{files} files, {mib} MiB identical, {seconds:.1} s"
+        ))
+    }
+}
+
+/// What a client does in a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    Seed,
+    Between,
+    Leech,
+}
+
+fn job<'a>(n: u8, torrent: &'a Path, dir: &'a Path, peers: &'a [SocketAddr]) -> Job<'a> {
+    Job {
+        torrent,
+        dir,
+        ip: host(n),
+        peers,
+        upload_limit: None,
+    }
+}
+
+/// Starts a client that exchanges peers.
+fn start(stage: &Stage, client: Client, job: &Job<'_>, role: Role) -> Result<Running> {
+    let name = format!("{}-{role:?}", client.name()).to_lowercase();
+    let spawn = |command: Command| Running::until_exit(stage, &name, command);
+    let seeds = role == Role::Seed;
+    match client {
+        Client::Transmission => {
+            let wants = transmission::Wants {
+                pex: true,
+                ..transmission::Wants::default()
+            };
+            let (mut daemon, done) = transmission::set_up(stage, job, "--log-debug", &wants)?;
+            let mut process = stage.spawn(&name, &mut daemon)?;
+            transmission::wait_taken(&mut process, transmission::add(job))?;
+            Ok(Running {
+                process,
+                done: Done::File(done),
+            })
+        }
+        Client::Aria2 => {
+            let mut command = if seeds {
+                aria2::seed_command(job)
+            } else {
+                aria2::download_command(job)
+            };
+            // The last word counts.
+            command.arg("--enable-peer-exchange=true");
+            spawn(command)
+        }
+        Client::Libtorrent | Client::LibtorrentAsShipped => {
+            let role_there = if seeds {
+                libtorrent::Role::Seed
+            } else {
+                libtorrent::Role::Download
+            };
+            let mut command = libtorrent::command(job, role_there);
+            if role == Role::Between {
+                command.args(["--download-limit", &BETWEEN_BYTES_PER_S.to_string()]);
+            }
+            spawn(command)
+        }
+        Client::Superseed | Client::SuperSeed => {
+            let verb = if seeds { "seed" } else { "download" };
+            let mut command = superseed::command(stage, verb);
+            superseed::arguments(&mut command, job);
+            command.args(["--no-lsd", "--no-dht"]);
+            if role == Role::Between {
+                command.args(["--max-download-limit", &BETWEEN_BYTES_PER_S.to_string()]);
+            }
+            spawn(command)
+        }
+    }
+}
