@@ -21,6 +21,7 @@ parser.add_argument("--peer", action="append", default=[], metavar="ADDR:PORT")
 parser.add_argument("--upload-limit", type=int, default=0, metavar="BYTES_PER_S")
 parser.add_argument("--download-limit", type=int, default=0, metavar="BYTES_PER_S")
 parser.add_argument("--as-shipped", action="store_true", help="uTP and encryption as libtorrent has them")
+parser.add_argument("--dht-bootstrap", default="", metavar="ADDR:PORT", help="use the DHT, and begin here")
 parser.add_argument("--lsd", action="store_true", help="hear neighbours, and tell them")
 parser.add_argument("--encryption", choices=["disabled", "enabled", "forced"])
 options = parser.parse_args()
@@ -40,7 +41,8 @@ settings = {
     | lt.alert.category_t.status_notification
     | lt.alert.category_t.tracker_notification
     | lt.alert.category_t.connect_notification,
-    "enable_dht": False,
+    "enable_dht": bool(options.dht_bootstrap),
+    "dht_bootstrap_nodes": options.dht_bootstrap,
     "enable_lsd": options.lsd,
     "enable_upnp": False,
     "enable_natpmp": False,
@@ -72,11 +74,18 @@ handle.resume()
 for peer in options.peer:
     handle.connect_peer(endpoint(peer))
 
+# What it announces before it knows any node is heard by nobody, and it would
+# announce again only after a quarter of an hour.
+next_announce = time.monotonic() + 3
+
 reported = None
 while True:
     session.wait_for_alert(50)
     for alert in session.pop_alerts():
         print(f"{time.time():.3f} {type(alert).__name__}: {alert.message()}", file=sys.stderr, flush=True)
+    if options.dht_bootstrap and time.monotonic() > next_announce:
+        next_announce = time.monotonic() + 10
+        handle.force_dht_announce()
     status = handle.status()
     complete = options.role == "download" and status.is_seeding
     figures = {

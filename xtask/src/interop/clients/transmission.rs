@@ -1,6 +1,7 @@
 //! transmission-daemon 3.00 and later, told by transmission-remote.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -25,6 +26,8 @@ pub(crate) struct Wants {
     pub(crate) lsd: bool,
     /// Tell peers of each other, and hear them do so.
     pub(crate) pex: bool,
+    /// Use the DHT, and begin with this node.
+    pub(crate) dht: Option<SocketAddr>,
     pub(crate) encryption: Theirs,
 }
 
@@ -33,6 +36,7 @@ impl Default for Wants {
         Self {
             lsd: false,
             pex: false,
+            dht: None,
             encryption: Theirs::Plain,
         }
     }
@@ -77,7 +81,7 @@ pub(crate) fn set_up(
             {bind}, "peer-port": {port}, "port-forwarding-enabled": false,
             "rpc-bind-address": "0.0.0.0", "rpc-port": {RPC_PORT}, "rpc-whitelist-enabled": false,
             "rpc-host-whitelist-enabled": false, "rpc-authentication-required": false,
-            "dht-enabled": false, "lpd-enabled": {lsd}, "pex-enabled": {pex}, "utp-enabled": false,
+            "dht-enabled": {dht}, "lpd-enabled": {lsd}, "pex-enabled": {pex}, "utp-enabled": false,
             "encryption": {encryption}, "speed-limit-up-enabled": {limited}, "speed-limit-up": {limit},
             "download-dir": "{dir}", "incomplete-dir-enabled": false, "trash-original-torrent-files": false,
             "script-torrent-done-enabled": true, "script-torrent-done-filename": "{script}"
@@ -85,6 +89,7 @@ pub(crate) fn set_up(
         port = super::PORT,
         lsd = wants.lsd,
         pex = wants.pex,
+        dht = wants.dht.is_some(),
         encryption = match wants.encryption {
             Theirs::Plain => 0,
             Theirs::Prefer => 1,
@@ -96,6 +101,10 @@ pub(crate) fn set_up(
         script = script.display(),
     );
     fs::write(config.join("settings.json"), settings)?;
+    if let Some(node) = wants.dht {
+        let line = format!("{} {}\n", node.ip(), node.port());
+        fs::write(config.join("dht.bootstrap"), line)?;
+    }
     let mut command = Command::new("transmission-daemon");
     command
         .args(["--foreground", log, "--config-dir"])

@@ -1,5 +1,6 @@
 //! Peers that are found without a tracker.
 
+mod dht;
 mod links;
 mod lsd;
 mod pex;
@@ -11,5 +12,6 @@ pub(super) fn cases() -> Vec<Case> {
     let mut cases = links::cases();
     cases.extend(lsd::cases());
     cases.extend(pex::cases());
+    cases.extend(dht::cases());
     cases
 }

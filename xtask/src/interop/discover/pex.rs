@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
+use superseed_proto::magnet::MagnetPeer;
+
+use super::links;
 use crate::interop::case::{Case, Group};
 use crate::interop::clients::{
     Client, Done, Job, PORT, Running, aria2, libtorrent, superseed, transmission,
@@ -32,13 +35,27 @@ struct Telling {
     from: Client,
     between: Client,
     to: Client,
+    /// The leecher has a link, which names the one between.
+    by_link: bool,
 }
 
 /// Each client as a seed, and as one that hears of it.
 pub(super) fn cases() -> Vec<Case> {
     let (ours, libtorrent) = (Client::Superseed, Client::Libtorrent);
-    let telling = |from, between, to| Telling { from, between, to };
+    let telling = |from, between, to| Telling {
+        from,
+        between,
+        to,
+        by_link: false,
+    };
+    let by_link = |from| Telling {
+        by_link: true,
+        ..telling(from, libtorrent, ours)
+    };
     let tellings = [
+        by_link(libtorrent),
+        by_link(Client::Aria2),
+        by_link(Client::Transmission),
         telling(ours, ours, ours),
         telling(ours, libtorrent, ours),
         telling(libtorrent, libtorrent, ours),
@@ -53,11 +70,17 @@ pub(super) fn cases() -> Vec<Case> {
 
 impl Telling {
     fn case(self) -> Case {
-        let Self { from, between, to } = self;
+        let Self {
+            from,
+            between,
+            to,
+            by_link,
+        } = self;
         let tools = [from, between, to].map(Client::tool);
         let mut needs = vec![Tool::Libtorrent];
         needs.extend(tools.into_iter().flatten());
         let name = match (from, between, to) {
+            (from, ..) if by_link => format!("pex-magnet-from-{}", from.name()),
             (from, Client::Libtorrent, _) => format!("pex-from-{}", from.name()),
             (_, _, Client::Superseed) => "pex-among-superseed".to_owned(),
             (_, _, to) => format!("pex-to-{}", to.name()),
@@ -101,9 +124,14 @@ impl Telling {
                 let url = tracker_of_peers(host(9), &known)?;
                 with_trackers(&fixture, &[url], &named)?
             }
+            _ if self.by_link => {
+                let link = links::link(&fixture, Some(MagnetPeer::Ip(between_addr)))?;
+                link.to_string().into()
+            }
             _ => torrent.clone(),
         };
-        let leech_job = job(3, &leech_torrent, leech_dir, &known);
+        let named_to_it = if self.by_link { &[] } else { &known[..] };
+        let leech_job = job(3, &leech_torrent, leech_dir, named_to_it);
         let mut leecher = start(stage, self.to, &leech_job, Role::Leech)?;
         leecher.wait_complete(LIMIT)?;
         let seconds = begun.elapsed().as_secs_f64();

@@ -1,0 +1,172 @@
+//! A network of DHT nodes of two makes (BEP 5), in which a link finds its seed:
+//! nobody has a tracker, and nobody was named a peer.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+
+use super::links;
+use crate::interop::case::{Case, Group};
+use crate::interop::clients::{
+    Client, Done, Job, PORT, Running, aria2, libtorrent, superseed, transmission,
+};
+use crate::interop::compare;
+use crate::interop::fixture::Set;
+use crate::interop::install::Tool;
+use crate::interop::metainfo::with_trackers;
+use crate::interop::stage::{Process, Stage, link_tree, python, script, wait_until};
+
+/// Transmission announces in rounds of minutes.
+const LIMIT: Duration = Duration::from_secs(300);
+/// Nodes of libtorrent's make, and as many of ours.
+const NODES: u8 = 15;
+/// How long the nodes have to get to know each other.
+const MEETING: Duration = Duration::from_secs(10);
+
+/// Who seeds what a link of ours finds.
+pub(super) fn cases() -> Vec<Case> {
+    let theirs = [Client::Libtorrent, Client::Aria2, Client::Transmission];
+    theirs.map(case).into()
+}
+
+fn case(from: Client) -> Case {
+    let mut needs = vec![Tool::Iproute, Tool::Libtorrent];
+    needs.extend(from.tool());
+    Case {
+        name: format!("dht-magnet-from-{}", from.name()),
+        group: match from {
+            Client::Transmission => Group::Bars,
+            _ => Group::Default,
+        },
+        // Thirty processes beside another case would be late for nobody's fault.
+        shares: false,
+        needs,
+        sets: vec![Set::Scripts],
+        limit: LIMIT + Duration::from_secs(60),
+        run: Box::new(move |stage| run(stage, from)),
+    }
+}
+
+/// The address of a node. In a look-up libtorrent asks one node of a /24, private
+/// addresses not excepted.
+fn node(n: u8) -> SocketAddr {
+    (Ipv4Addr::new(10, 99, n, 1), PORT).into()
+}
+
+fn run(stage: &Stage, from: Client) -> Result<String> {
+    let fixture = Set::Scripts.fixture()?;
+    let (seed_dir, leech_dir) = (stage.data("seed")?, stage.data("leech")?);
+    let name = fixture.content.file_name().unwrap_or_default();
+    link_tree(&fixture.content, &seed_dir.join(name))?;
+    let torrent = with_trackers(&fixture, &[], &stage.path("torrent"))?;
+
+    let mut theirs = nodes_of_libtorrent(stage)?;
+    let mut ours = Vec::new();
+    for n in NODES + 1..=2 * NODES {
+        ours.push(node_of_ours(stage, n)?);
+    }
+    std::thread::sleep(MEETING);
+    let job = |torrent, dir, n| Job {
+        torrent,
+        dir,
+        ip: node(n).ip(),
+        peers: &[],
+        upload_limit: None,
+    };
+    let mut seeder = seed(stage, from, &job(&torrent, &seed_dir, 40))?;
+    std::thread::sleep(MEETING);
+
+    let link = links::link(&fixture, None)?.to_string();
+    let begun = Instant::now();
+    let mut command = superseed::command(stage, "download");
+    superseed::arguments(&mut command, &job(Path::new(&link), &leech_dir, 41));
+    command.args([
+        "--no-lsd",
+        "--no-pex",
+        "--no-port-mapping",
+        "--dht-bootstrap",
+        &node(1).to_string(),
+    ]);
+    let mut leecher = Running::until_exit(stage, "superseed", command)?;
+    leecher.wait_complete(LIMIT)?;
+    let seconds = begun.elapsed().as_secs_f64();
+    seeder.process.ensure_runs()?;
+    theirs.ensure_runs()?;
+    for node in &mut ours {
+        node.ensure_runs()?;
+    }
+    let files = compare::same_tree(&fixture.content, &leech_dir, Client::Superseed.strictness())?;
+    Ok(format!(
+        "{files} files identical, {seconds:.1} s, {NODES} nodes of libtorrent's and {NODES} of ours"
+    ))
+}
+
+fn nodes_of_libtorrent(stage: &Stage) -> Result<Process> {
+    let mut command = Command::new(python());
+    command.arg(script("dht_nodes.py"));
+    for n in 1..=NODES {
+        command.args(["--listen", &node(n).to_string()]);
+    }
+    command.args(["--bootstrap", &node(1).to_string()]);
+    let mut nodes = stage.spawn("dht-nodes", &mut command)?;
+    let all = format!("\"running\": {NODES}");
+    wait_until(Duration::from_secs(30), "the nodes to be up", || {
+        nodes.ensure_runs()?;
+        Ok(nodes.output()?.contains(&all))
+    })?;
+    Ok(nodes)
+}
+
+/// A node of ours is a client that looks for what nobody has.
+fn node_of_ours(stage: &Stage, n: u8) -> Result<Process> {
+    let mut command = superseed::command(stage, "download");
+    command.arg(format!("{n:02x}").repeat(20));
+    command.arg("--dir").arg(stage.data(&format!("node-{n}"))?);
+    command.args(["--listen", &node(n).to_string()]);
+    command.args([
+        "--no-lsd",
+        "--no-pex",
+        "--no-port-mapping",
+        "--dht-bootstrap",
+        &node(1).to_string(),
+    ]);
+    stage.spawn(&format!("node-{n}"), &mut command)
+}
+
+fn seed(stage: &Stage, client: Client, job: &Job<'_>) -> Result<Running> {
+    let bootstrap = node(2);
+    let process = match client {
+        Client::Libtorrent => {
+            let mut command = libtorrent::command(job, libtorrent::Role::Seed);
+            command.args(["--dht-bootstrap", &bootstrap.to_string()]);
+            stage.spawn("libtorrent", &mut command)?
+        }
+        Client::Aria2 => {
+            let mut command = aria2::seed_command(job);
+            // The last word counts.
+            command.args(["--enable-dht=true", "--dht-message-timeout=5"]);
+            command.arg(format!("--dht-entry-point={bootstrap}"));
+            command.arg(format!("--dht-listen-port={PORT}"));
+            command.arg(format!(
+                "--dht-file-path={}",
+                stage.path("aria2-dht.dat").display()
+            ));
+            stage.spawn("aria2", &mut command)?
+        }
+        _ => {
+            ensure!(client == Client::Transmission, "no other client is asked");
+            let wants = transmission::Wants {
+                dht: Some(bootstrap),
+                ..transmission::Wants::default()
+            };
+            return transmission::start_wanting(stage, job, "--log-debug", &wants);
+        }
+    };
+    Ok(Running {
+        process,
+        done: Done::Exit,
+    })
+}
