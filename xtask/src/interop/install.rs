@@ -25,6 +25,8 @@ const RQBIT: &str = "9.1.0";
 pub(crate) enum Tool {
     /// `ip`, which every case needs.
     Iproute,
+    /// Catches packets.
+    Tcpdump,
     Aria2,
     /// The daemon, and transmission-remote to give it a torrent.
     Transmission,
@@ -52,6 +54,7 @@ impl Tool {
     fn packages(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Iproute => &[("iproute2", "ip")],
+            Self::Tcpdump => &[("tcpdump", "tcpdump")],
             Self::Aria2 => &[("aria2", "aria2c")],
             Self::Transmission => &[
                 ("transmission-daemon", "transmission-daemon"),

@@ -7,6 +7,7 @@
 //! docs/interop.md tells users about it.
 
 mod bars;
+mod capture;
 mod case;
 pub(crate) mod clients;
 pub(crate) mod compare;

@@ -21,6 +21,7 @@ pub mod mixed;
 pub mod peers;
 pub mod pex;
 pub mod policies;
+pub mod private;
 pub mod rot;
 pub mod seedless;
 pub mod stream;
@@ -161,6 +162,7 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         lines::SCENARIOS,
         lsd::SCENARIOS,
         pex::SCENARIOS,
+        private::SCENARIOS,
         trackers::SCENARIOS,
         policies::SCENARIOS,
         seedless::SCENARIOS,

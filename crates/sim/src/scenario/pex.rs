@@ -155,15 +155,16 @@ fn is_private(ip: IpAddr) -> bool {
 /// Who was told of whom: the messages of peer exchange among all frames.
 fn told(world: &World) -> Vec<(IpAddr, SocketAddr)> {
     let mut told = Vec::new();
-    for (_, to, frame) in world.frames() {
-        let Frame::Extended(ENGINE_ID, payload) = frame else {
+    for message in world.messages() {
+        let Frame::Extended(ENGINE_ID, payload) = message.frame else {
             continue;
         };
         let Ok(pex) = Pex::decode(&payload) else {
             world.fail("an engine sent what is no message of peer exchange");
         };
         let added = pex.added.iter().map(|(addr, _)| *addr);
-        told.extend(added.chain(pex.dropped).map(|addr| (to, addr)));
+        let named = added.chain(pex.dropped);
+        told.extend(named.map(|addr| (message.to, addr)));
     }
     told
 }

@@ -33,7 +33,7 @@ use crate::web::WebSeed;
 use crate::wire::ScriptNode;
 pub use datagrams::{DatagramParty, Sent};
 pub use host::{HostId, Progress};
-pub use said::{Said, Way};
+pub use said::{Message, Said, Way};
 pub use scripts::{ScriptId, Wire};
 pub use services::TrackerId;
 pub use tally::{Protocol, Tally};

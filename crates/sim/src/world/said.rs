@@ -25,6 +25,19 @@ pub struct Said {
     pub bytes: Bytes,
 }
 
+/// A message that an engine sent to a peer.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// Who sent it.
+    pub host: HostId,
+    /// The number of the stream.
+    pub stream: u64,
+    /// The other end's address.
+    pub to: IpAddr,
+    /// The message.
+    pub frame: Frame,
+}
+
 /// How bytes leave a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Way {
@@ -61,21 +74,26 @@ impl World {
     }
 
     /// The messages of all streams that began since.
-    pub fn frames(&self) -> Vec<(HostId, IpAddr, Frame)> {
+    pub fn messages(&self) -> Vec<Message> {
         let mut streams: BTreeMap<(HostId, u64), (BytesMut, bool)> = BTreeMap::new();
-        let mut frames = Vec::new();
+        let mut messages = Vec::new();
         for said in self.said() {
-            let Way::Stream(number, to) = said.way else {
+            let Way::Stream(stream, to) = said.way else {
                 continue;
             };
-            let (buf, shook_hands) = streams.entry((said.host, number)).or_default();
+            let (buf, shook_hands) = streams.entry((said.host, stream)).or_default();
             buf.extend_from_slice(&said.bytes);
             while let Some(frame) = Frame::cut(buf, *shook_hands) {
                 *shook_hands = true;
-                frames.push((said.host, to, frame));
+                messages.push(Message {
+                    host: said.host,
+                    stream,
+                    to,
+                    frame,
+                });
             }
         }
-        frames
+        messages
     }
 
     pub(super) fn note(&mut self, host: HostId, way: Way, bytes: &[u8]) {

@@ -4,6 +4,7 @@ mod dht;
 mod links;
 mod lsd;
 mod pex;
+mod private;
 
 use super::case::Case;
 
@@ -13,5 +14,6 @@ pub(super) fn cases() -> Vec<Case> {
     cases.extend(lsd::cases());
     cases.extend(pex::cases());
     cases.extend(dht::cases());
+    cases.extend(private::cases());
     cases
 }
