@@ -109,8 +109,9 @@ pub(super) fn eclipse(run: &Run) -> Outcome {
         let liars = known.filter(|node| all.contains(&node.addr.ip())).count();
         placed += liars;
         most = liars.max(most);
-        // Who has a place for good in a full bucket is known or has failed.
-        displaced += before.saturating_sub(after - liars);
+        // Who has a place for good in a full bucket is known or has failed. One
+        // that failed meanwhile, where no liar came, was pushed out by nobody.
+        displaced += before.saturating_sub(after - liars).min(liars);
     }
     let mut asked: Vec<Asked> = Vec::new();
     for _ in 0..100 {
