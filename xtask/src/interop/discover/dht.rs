@@ -37,10 +37,8 @@ fn case(from: Client) -> Case {
     needs.extend(from.tool());
     Case {
         name: format!("dht-magnet-from-{}", from.name()),
-        group: match from {
-            Client::Transmission => Group::Bars,
-            _ => Group::Default,
-        },
+        // Thirty processes, and announces that wait for minutes.
+        group: Group::Bars,
         // Thirty processes beside another case would be late for nobody's fault.
         shares: false,
         needs,
