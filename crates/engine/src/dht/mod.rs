@@ -103,6 +103,9 @@ pub struct Dht {
     settings: DhtSettings,
     random: ChaCha12Rng,
     listeners: Vec<(ListenerId, SocketAddr)>,
+    /// Ports that others than our neighbours call listeners at, where these are
+    /// not their own.
+    mapped: Vec<(ListenerId, u16)>,
     nodes: BTreeMap<ListenerId, Node>,
     routers: Routers,
     orders: BTreeMap<Ticket, Order>,
@@ -122,6 +125,7 @@ impl Dht {
             settings: DhtSettings::default(),
             random: ChaCha12Rng::from_seed(seed),
             listeners: Vec::new(),
+            mapped: Vec::new(),
             nodes: BTreeMap::new(),
             routers: Routers::default(),
             orders: BTreeMap::new(),
@@ -159,6 +163,21 @@ impl Dht {
         self.settle(now);
     }
 
+    /// A gateway has others call a listener at this port, or, without one, at its
+    /// own again: torrents are announced with it from now on.
+    pub fn mapped(&mut self, listener: ListenerId, port: Option<u16>) {
+        self.mapped.retain(|(known, _)| *known != listener);
+        self.mapped.extend(port.map(|port| (listener, port)));
+        self.set_ports();
+    }
+
+    fn set_ports(&mut self) {
+        for (listener, node) in &mut self.nodes {
+            let mapped = self.mapped.iter().find(|(known, _)| known == listener);
+            node.port = mapped.map_or(node.local.port(), |(_, port)| *port);
+        }
+    }
+
     /// Makes a node for every listener that should have one, and no other. Says
     /// whether that changed anything.
     fn settle(&mut self, now: Time) -> bool {
@@ -187,6 +206,7 @@ impl Dht {
             }
             self.nodes.insert(listener, node);
         }
+        self.set_ports();
         !before
             .into_iter()
             .eq(self.nodes.values().map(|node| node.local))

@@ -60,6 +60,8 @@ pub(super) struct Hint {
 pub(super) struct Node {
     pub(super) listener: ListenerId,
     pub(super) local: SocketAddr,
+    /// What torrents are announced with.
+    pub(super) port: u16,
     pub(super) id: NodeId,
     pub(super) table: Table,
     pub(super) rpc: Rpc,
@@ -96,6 +98,7 @@ impl Node {
         Self {
             listener,
             local,
+            port: local.port(),
             id,
             table: Table::new(id),
             rpc: Rpc::new(bytes_per_s, now),

@@ -311,7 +311,7 @@ impl Node {
                 if !peers.is_empty() {
                     cx.out.push(DhtAction::Peers { torrent, peers });
                 }
-                let port = self.local.port();
+                let port = self.port;
                 let search = self.begin(Goal::Peers(swarm), Owner::Torrent(torrent), cx.now);
                 search.announce = Some(Announce {
                     port,

@@ -58,9 +58,12 @@ impl Engine {
         out: &mut Outbox,
     ) {
         if self.shared.mapped(listener, external) {
+            let port = external.map(|external| external.port());
+            self.shared.dht.mapped(listener, port);
             for key in self.torrents.keys() {
                 self.with_any(key, now, out, |form, cx| form.listeners_changed(cx));
             }
+            self.drive_dht(now, out);
         }
     }
 

@@ -36,6 +36,21 @@ fn two_nodes_find_each_others_announced_peers() {
 }
 
 #[test]
+fn a_torrent_is_announced_with_the_port_that_the_gateway_gave() {
+    let mut net = of(2, 1);
+    net.run(secs(5));
+    let outer = SocketAddr::new(net.hosts[0].addr.ip(), 7_000);
+    net.hosts[0]
+        .dht
+        .mapped(super::net::LISTENER, Some(outer.port()));
+    net.share(0, SWARM, true);
+    net.run(secs(5));
+    let leecher = net.share(1, SWARM, false);
+    net.run(secs(70));
+    assert!(net.hosts[1].peers.contains(&(leecher, outer)));
+}
+
+#[test]
 fn a_hundred_nodes_find_what_any_of_them_announced() {
     let mut net = of(100, 2);
     net.loss_permille = 50;
