@@ -30,6 +30,25 @@ const SANS_IO_BANNED: &[&str] = &[
     "unsafe ",
 ];
 
+/// The one place of the host where sockets to the outside are made and names
+/// looked up (invariant 14), and what must leave both to it.
+const ROUTE: &str = "crates/superseed/src/route/";
+/// Its libraries make sockets of their own; it is off wherever a route is not the
+/// system's own (`What::PortMapping`).
+const PORTMAP: &str = "crates/superseed/src/portmap/";
+const ROUTED: &[&str] = &["crates/superseed/src/", "crates/cli/src/transfer/"];
+
+/// What makes a socket or looks a name up. A program's own tracker takes
+/// listeners from there as well.
+const ROUTE_BANNED: &[&str] = &[
+    "Socket::new",
+    "TcpStream::connect",
+    "TcpListener::bind",
+    "UdpSocket::bind",
+    "lookup_host",
+    "to_socket_addrs",
+];
+
 /// What no source file may hold. Split, so that this file is not its own offender.
 const LEFTOVERS: &[&str] = &[
     concat!("todo", "!("),
@@ -130,18 +149,23 @@ fn check_file(shown: &str, text: &str, offences: &mut Vec<String>) {
             offences.push(format!("{shown}:{}: {leftover}", number + 1));
         }
     }
+    let routed = ROUTED.iter().any(|dir| shown.starts_with(dir));
+    let exempt = shown.starts_with(ROUTE) || shown.starts_with(PORTMAP);
+    if routed && !exempt && !is_test(shown) {
+        let by_others = "but for route, nothing makes sockets or looks names up";
+        name_banned(shown, text, ROUTE_BANNED, by_others, offences);
+    }
     if SANS_IO.iter().any(|dir| shown.starts_with(dir)) && !is_test(shown) {
-        for (number, line) in without_tests(text).lines().enumerate() {
-            let code = line.split("//").next().unwrap_or_default();
-            for banned in SANS_IO_BANNED
-                .iter()
-                .filter(|banned| code.contains(**banned))
-            {
-                offences.push(format!(
-                    "{shown}:{}: {banned} in a sans-IO crate",
-                    number + 1
-                ));
-            }
+        name_banned(shown, text, SANS_IO_BANNED, "in a sans-IO crate", offences);
+    }
+}
+
+/// Names every line outside of tests that holds a banned word.
+fn name_banned(shown: &str, text: &str, banned: &[&str], why: &str, offences: &mut Vec<String>) {
+    for (line, number) in without_tests(text).lines().zip(1..) {
+        let code = line.split("//").next().unwrap_or_default();
+        for word in banned.iter().filter(|word| code.contains(**word)) {
+            offences.push(format!("{shown}:{number}: {word}: {why}"));
         }
     }
 }
@@ -186,6 +210,23 @@ mod tests {
             )
             .is_empty()
         );
+    }
+
+    #[test]
+    fn a_socket_that_is_made_beside_the_route_is_an_offence() {
+        for line in [
+            "let socket = Socket::new(domain, kind, None)?;",
+            "let found = tokio::net::lookup_host(host).await?;",
+            "let stream = TcpStream::connect(addr)?;",
+        ] {
+            let text = format!("//! A module.\n{line}\n");
+            let count = |shown| offences(shown, &text).len();
+            assert_eq!(count("crates/superseed/src/net/x.rs"), 1, "{line}");
+            assert_eq!(count("crates/superseed/src/route/x.rs"), 0, "{line}");
+            assert_eq!(count("crates/superseed/src/control/tests.rs"), 0, "{line}");
+            let in_tests = format!("//! A.\n#[cfg(test)]\nmod tests {{\n{line}\n}}\n");
+            assert!(offences("crates/superseed/src/net/x.rs", &in_tests).is_empty());
+        }
     }
 
     #[test]

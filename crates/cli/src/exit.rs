@@ -208,6 +208,7 @@ impl From<StartError> for Failure {
         let exit = match &error {
             StartError::PortBusy { .. }
             | StartError::Listen { .. }
+            | StartError::InterfaceDown { .. }
             | StartError::NoFreePort { .. } => Exit::Network,
             StartError::System { .. } => Exit::Other,
         };

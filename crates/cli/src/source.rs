@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
-use superseed::{FETCH_BYTES_MAX, Metainfo};
+use superseed::{FETCH_BYTES_MAX, Metainfo, Route};
 use superseed_proto::magnet::{Magnet, MagnetError};
 
 use crate::exit::{Exit, Failure};
@@ -47,8 +47,16 @@ impl Source {
 
     /// Reads the bytes of the torrent file.
     pub(crate) async fn read(&self, stdin: &mut (dyn Read + Send)) -> Result<Vec<u8>, Failure> {
+        self.read_by(&Route::Direct, stdin).await
+    }
+
+    async fn read_by(
+        &self,
+        route: &Route,
+        stdin: &mut (dyn Read + Send),
+    ) -> Result<Vec<u8>, Failure> {
         let bytes = match self {
-            Self::Url(url) => return Ok(superseed::fetch_torrent(url).await?),
+            Self::Url(url) => return Ok(superseed::fetch_torrent_by(route, url).await?),
             Self::Stdin => capped(stdin),
             Self::Path(path) => File::open(path).and_then(|mut file| capped(&mut file)),
         };
@@ -69,7 +77,16 @@ impl Source {
         &self,
         stdin: &mut (dyn Read + Send),
     ) -> Result<(Metainfo, usize), Failure> {
-        let bytes = self.read(stdin).await?;
+        self.load_by(&Route::Direct, stdin).await
+    }
+
+    /// The same; what is fetched is fetched by this way.
+    pub(crate) async fn load_by(
+        &self,
+        route: &Route,
+        stdin: &mut (dyn Read + Send),
+    ) -> Result<(Metainfo, usize), Failure> {
+        let bytes = self.read_by(route, stdin).await?;
         let metainfo = Metainfo::parse(&bytes).map_err(|error| Failure::metainfo(self, &error))?;
         Ok((metainfo, bytes.len()))
     }

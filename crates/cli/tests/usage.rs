@@ -48,6 +48,7 @@ fn every_option_of_the_issue_is_there() {
         "--peer",
         "--tracker",
         "--blocklist",
+        "--interface",
         "--max-download-limit",
         "--max-upload-limit",
         "--seed",

@@ -16,12 +16,14 @@ mod net;
 mod nodes;
 mod os;
 mod portmap;
+mod route;
 mod session;
 pub mod storage;
 pub mod tracker;
 mod work;
 
-pub use control::fetch::{FETCH_BYTES_MAX, fetch_torrent};
+pub use control::fetch::{FETCH_BYTES_MAX, fetch_torrent, fetch_torrent_by};
+pub use route::{Interface, Route, UnknownInterface};
 pub use session::blocklist::{Blocklist, BlocklistError};
 pub use session::config::{
     AddOptions, Config, DEFAULT_PORT, DEFAULT_PORTS_TRIED, DORMANT_AFTER, LinkOptions,

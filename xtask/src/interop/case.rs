@@ -9,7 +9,8 @@ use super::fixture::Set;
 use super::install::Tool;
 use super::stage::Stage;
 use super::{
-    bars, discover, disturbed, encryption, files, gateway, matrix, resume, share, web_seed,
+    bars, discover, disturbed, encryption, files, gateway, interface, matrix, resume, share,
+    web_seed,
 };
 
 /// When a case runs without being named.
@@ -64,5 +65,6 @@ pub(super) fn all() -> Vec<Case> {
     cases.extend(web_seed::cases());
     cases.extend(encryption::cases());
     cases.extend(gateway::cases());
+    cases.extend(interface::cases());
     cases
 }

@@ -81,6 +81,11 @@ impl Lan {
 }
 
 impl Machine {
+    /// The process whose namespace it is.
+    pub(crate) fn id(&self) -> u32 {
+        self.keeper.id()
+    }
+
     /// The same command, to be run on this machine.
     pub(crate) fn command(&self, command: &Command) -> Command {
         let mut inside = Command::new("nsenter");

@@ -18,6 +18,7 @@ mod files;
 pub(crate) mod fixture;
 mod gateway;
 pub(crate) mod install;
+mod interface;
 pub(crate) mod lan;
 mod matrix;
 pub(crate) mod metainfo;

@@ -40,6 +40,12 @@ pub(crate) struct RouteArgs {
     /// program before anything is connected to.
     #[arg(long, value_name = "FILE", help_heading = "Network")]
     pub(crate) blocklist: Vec<PathBuf>,
+    /// Use this network interface and no other, by its name or one address of it
+    ///
+    /// Peers, trackers and name look-ups go by it, and nothing leaves when it is
+    /// gone: then all connections end until it is back.
+    #[arg(long, value_name = "NAME|ADDR", help_heading = "Network")]
+    pub(crate) interface: Option<String>,
 }
 
 /// The DHT.

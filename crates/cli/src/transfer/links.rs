@@ -19,16 +19,15 @@ use crate::output::{self, Existing};
 /// How the metadata of a link is looked for. Peers that the link names by names
 /// that have no address are passed over.
 pub(super) async fn options(
+    session: &Session,
     magnet: &Magnet,
     peers: &[SocketAddr],
     args: &TransferArgs,
 ) -> LinkOptions {
     let mut peers = peers.to_vec();
     for peer in &magnet.peers {
-        if let MagnetPeer::Host { name, port } = peer
-            && let Ok(found) = tokio::net::lookup_host((name.as_str(), *port)).await
-        {
-            peers.extend(found);
+        if let MagnetPeer::Host { name, port } = peer {
+            peers.extend(setup::look_up(session, name, *port).await);
         }
     }
     LinkOptions {
@@ -51,7 +50,7 @@ pub(super) async fn find(
         return Ok(());
     }
     let session = setup::session(args, env)?;
-    let peers = setup::resolve_peers(&args.peer).await?;
+    let peers = setup::resolve_peers(&session, &args.peer).await?;
     for item in items.iter_mut().filter(|item| is_link(item)) {
         let found = tokio::select! {
             found = find_one(&session, item, &peers, args, order) => found,
@@ -80,7 +79,7 @@ async fn find_one(
         return Err(Failure::new(Exit::Other, "it is no link"));
     };
     let magnet = Magnet::clone(magnet);
-    let options = options(&magnet, peers, args).await;
+    let options = options(session, &magnet, peers, args).await;
     let name = item.name().to_owned();
     let link = session.add_link(magnet, options).await;
     let link = link.map_err(|error| Failure::add(&name, &error))?;

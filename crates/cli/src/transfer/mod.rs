@@ -64,6 +64,8 @@ async fn run(
             "--out and --index-out need exactly one torrent",
         ));
     }
+    // Told once, before anything is fetched.
+    setup::route(&args.route)?;
     let keeps = sources.len() <= READ_MAX || args.show_files;
     let mut items = Vec::with_capacity(sources.len());
     for given in &sources {
@@ -81,7 +83,7 @@ async fn run(
     }
     if items.iter().any(|item| item.waiting().is_some()) {
         let session = setup::session(&args, env)?;
-        let peers = setup::resolve_peers(&args.peer).await?;
+        let peers = setup::resolve_peers(&session, &args.peer).await?;
         runner::run(
             session,
             &mut items,
@@ -137,7 +139,11 @@ async fn load(
         Ok(Given::Magnet(magnet)) => return Item::of_link(name, *magnet),
         Err(failure) => return Item::failed(name, failure),
     };
-    let read = source.load(&mut *env.stdin);
+    let route = match setup::route(&args.route) {
+        Ok(route) => route,
+        Err(failure) => return Item::failed(name, failure),
+    };
+    let read = source.load_by(&route, &mut *env.stdin);
     let loaded = match &source {
         Source::Url(_) => tokio::select! {
             loaded = read => loaded,

@@ -5,14 +5,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use superseed::{
-    AddOptions, Blocklist, Config, DhtSettings, Metainfo, RateLimits, Session, Settings,
-    TorrentOptions,
+    AddOptions, Blocklist, Config, DhtSettings, Interface, Metainfo, RateLimits, Route, Session,
+    Settings, TorrentOptions,
 };
 
 use super::order::Order;
 use super::select;
 use crate::args::TransferArgs;
-use crate::args::network::DhtArgs;
+use crate::args::network::{DhtArgs, RouteArgs};
 use crate::env::Env;
 use crate::exit::{Exit, Failure};
 use crate::text::address::HostPort;
@@ -48,6 +48,7 @@ pub(crate) fn session(args: &TransferArgs, env: &Env) -> Result<Session, Failure
         user_agent: args.user_agent.clone(),
         blocklist: Blocklist::read(&args.route.blocklist)?,
         dht_state: dht_state(env),
+        route: route(&args.route)?,
         ..Config::default()
     };
     Ok(Session::start(config)?)
@@ -70,6 +71,17 @@ fn dht_state(env: &Env) -> Option<PathBuf> {
     let cache = cache.filter(|path| path.is_absolute());
     let cache = cache.or_else(|| Some(Path::new(env.var("HOME")?).join(".cache")))?;
     Some(cache.join("superseed").join("dht"))
+}
+
+/// By what way everything leaves.
+pub(crate) fn route(args: &RouteArgs) -> Result<Route, Failure> {
+    let Some(text) = &args.interface else {
+        return Ok(Route::Direct);
+    };
+    let interface = Interface::find(text);
+    interface
+        .map(Route::Bound)
+        .map_err(|error| Failure::new(Exit::Network, error.to_string()))
 }
 
 /// How one torrent is added. Peers come later, since their names need a look-up.
@@ -103,12 +115,15 @@ pub(crate) fn add_options(
 
 /// The addresses of `--peer`. A name that has none is the user's error and
 /// known at once, so it is told before anything starts.
-pub(crate) async fn resolve_peers(peers: &[HostPort]) -> Result<Vec<SocketAddr>, Failure> {
+pub(crate) async fn resolve_peers(
+    session: &Session,
+    peers: &[HostPort],
+) -> Result<Vec<SocketAddr>, Failure> {
     let mut addrs = Vec::new();
     for peer in peers {
-        let found = tokio::net::lookup_host((peer.host.as_str(), peer.port)).await;
+        let found = look_up(session, &peer.host, peer.port).await;
         let before = addrs.len();
-        addrs.extend(found.into_iter().flatten());
+        addrs.extend(found);
         if addrs.len() == before {
             return Err(Failure::new(
                 Exit::Dns,
@@ -117,4 +132,12 @@ pub(crate) async fn resolve_peers(peers: &[HostPort]) -> Result<Vec<SocketAddr>,
         }
     }
     Ok(addrs)
+}
+
+/// The addresses of a host, by the session's way, with a port.
+pub(crate) async fn look_up(session: &Session, host: &str, port: u16) -> Vec<SocketAddr> {
+    // A session that has ended needs no peers.
+    let found = session.resolve(host).await.unwrap_or_default();
+    let addrs = found.into_iter().map(|ip| SocketAddr::new(ip, port));
+    addrs.collect()
 }

@@ -17,6 +17,7 @@ use superseed_proto::url_rules::Reach;
 use tokio::sync::Semaphore;
 
 use super::ANNOUNCES_MAX;
+use crate::route::Route;
 
 /// Idle connections kept per server: as many as a torrent has to web seeds.
 const IDLE_PER_HOST_MAX: usize = WEB_SEED_CONNECTIONS_MAX;
@@ -25,40 +26,55 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What the announces of all listeners share.
 pub(super) struct Clients {
-    listeners: HashMap<ListenerId, SocketAddr>,
+    route: Route,
     user_agent: String,
     /// Held by announces on their way.
     pub(super) permits: Semaphore,
     seen: Mutex<Seen>,
 }
 
-/// The web as it is seen from each address, and who in it is not asked.
-#[derive(Default)]
+/// The web as it is seen from each listener, and who in it is not asked.
 struct Seen {
+    listeners: HashMap<ListenerId, SocketAddr>,
     filter: Arc<Filter>,
     webs: HashMap<IpAddr, Arc<Web>>,
 }
 
 impl Clients {
-    pub(super) fn new(listeners: HashMap<ListenerId, SocketAddr>, user_agent: String) -> Self {
+    pub(super) fn new(
+        listeners: HashMap<ListenerId, SocketAddr>,
+        route: Route,
+        user_agent: String,
+    ) -> Self {
         Self {
-            listeners,
+            route,
             user_agent,
             permits: Semaphore::new(ANNOUNCES_MAX),
-            seen: Mutex::default(),
+            seen: Mutex::new(Seen {
+                listeners,
+                filter: Arc::default(),
+                webs: HashMap::new(),
+            }),
         }
     }
 
     /// The web as it is seen from the address of a listener, which may be
     /// unspecified.
     pub(super) fn of(&self, listener: ListenerId) -> Result<Arc<Web>, String> {
-        let Some(addr) = self.listeners.get(&listener) else {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let Seen {
+            listeners,
+            filter,
+            webs,
+        } = &mut *seen;
+        let Some(addr) = listeners.get(&listener) else {
             return Err(format!("there is no listener {}", listener.0));
         };
         let ip = addr.ip();
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let Seen { filter, webs } = &mut *seen;
-        let web = || Arc::new(Web::new(Some(ip), &self.user_agent, Arc::clone(filter)));
+        let web = || {
+            let filter = Arc::clone(filter);
+            Arc::new(Web::new(&self.route, Some(ip), &self.user_agent, filter))
+        };
         Ok(Arc::clone(webs.entry(ip).or_insert_with(web)))
     }
 
@@ -66,15 +82,26 @@ impl Clients {
     /// kept open are given up.
     pub(super) fn set_filter(&self, filter: Arc<Filter>) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        *seen = Seen {
-            filter,
-            webs: HashMap::new(),
-        };
+        seen.filter = filter;
+        seen.webs.clear();
+    }
+
+    /// Listeners have other addresses from now on.
+    pub(super) fn set_listeners(&self, listeners: HashMap<ListenerId, SocketAddr>) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.listeners = listeners;
+        seen.webs.clear();
+    }
+
+    /// By what way everything leaves.
+    pub(super) fn route(&self) -> &Route {
+        &self.route
     }
 }
 
 /// The web as it is seen from one address.
 pub(super) struct Web {
+    route: Route,
     from: Option<IpAddr>,
     user_agent: String,
     filter: Arc<Filter>,
@@ -84,8 +111,14 @@ pub(super) struct Web {
 
 impl Web {
     /// Seen from `from`, if given, and then in its family only.
-    pub(super) fn new(from: Option<IpAddr>, user_agent: &str, filter: Arc<Filter>) -> Self {
+    pub(super) fn new(
+        route: &Route,
+        from: Option<IpAddr>,
+        user_agent: &str,
+        filter: Arc<Filter>,
+    ) -> Self {
         Self {
+            route: route.clone(),
             from,
             user_agent: user_agent.to_owned(),
             filter,
@@ -119,6 +152,7 @@ impl Web {
     fn build(&self, reach: Reach) -> Result<Client, String> {
         install_crypto();
         let lookup = || Lookup {
+            route: self.route.clone(),
             from: self.from,
             reach,
             filter: Arc::clone(&self.filter),
@@ -132,11 +166,7 @@ impl Web {
                 .pool_idle_timeout(IDLE_TIMEOUT)
                 .dns_resolver(lookup())
                 .gzip(true);
-            match self.from {
-                // A proxy of the environment would announce the proxy's address.
-                Some(ip) => builder.no_proxy().local_address(ip),
-                None => builder,
-            }
+            self.route.http(builder, self.from)
         };
         builder()
             .build()
@@ -168,6 +198,7 @@ pub(super) struct OutOfReach(pub(super) IpAddr);
 /// Looks names up and keeps the addresses of one family that are within reach and
 /// not blocked: what it gives is what is connected to.
 struct Lookup {
+    route: Route,
     from: Option<IpAddr>,
     reach: Reach,
     filter: Arc<Filter>,
@@ -176,21 +207,22 @@ struct Lookup {
 impl Resolve for Lookup {
     fn resolve(&self, name: Name) -> Resolving {
         let (from, reach, filter) = (self.from, self.reach, Arc::clone(&self.filter));
-        let fits = move |addr: &SocketAddr| from.is_none_or(|ip| ip.is_ipv4() == addr.is_ipv4());
+        let route = self.route.clone();
+        let fits = move |addr: &IpAddr| from.is_none_or(|ip| ip.is_ipv4() == addr.is_ipv4());
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0))
-                .await
-                .map_err(|_| NoAddress)?;
+            let found = route.look_up(name.as_str()).await.map_err(|_| NoAddress)?;
             let (near, far): (Vec<_>, Vec<_>) = found
+                .into_iter()
                 .filter(fits)
-                .partition(|addr| reach.includes(addr.ip()) && !filter.blocks(addr.ip()));
+                .partition(|addr| reach.includes(*addr) && !filter.blocks(*addr));
             if near.is_empty() {
                 return Err(match far.first() {
-                    Some(addr) => OutOfReach(addr.ip()).into(),
+                    Some(ip) => OutOfReach(*ip).into(),
                     None => NoAddress.into(),
                 });
             }
-            Ok(Box::new(near.into_iter()) as Addrs)
+            let addrs = near.into_iter().map(|ip| SocketAddr::new(ip, 0));
+            Ok(Box::new(addrs) as Addrs)
         })
     }
 }

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::body::{BodyError, read_capped, root_cause};
 use super::client::Web;
+use crate::route::Route;
 use crate::session::error::FetchError;
 
 /// The largest torrent file that [`fetch_torrent`] takes, in bytes.
@@ -22,6 +23,11 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(60);
 /// gives up after a minute. Needs no particular runtime: the exchange runs on a
 /// thread of its own.
 pub async fn fetch_torrent(url: &str) -> Result<Vec<u8>, FetchError> {
+    fetch_torrent_by(&Route::Direct, url).await
+}
+
+/// As [`fetch_torrent`], by a way of the caller's choice.
+pub async fn fetch_torrent_by(route: &Route, url: &str) -> Result<Vec<u8>, FetchError> {
     let parsed = match url.parse::<Url>() {
         Ok(parsed) if matches!(parsed.scheme(), "http" | "https") && parsed.has_host() => parsed,
         _ => {
@@ -39,13 +45,12 @@ pub async fn fetch_torrent(url: &str) -> Result<Vec<u8>, FetchError> {
         .enable_all()
         .build()
         .map_err(|error| failed(error.to_string()))?;
-    let given = url.to_owned();
+    let (route, given) = (route.clone(), url.to_owned());
     std::thread::Builder::new()
         .name("superseed-fetch".to_owned())
         .spawn(move || {
             let agent = concat!("superseed/", env!("CARGO_PKG_VERSION"));
-            let web = Web::new(None, agent, Arc::default());
-            let exchange = fetch(&web, parsed, &given);
+            let exchange = fetch_from_each(&route, agent, parsed, &given);
             // A timer can only be made inside its runtime.
             let within = async { tokio::time::timeout(FETCH_TIMEOUT, exchange).await };
             let result = runtime.block_on(within).unwrap_or_else(|_| {
@@ -62,6 +67,36 @@ pub async fn fetch_torrent(url: &str) -> Result<Vec<u8>, FetchError> {
     answer
         .await
         .unwrap_or_else(|_| Err(failed("the exchange was abandoned".to_owned())))
+}
+
+/// Fetches from the address of each family that the route has, until one works:
+/// a server may have one family only.
+async fn fetch_from_each(
+    route: &Route,
+    agent: &str,
+    url: Url,
+    given: &str,
+) -> Result<Vec<u8>, FetchError> {
+    let failed = |error| FetchError::Failed {
+        url: given.to_owned(),
+        error,
+    };
+    let mut last = None;
+    for from in [true, false].map(|v4| route.source(v4)) {
+        let from = match from {
+            Ok(from) => from,
+            Err(error) => {
+                last.get_or_insert(failed(error.to_string()));
+                continue;
+            }
+        };
+        let web = Web::new(route, from, agent, Arc::default());
+        match fetch(&web, url.clone(), given).await {
+            Err(error @ FetchError::Failed { .. }) if from.is_some() => last = Some(error),
+            result => return result,
+        }
+    }
+    Err(last.unwrap_or_else(|| failed("no address to leave from".to_owned())))
 }
 
 pub(super) async fn fetch(web: &Web, url: Url, given: &str) -> Result<Vec<u8>, FetchError> {

@@ -25,10 +25,11 @@ use superseed_engine::filter::Filter;
 use superseed_engine::{
     AnnounceKey, Fetch, FetchKey, HttpAnnounce, ListenerId, ResolveKey, TransferError,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 
 use crate::portmap::{Mapped, PortMaps};
+use crate::route::{Route, What};
 use client::Clients;
 
 #[cfg(test)]
@@ -59,6 +60,13 @@ pub(crate) enum Job {
         resolve: ResolveKey,
         /// The name.
         host: String,
+    },
+    /// A name look-up for the user.
+    ResolveForUser {
+        /// The name.
+        host: String,
+        /// Whom to answer.
+        reply: oneshot::Sender<Vec<IpAddr>>,
     },
     /// A request to a web seed.
     Fetch(Box<Fetch>),
@@ -143,6 +151,8 @@ pub(crate) struct ControlConfig {
     pub(crate) listeners: HashMap<ListenerId, SocketAddr>,
     /// Whether gateways are asked to let peers in.
     pub(crate) port_mapping: bool,
+    /// By what way announces and look-ups leave.
+    pub(crate) route: Route,
     /// The `User-Agent` of announces.
     pub(crate) user_agent: String,
     /// Called after an answer was queued.
@@ -162,11 +172,13 @@ impl Control {
         let ControlConfig {
             listeners,
             port_mapping,
+            route,
             user_agent,
             wake,
         } = config;
-        let mapped = port_mapping.then(|| listeners.clone());
-        let clients = Arc::new(Clients::new(listeners, user_agent));
+        let maps_ports = port_mapping && route.allows(What::PortMapping);
+        let mapped = maps_ports.then(|| listeners.clone());
+        let clients = Arc::new(Clients::new(listeners, route, user_agent));
         let shared = Arc::clone(&clients);
         let thread = std::thread::Builder::new()
             .name("superseed-control".into())
@@ -197,6 +209,11 @@ impl Control {
             ending,
             thread: Some(thread),
         })
+    }
+
+    /// Announces leave from other addresses than before.
+    pub(crate) fn set_listeners(&self, listeners: HashMap<ListenerId, SocketAddr>) {
+        self.clients.set_listeners(listeners);
     }
 
     /// Asks nobody from now on whom the filter blocks.
@@ -247,7 +264,15 @@ async fn serve(clients: Arc<Clients>, mut jobs: mpsc::Receiver<Job>, answers: An
                 tokio::spawn(async move { answers.give(announce(*job, &clients).await).await });
             }
             Job::Resolve { resolve, host } => {
-                tokio::spawn(async move { answers.give(look_up(resolve, &host).await).await });
+                tokio::spawn(async move {
+                    let addrs = addrs_of(&clients, &host).await;
+                    answers.give(Answer::Resolved { resolve, addrs }).await;
+                });
+            }
+            Job::ResolveForUser { host, reply } => {
+                // A dropped receiver means that nobody waits any more.
+                let task = async move { drop(reply.send(addrs_of(&clients, &host).await)) };
+                tokio::spawn(task);
             }
             Job::Fetch(job) => {
                 fetches.retain(|_, fetching| !fetching.task.is_finished());
@@ -291,17 +316,17 @@ async fn announce(job: HttpAnnounce, clients: &Clients) -> Answer {
     Answer::Announced { announce, result }
 }
 
-async fn look_up(resolve: ResolveKey, host: &str) -> Answer {
-    let lookup = tokio::net::lookup_host((host, 0));
-    let addrs = match tokio::time::timeout(RESOLVE_TIMEOUT, lookup).await {
-        Ok(Ok(found)) => found.map(|addr| addr.ip()).collect(),
+/// The addresses of a name; none if it has none or they are not told in time.
+async fn addrs_of(clients: &Clients, host: &str) -> Vec<IpAddr> {
+    let lookup = clients.route().look_up(host);
+    match tokio::time::timeout(RESOLVE_TIMEOUT, lookup).await {
+        Ok(Ok(found)) => found,
         Ok(Err(error)) => {
             tracing::debug!(host, %error, "no address");
             Vec::new()
         }
         Err(_) => Vec::new(),
-    };
-    Answer::Resolved { resolve, addrs }
+    }
 }
 
 /// Tells the engine where the gateway lets others call us.

@@ -12,6 +12,7 @@ use super::announce::announce;
 use super::client::{Clients, Web};
 use super::fetch::{FETCH_BYTES_MAX, fetch, fetch_torrent};
 use crate::FetchError;
+use crate::route::Route;
 
 /// Answers one connection per response, in order; returns the requests' heads,
 /// each with the address it came from in front.
@@ -49,7 +50,7 @@ fn ask(url: &str) -> Result<Vec<u8>, TransferError> {
         .into_iter()
         .map(|(addr, id)| (ListenerId(id), addr.parse().unwrap()))
         .collect();
-    let clients = Clients::new(listeners, "tester/1".to_owned());
+    let clients = Clients::new(listeners, Route::Direct, "tester/1".to_owned());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -164,7 +165,12 @@ fn get(url: &str) -> Result<Vec<u8>, FetchError> {
         .build()
         .unwrap();
     // A client with a local address asks no proxy of the environment.
-    let web = Web::new(Some([127, 0, 0, 1].into()), "tester/1", Arc::default());
+    let web = Web::new(
+        &Route::Direct,
+        Some([127, 0, 0, 1].into()),
+        "tester/1",
+        Arc::default(),
+    );
     runtime.block_on(fetch(&web, url.parse().unwrap(), url))
 }
 

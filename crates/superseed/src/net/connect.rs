@@ -6,34 +6,20 @@ use std::net::SocketAddr;
 
 use mio::net::TcpStream;
 use rustix::io::Errno;
-use socket2::{Domain, Protocol, Socket, Type};
 use superseed_engine::ConnectError;
+
+use crate::route::Route;
 
 /// Begins to connect. `from` is a specific address to leave from.
 ///
 /// Whether it worked is known when the stream becomes writable: [`outcome`].
 pub(super) fn begin(
+    route: &Route,
     remote: SocketAddr,
     from: Option<SocketAddr>,
 ) -> Result<TcpStream, ConnectError> {
-    let start = || -> io::Result<Socket> {
-        let socket = Socket::new(
-            Domain::for_address(remote),
-            Type::STREAM,
-            Some(Protocol::TCP),
-        )?;
-        socket.set_nonblocking(true)?;
-        socket.set_tcp_nodelay(true)?;
-        if let Some(mut from) = from {
-            from.set_port(0);
-            socket.bind(&from.into())?;
-        }
-        match socket.connect(&remote.into()) {
-            Err(error) if !is_in_progress(&error) => Err(error),
-            _ => Ok(socket),
-        }
-    };
-    start()
+    route
+        .connect(remote, from)
         .map(|socket| TcpStream::from_std(socket.into()))
         .map_err(|error| classify(&error))
 }
@@ -78,6 +64,8 @@ fn classify(error: &io::Error) -> ConnectError {
         return ConnectError::LocalLimit;
     }
     match errno(error) {
+        // The interface that the session is bound to is gone.
+        Some(Errno::NODEV) => ConnectError::Unreachable,
         // EADDRNOTAVAIL of a connect: no local port is left.
         Some(Errno::ADDRNOTAVAIL | Errno::ADDRINUSE | Errno::AGAIN) => ConnectError::LocalLimit,
         Some(Errno::CONNREFUSED | Errno::CONNRESET) => ConnectError::Refused,

@@ -7,9 +7,10 @@
 
 use std::fmt::{self, Display};
 use std::io;
+use std::os::unix::net::UnixDatagram;
 
 use mio::net::TcpListener;
-use socket2::{Domain, Socket, Type};
+
 use superseed_engine::Settings;
 use superseed_engine::limits::INCOMING_SLACK;
 
@@ -64,7 +65,7 @@ pub(super) enum TurnedAway {
 /// A descriptor for who knocks when there is no other: without it nobody could
 /// be turned away, and all would wait in the backlog until they gave up.
 pub(super) struct Spare {
-    kept: Option<Socket>,
+    kept: Option<UnixDatagram>,
     /// The user was told since somebody was last let in.
     is_told: bool,
 }
@@ -77,8 +78,8 @@ impl Spare {
         }
     }
 
-    fn open() -> Option<Socket> {
-        Socket::new(Domain::IPV4, Type::DGRAM, None).ok()
+    fn open() -> Option<UnixDatagram> {
+        UnixDatagram::unbound().ok()
     }
 
     /// Somebody was let in: there are descriptors.

@@ -14,8 +14,8 @@ use tokio::sync::mpsc::error::TryRecvError;
 use super::connect;
 use super::descriptors::TurnedAway;
 use super::host::{Deferred, Host};
-use crate::control::Answer;
 use crate::control::webseed::Part;
+use crate::control::{Answer, Job};
 use crate::portmap::Mapped;
 use crate::session::error::Gone;
 use crate::session::request::{ReadRefusal, Request};
@@ -125,6 +125,10 @@ impl Host {
                 self.handle(Input::Command(Command::Remove(torrent)));
             }
             Request::LookUp { goal, reply } => self.look_up(goal, reply),
+            Request::Resolve { host, reply } => {
+                // Given back, it is dropped, and so is who is to be answered.
+                let _ = self.control.submit(Job::ResolveForUser { host, reply });
+            }
             Request::Ask(question) => question(&self.engine, self.now()),
             Request::Torrents(reply) => {
                 let _ = reply.send(self.torrents.list());
@@ -320,11 +324,11 @@ impl Host {
 
     /// Listens to neighbours if the settings say so.
     pub(super) fn tend_multicast(&mut self) {
-        let wanted = self.engine.settings().lsd;
+        let wanted = self.engine.settings().lsd && !self.watch.is_gone();
         let tokens = super::multicast_tokens(self.listeners.len());
         let registry = self.poll.registry();
         self.multicast
-            .tend(wanted, &self.listeners, registry, tokens);
+            .tend(wanted, &self.route, &self.listeners, registry, tokens);
     }
 
     fn take_multicasts(&mut self) {

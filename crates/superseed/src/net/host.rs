@@ -20,6 +20,7 @@ use superseed_engine::{
 };
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+use super::bound::Watch;
 use super::descriptors::{Descriptors, Spare};
 use super::doorbell::Doorbell;
 use super::listen::Listener;
@@ -30,6 +31,7 @@ use super::torrents::Torrents;
 use super::turn::{Step, TurnClock};
 use crate::control::Control;
 use crate::disk::{Completion, DiskPool};
+use crate::route::Route;
 use crate::session::blocklist::Blocklist;
 use crate::session::error::Gone;
 use crate::session::request::Request;
@@ -71,6 +73,9 @@ pub(super) struct Host {
     pub(super) began: Instant,
     pub(super) poll: Poll,
     pub(super) listeners: Vec<Listener>,
+    /// By what way everything leaves.
+    pub(super) route: Route,
+    pub(super) watch: Watch,
     /// Heard beside them.
     pub(super) multicast: Multicast,
     pub(super) streams: Streams,
@@ -161,6 +166,7 @@ impl Host {
         self.gather(events);
         turn.done(Step::Gather);
         self.take_requests();
+        self.tend_interface();
         self.tend_multicast();
         turn.done(Step::Requests);
         self.take_completions();
@@ -218,6 +224,7 @@ impl Host {
             .chain(rests)
             .chain(self.multicast.next_deadline().map(until))
             .chain(self.nodes.next_deadline().map(until))
+            .chain(self.watch.next_deadline().map(until))
             .chain(datagrams.then_some(Duration::ZERO))
             .min()
     }

@@ -6,18 +6,12 @@ use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, UdpSocket};
 use mio::{Interest, Registry, Token};
-use socket2::{Domain, Protocol, Socket, Type};
 use superseed_engine::ListenerId;
 
+use crate::route::{Pair, Route, family_is_missing};
 use crate::session::config::{Config, DEFAULT_PORT, DEFAULT_PORTS_TRIED};
 use crate::session::error::StartError;
 
-/// Connections that the system holds until they are accepted: as many as Linux
-/// grants. One that does not fit comes back after a second, when it is late.
-const BACKLOG: i32 = 4_096;
-/// How often a port that the system chose for TCP may turn out to be taken for
-/// UDP before that is an error.
-const FREE_PORT_TRIES: usize = 16;
 /// How long accepting rests when the process has no descriptor left.
 const ACCEPT_REST: Duration = Duration::from_millis(500);
 
@@ -42,16 +36,17 @@ pub(super) struct Listener {
 impl Listener {
     /// Binds all addresses of a configuration, in its order.
     pub(super) fn bind_all(config: &Config) -> Result<Vec<Self>, StartError> {
-        let pairs = if config.listen.is_empty() {
-            bind_default()?
-        } else {
-            let bound = config.listen.iter().map(|&addr| {
-                bind_pair(addr).map_err(|error| match error.kind() {
-                    io::ErrorKind::AddrInUse => StartError::PortBusy { addr },
-                    _ => StartError::Listen { addr, error },
-                })
+        if let Some(interface) = config.route.interface()
+            && interface.addrs().is_empty()
+        {
+            return Err(StartError::InterfaceDown {
+                interface: interface.to_string(),
             });
-            bound.collect::<Result<_, _>>()?
+        }
+        let pairs = if config.listen.is_empty() {
+            bind_default(&config.route)?
+        } else {
+            bind_named(&config.route, &config.listen)?
         };
         let numbered = pairs.into_iter().enumerate();
         Ok(numbered
@@ -59,7 +54,7 @@ impl Listener {
             .collect())
     }
 
-    fn new(id: ListenerId, pair: Pair) -> Self {
+    pub(super) fn new(id: ListenerId, pair: Pair) -> Self {
         Self {
             id,
             addr: pair.addr,
@@ -97,23 +92,40 @@ impl Listener {
     }
 }
 
-/// The sockets of one address.
-pub(crate) struct Pair {
-    /// The address with its actual port.
-    pub(crate) addr: SocketAddr,
-    /// Listens.
-    pub(crate) tcp: Socket,
-    /// Has the same port.
-    pub(crate) udp: Socket,
+/// The addresses that the user names, of both families or one that stand for
+/// whichever the interface has.
+fn bind_named(route: &Route, listen: &[SocketAddr]) -> Result<Vec<Pair>, StartError> {
+    let mut pairs = Vec::new();
+    let mut missing = None;
+    for &addr in listen {
+        match route.place(addr).and_then(|place| route.listen(place)) {
+            Ok(pair) => pairs.push(pair),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                return Err(StartError::PortBusy { addr });
+            }
+            Err(error) => {
+                let error = StartError::Listen { addr, error };
+                let may_be_missing = route.interface().is_some() && addr.ip().is_unspecified();
+                if !may_be_missing {
+                    return Err(error);
+                }
+                missing.get_or_insert(error);
+            }
+        }
+    }
+    match missing {
+        Some(error) if pairs.is_empty() => Err(error),
+        _ => Ok(pairs),
+    }
 }
 
 /// Both families on the first default port that is free for both.
-fn bind_default() -> Result<Vec<Pair>, StartError> {
+fn bind_default(route: &Route) -> Result<Vec<Pair>, StartError> {
     let last = DEFAULT_PORT + DEFAULT_PORTS_TRIED - 1;
     'ports: for port in DEFAULT_PORT..=last {
         let mut pairs = Vec::new();
         for addr in Config::default_addrs(port) {
-            match bind_pair(addr) {
+            match route.place(addr).and_then(|place| route.listen(place)) {
                 Ok(pair) => pairs.push(pair),
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => continue 'ports,
                 // A machine without IPv6 (or IPv4) listens on what it has.
@@ -129,71 +141,6 @@ fn bind_default() -> Result<Vec<Pair>, StartError> {
         first: DEFAULT_PORT,
         last,
     })
-}
-
-/// Whether binding failed because the machine lacks IPv6 (or IPv4).
-pub(crate) fn family_is_missing(error: &io::Error) -> bool {
-    let code = error
-        .raw_os_error()
-        .map(rustix::io::Errno::from_raw_os_error);
-    error.kind() == io::ErrorKind::AddrNotAvailable
-        || matches!(
-            code,
-            Some(rustix::io::Errno::AFNOSUPPORT | rustix::io::Errno::PROTONOSUPPORT)
-        )
-}
-
-/// TCP and UDP on one address with the same port number.
-pub(crate) fn bind_pair(addr: SocketAddr) -> io::Result<Pair> {
-    let mut tries = 0;
-    loop {
-        let tcp = bind_one(addr, Type::STREAM)?;
-        tcp.listen(BACKLOG)?;
-        let bound = local_addr(&tcp)?;
-        match bind_one(bound, Type::DGRAM) {
-            Ok(udp) => {
-                return Ok(Pair {
-                    addr: bound,
-                    tcp,
-                    udp,
-                });
-            }
-            Err(error)
-                if addr.port() == 0
-                    && error.kind() == io::ErrorKind::AddrInUse
-                    && tries < FREE_PORT_TRIES =>
-            {
-                tries += 1;
-            }
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-fn bind_one(addr: SocketAddr, kind: Type) -> io::Result<Socket> {
-    let protocol = if kind == Type::STREAM {
-        Protocol::TCP
-    } else {
-        Protocol::UDP
-    };
-    let socket = Socket::new(Domain::for_address(addr), kind, Some(protocol))?;
-    socket.set_nonblocking(true)?;
-    if kind == Type::STREAM {
-        // Connections of an earlier run in TIME_WAIT must not block the port.
-        // For UDP the same option would let two programs share the port.
-        socket.set_reuse_address(true)?;
-    }
-    if addr.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    socket.bind(&addr.into())?;
-    Ok(socket)
-}
-
-fn local_addr(socket: &Socket) -> io::Result<SocketAddr> {
-    let addr = socket.local_addr()?;
-    addr.as_socket()
-        .ok_or_else(|| io::Error::other("the socket has no IP address"))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! workers', HTTP and names the control plane's, long computations the work
 //! thread's.
 
+mod bound;
 mod connect;
 mod descriptors;
 mod doorbell;
@@ -38,6 +39,7 @@ use crate::session::events::EVENTS_MAX;
 use crate::session::request::{Link, Places, REQUESTS_MAX};
 use crate::storage::fs::FileStorage;
 use crate::work::Worker;
+use bound::Watch;
 use descriptors::{Descriptors, Spare};
 use doorbell::{Doorbell, wake};
 use host::{Host, WAKER};
@@ -79,6 +81,7 @@ pub(crate) fn start(config: Config) -> Result<Link, StartError> {
     let control = ControlConfig {
         listeners: addrs,
         port_mapping: config.port_mapping,
+        route: config.route.clone(),
         user_agent: config.user_agent,
         wake: {
             let waker = Arc::clone(&waker);
@@ -122,6 +125,8 @@ pub(crate) fn start(config: Config) -> Result<Link, StartError> {
         began: Instant::now(),
         poll,
         listeners,
+        route: config.route.clone(),
+        watch: Watch::default(),
         multicast: Multicast::default(),
         streams: Streams::default(),
         waiting: HashMap::new(),

@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::SockRef;
 use superseed_proto::lsd::group;
 use superseed_proto::tracker::AddressFamily;
 
 use super::interfaces::{Network, networks};
 use super::listen::Listener;
+use crate::route::Route;
 
 /// How often the interfaces are looked at again.
 const REJOIN_EVERY: Duration = Duration::from_secs(300);
@@ -47,6 +48,7 @@ impl Multicast {
     pub(super) fn tend(
         &mut self,
         wanted: bool,
+        route: &Route,
         listeners: &[Listener],
         registry: &Registry,
         tokens: [Token; 2],
@@ -70,7 +72,7 @@ impl Multicast {
         one_of_each_interface(&mut self.networks);
         self.networks.truncate(NETWORKS_MAX);
         for (at, family) in FAMILIES.into_iter().enumerate() {
-            if let Err(error) = self.join(at, family, registry, tokens[at]) {
+            if let Err(error) = self.join(at, family, route, registry, tokens[at]) {
                 tracing::debug!(%error, "neighbours are not heard over {family:?}");
             }
         }
@@ -80,6 +82,7 @@ impl Multicast {
         &mut self,
         at: usize,
         family: AddressFamily,
+        route: &Route,
         registry: &Registry,
         token: Token,
     ) -> io::Result<()> {
@@ -92,7 +95,8 @@ impl Multicast {
         let group = match &mut self.groups[at] {
             Some(group) => group,
             empty => {
-                let mut socket = open(family)?;
+                let socket = route.group(self::group(family))?;
+                let mut socket = UdpSocket::from_std(socket.into());
                 registry.register(&mut socket, token, Interest::READABLE)?;
                 empty.insert(Group {
                     socket,
@@ -185,21 +189,6 @@ fn one_of_each_interface(networks: &mut Vec<Network>) {
     });
 }
 
-/// A socket that hears a family's group and nothing else.
-fn open(family: AddressFamily) -> io::Result<UdpSocket> {
-    let group = group(family);
-    let socket = Socket::new(Domain::for_address(group), Type::DGRAM, Some(Protocol::UDP))?;
-    socket.set_nonblocking(true)?;
-    // Every client of this machine is to hear every announce.
-    socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
-    if group.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    socket.bind(&group.into())?;
-    Ok(UdpSocket::from_std(socket.into()))
-}
-
 fn send(socket: &UdpSocket, network: &Network, bytes: &[u8]) -> io::Result<()> {
     let options = SockRef::from(socket);
     match network.ip {
@@ -254,9 +243,9 @@ mod tests {
 
     #[test]
     fn two_programs_of_a_machine_may_hear_a_group() {
-        let first = open(AddressFamily::V4).unwrap();
-        let second = open(AddressFamily::V4).unwrap();
-        let local = |socket: &UdpSocket| socket.local_addr().unwrap();
+        let open = || Route::Direct.group(group(AddressFamily::V4)).unwrap();
+        let (first, second) = (open(), open());
+        let local = |socket: &socket2::Socket| socket.local_addr().unwrap();
         assert_eq!(local(&first), local(&second));
     }
 }

@@ -49,7 +49,11 @@ impl Host {
                     self.watch(conn, stream, false);
                 }
             }
-            Action::Refuse { ticket } => drop(self.waiting.remove(&ticket)),
+            Action::Refuse { ticket } => {
+                if let Some(stream) = self.waiting.remove(&ticket) {
+                    self.hang_up(stream);
+                }
+            }
             Action::Connect { conn, remote, from } => self.connect(conn, remote, from),
             Action::Close { conn } => self.close(conn),
             Action::WantWrite { conn } => self.streams.want_write(conn),
@@ -117,7 +121,7 @@ impl Host {
     fn connect(&mut self, conn: ConnKey, remote: SocketAddr, from: Option<ListenerId>) {
         let listener = from.and_then(|id| self.listeners.iter().find(|l| l.id == id));
         let source = listener.and_then(|listener| connect::source(listener.addr, remote));
-        match connect::begin(remote, source) {
+        match connect::begin(&self.route, remote, source) {
             Ok(stream) => self.watch(conn, stream, true),
             Err(error) => self.deferred.push(Deferred::Connect(conn, error)),
         }

@@ -97,6 +97,12 @@ impl Streams {
         Some(stream.tcp)
     }
 
+    /// All streams, and whether the outcome of each is unknown so far.
+    pub(super) fn all(&self) -> impl Iterator<Item = (ConnKey, bool)> + '_ {
+        let streams = self.by_key.iter();
+        streams.map(|(key, stream)| (key, stream.connecting))
+    }
+
     /// A stream.
     pub(super) fn get_mut(&mut self, key: ConnKey) -> Option<&mut Stream> {
         self.by_key.get_mut(key)

@@ -2,7 +2,6 @@
 //! so that none keeps the others waiting.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::net::Shutdown;
 
 use superseed_engine::{ConnKey, Input, StreamEnd};
 
@@ -146,8 +145,7 @@ impl Host {
             let _ = self.write_once(conn);
         }
         if let Some(stream) = self.streams.remove(self.poll.registry(), conn) {
-            // The peer may have been faster.
-            let _ = stream.shutdown(Shutdown::Both);
+            self.hang_up(stream);
         }
     }
 }

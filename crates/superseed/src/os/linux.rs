@@ -20,6 +20,11 @@ const IOV_MAX: usize = 1024;
 /// (`EAGAIN`, openat2(2)), before the walk takes over.
 const RESOLVE_TRIES: usize = 8;
 
+/// Lets a socket use one interface only.
+pub(crate) fn bind_to_interface(socket: &socket2::Socket, name: &str) -> io::Result<()> {
+    socket.bind_device(Some(name.as_bytes()))
+}
+
 /// `openat2` beneath `root`; `None` where the walk must find out more: the
 /// kernel or a sandbox does not know the call, or something is in the way.
 fn resolve(

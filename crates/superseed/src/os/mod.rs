@@ -28,7 +28,8 @@ use linux as imp;
 use unix as imp;
 
 pub(crate) use imp::{
-    allocate, data_len, default_gateway, is_hole, prefetch, sync_file_system, write_all_at,
+    allocate, bind_to_interface, data_len, default_gateway, is_hole, prefetch, sync_file_system,
+    write_all_at,
 };
 
 /// The bytes of a path, as they are written down.

@@ -147,6 +147,11 @@ mod plain {
         Ok(false)
     }
 
+    /// There is no portable way.
+    pub(crate) fn bind_to_interface(_socket: &socket2::Socket, _name: &str) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Takes every byte for written.
     pub(crate) fn data_len(_file: &File, len: u64) -> u64 {
         len
@@ -164,5 +169,6 @@ mod plain {
 }
 #[cfg(not(target_os = "linux"))]
 pub(crate) use plain::{
-    allocate, data_len, default_gateway, is_hole, prefetch, sync_file_system, write_all_at,
+    allocate, bind_to_interface, data_len, default_gateway, is_hole, prefetch, sync_file_system,
+    write_all_at,
 };

@@ -12,6 +12,7 @@ use superseed_proto::layout::FileIndex;
 use superseed_proto::magnet::{Magnet, MagnetPeer};
 use superseed_proto::metainfo::Metainfo;
 
+use crate::route::Route;
 use crate::session::blocklist::Blocklist;
 use crate::storage::{InvalidPath, Storage, StorageSpec};
 
@@ -72,6 +73,8 @@ pub struct Config {
     /// With whom it does not speak, from the first moment on
     /// ([`crate::Session::set_blocklist`] changes it).
     pub blocklist: Blocklist,
+    /// By what way everything leaves.
+    pub route: Route,
 }
 
 impl Default for Config {
@@ -101,6 +104,7 @@ impl Default for Config {
             port_mapping: false,
             user_agent: concat!("superseed/", env!("CARGO_PKG_VERSION")).to_owned(),
             blocklist: Blocklist::default(),
+            route: Route::default(),
         }
     }
 }

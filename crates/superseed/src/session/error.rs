@@ -28,6 +28,12 @@ pub enum StartError {
         /// What the system said.
         error: io::Error,
     },
+    /// The interface that the session is to be bound to has no address.
+    #[error("cannot use the interface {interface}: it is gone or down, or has no address")]
+    InterfaceDown {
+        /// Its name.
+        interface: String,
+    },
     /// None of the default ports is free.
     #[error("cannot listen: all ports from {first} to {last} are in use")]
     NoFreePort {

@@ -15,7 +15,7 @@ pub(crate) mod request;
 pub(crate) mod restore;
 pub(crate) mod torrent;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use superseed_engine::{Command, Settings, TorrentKey, TorrentOptions};
@@ -256,6 +256,17 @@ impl Session {
     /// disconnected. It takes the place of the list before.
     pub async fn set_blocklist(&self, list: Blocklist) -> Result<(), Gone> {
         self.link.order(None, Command::SetFilter(list.0)).await
+    }
+
+    /// The addresses of a host, found by the session's own way: not by the
+    /// system's resolver where the session is bound to an interface. None if the
+    /// host has none, or they are not told in time.
+    pub async fn resolve(&self, host: impl Into<String>) -> Result<Vec<IpAddr>, Gone> {
+        let (reply, answer) = oneshot::channel();
+        let host = host.into();
+        self.link.send(Request::Resolve { host, reply }).await?;
+        // Too many look-ups at once come to nothing.
+        Ok(answer.await.unwrap_or_default())
     }
 
     /// The addresses that the session listens on, with the actual port numbers.

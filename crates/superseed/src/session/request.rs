@@ -68,6 +68,13 @@ pub(crate) enum Request {
         /// Whom to answer.
         reply: oneshot::Sender<superseed_engine::dht::Found>,
     },
+    /// Look a name up.
+    Resolve {
+        /// The name.
+        host: String,
+        /// Whom to answer.
+        reply: oneshot::Sender<Vec<std::net::IpAddr>>,
+    },
     /// Look at the engine.
     Ask(Question),
     /// List the torrents.

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 
 use super::DEFAULT_PORT;
 use super::error::TrackerError;
-use crate::net::listen::{bind_pair, family_is_missing};
+use crate::route::{Route, family_is_missing};
 
 /// The sockets of one address; they do not block.
 pub(super) struct Sockets {
@@ -49,7 +49,7 @@ impl Sockets {
     }
 
     fn bind_one(addr: SocketAddr) -> io::Result<Self> {
-        let pair = bind_pair(addr)?;
+        let pair = Route::Direct.listen(addr)?;
         Ok(Self {
             addr: pair.addr,
             tcp: pair.tcp.into(),

@@ -12,6 +12,7 @@ mod devices;
 mod dht;
 mod dormant;
 mod encryption;
+mod interface;
 mod life;
 mod raw;
 mod tracker;

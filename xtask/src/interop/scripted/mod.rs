@@ -3,6 +3,7 @@
 //! They frame messages by hand, sharing no code with the program under test.
 
 mod content;
+mod dns;
 mod log;
 mod peer;
 mod serve;
@@ -10,6 +11,7 @@ mod tracker;
 pub(crate) mod wire;
 
 pub(super) use content::Content;
+pub(super) use dns::NameServer;
 pub(super) use log::{Log, Seen};
 pub(super) use peer::{Script, ScriptedPeer, Sin};
 pub(super) use tracker::HangingTrackers;

@@ -14,7 +14,7 @@ use crate::transfer::waiting::Ready;
 impl Runner<'_> {
     /// Asks peers what a link stands for.
     pub(super) async fn look_for(&mut self, at: usize, magnet: Magnet) {
-        let options = links::options(&magnet, &self.peers, self.args).await;
+        let options = links::options(&self.session, &magnet, &self.peers, self.args).await;
         match self.session.add_link(magnet, options).await {
             Ok(link) => {
                 let link = Arc::new(link);
