@@ -78,9 +78,13 @@ impl Torrent {
         self.haves.push(piece);
         let lacks_more = self.picker.wanted_missing().count() > 0;
         // First one look at each: a processor waits for the memory of many at a
-        // time as long as nothing is done in between.
-        let look = |key: &ConnKey| {
-            let peer = cx.conns.get(*key)?.peer()?;
+        // time as long as nothing is done in between. A loop, since the compiler
+        // takes the look into an iterator's two or does not, by chance.
+        let mut due = SmallVec::<[_; 64]>::new();
+        for &key in &self.peers {
+            let Some(peer) = cx.conns.get(key).and_then(|conn| conn.peer()) else {
+                continue;
+            };
             let has = peer.have.has(piece);
             // A super-seed that would serve us, and has nothing more for us, may
             // wait for just this one; who waits for our memory does not.
@@ -89,9 +93,10 @@ impl Torrent {
             let acts = waits || (!has && peer.acts_on_have(piece));
             let stays = peer.am_interested && lacks_more && peer.is_seed();
             let may_end = has && !stays;
-            (acts || may_end).then_some((*key, acts, may_end))
-        };
-        let due: SmallVec<[_; 64]> = self.peers.iter().filter_map(look).collect();
+            if acts || may_end {
+                due.push((key, acts, may_end));
+            }
+        }
         for (key, acts, may_end) in due {
             if acts {
                 self.take_haves(cx, key);
