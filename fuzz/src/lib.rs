@@ -17,3 +17,4 @@ pub mod metainfo;
 pub mod mse;
 pub mod pex;
 pub mod socks;
+pub mod tracker;

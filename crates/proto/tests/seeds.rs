@@ -82,3 +82,8 @@ fn torrents_keep_their_promises() {
 fn encrypted_handshakes_keep_their_promises() {
     replay("mse", properties::mse::check);
 }
+
+#[test]
+fn trackers_and_their_clients_keep_their_promises() {
+    replay("tracker", properties::tracker::check);
+}
