@@ -173,8 +173,9 @@ pub enum FetchEnd {
 pub enum Command {
     /// Add a torrent; answered by `Added` or `AddRefused` with the same ticket.
     Add(Box<AddTorrent>),
-    /// The metadata of a torrent that was added by its info-hashes. Ignored
-    /// if it is another torrent's, or v2 only, which is not served yet.
+    /// The metadata of a torrent that was added by its info-hashes, from
+    /// elsewhere than peers; what follows is as if they had sent it. Ignored if
+    /// it is another torrent's, or v2 only, which is not served yet.
     ProvideMetadata(TorrentKey, Arc<Metainfo>),
     /// The torrent whose metadata came ([`crate::Action::Metadata`]) begins,
     /// with these options.

@@ -58,6 +58,16 @@ fn opens_storage(actions: &[Action]) -> bool {
         .any(|action| matches!(action, Action::Disk(job) if matches!(job.op, DiskOp::Open)))
 }
 
+fn hands_out_metadata(actions: &[Action]) -> bool {
+    actions
+        .iter()
+        .any(|action| matches!(action, Action::Metadata { .. }))
+}
+
+fn begin(engine: &mut Engine, torrent: TorrentKey) -> Vec<Action> {
+    command(engine, Command::Begin(torrent, Box::default()))
+}
+
 #[test]
 fn it_awaits_its_metadata_and_opens_its_storage_when_it_comes() {
     let mut engine = Engine::new(Settings::default(), [3; 32]);
@@ -77,16 +87,16 @@ fn it_awaits_its_metadata_and_opens_its_storage_when_it_comes() {
         [Action::AddRefused { reason: AddRefusal::Duplicate(known), .. }] if *known == torrent
     ));
     assert!(command(&mut engine, Command::ProvideMetadata(torrent, wrong)).is_empty());
-    let actions = command(
-        &mut engine,
-        Command::ProvideMetadata(torrent, Arc::clone(&right)),
-    );
-    assert!(opens_storage(&actions));
+    let provide = || Command::ProvideMetadata(torrent, Arc::clone(&right));
+    let actions = command(&mut engine, provide());
+    assert!(hands_out_metadata(&actions) && !opens_storage(&actions));
+    assert!(command(&mut engine, provide()).is_empty());
+    assert!(opens_storage(&begin(&mut engine, torrent)));
     assert_eq!(
         engine.torrent_stats(torrent, Time::START).unwrap().state,
         TorrentState::Opening
     );
-    assert!(command(&mut engine, Command::ProvideMetadata(torrent, right)).is_empty());
+    assert!(command(&mut engine, provide()).is_empty());
 }
 
 #[test]
@@ -120,5 +130,6 @@ fn a_torrent_without_a_v1_half_is_refused_and_a_hybrid_is_taken() {
     let by_v2 = InfoHashes::V2(hybrid.info_hashes.v2().unwrap());
     let torrent = added(&add(&mut engine, TorrentSource::InfoHashes(by_v2)));
     let actions = command(&mut engine, Command::ProvideMetadata(torrent, hybrid));
-    assert!(opens_storage(&actions));
+    assert!(hands_out_metadata(&actions));
+    assert!(opens_storage(&begin(&mut engine, torrent)));
 }

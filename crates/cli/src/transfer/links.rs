@@ -34,6 +34,7 @@ pub(super) async fn options(
         peers,
         trackers: args.tracker.clone(),
         paused: false,
+        dir: None,
     }
 }
 

@@ -91,9 +91,8 @@ impl Engine {
         self.with_awaiting(key, now, out, |one, cx| one.right(cx, metainfo));
     }
 
-    /// The user gives the metadata, and the torrent begins with the options
-    /// that it was added with. What belongs to another torrent or comes a
-    /// second time changes nothing.
+    /// The host has the metadata: as if peers had sent it. What belongs to
+    /// another torrent or comes a second time changes nothing.
     pub(super) fn provide_metadata(
         &mut self,
         key: TorrentKey,
@@ -106,13 +105,12 @@ impl Engine {
         };
         let swarms: Vec<_> = metainfo.info_hashes.swarm_keys().collect();
         let mut wanted = awaiting.lasting.info_hashes.swarm_keys();
-        if !wanted.all(|swarm| swarms.contains(&swarm)) || metainfo.info_hashes.v2_only().is_some()
+        if awaiting.metainfo().is_none()
+            && wanted.all(|swarm| swarms.contains(&swarm))
+            && metainfo.info_hashes.v2_only().is_none()
         {
-            return;
+            self.metadata_came(key, metainfo, now, out);
         }
-        let options = awaiting.lasting.options.clone();
-        self.swarms.insert(metainfo.info_hashes, key);
-        self.begin_with(key, metainfo, options, now, out);
     }
 
     /// A torrent whose metadata came begins.
@@ -132,18 +130,7 @@ impl Engine {
             let why = format!("the torrent {hash} has no version 1 half");
             return self.with_awaiting(key, now, out, |one, cx| one.refuse(cx, why));
         }
-        self.begin_with(key, metainfo, options, now, out);
-    }
-
-    /// Its storage is opened next.
-    fn begin_with(
-        &mut self,
-        key: TorrentKey,
-        metainfo: Arc<Metainfo>,
-        options: TorrentOptions,
-        now: Time,
-        out: &mut Outbox,
-    ) {
+        // Its storage is opened next.
         self.shared.timers.clear(Timer::Metadata(key));
         let shared = &mut self.shared;
         self.torrents.change(key, |slot| match slot {

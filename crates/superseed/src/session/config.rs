@@ -163,6 +163,10 @@ pub struct LinkOptions {
     pub trackers: Vec<String>,
     /// Do not look for it yet.
     pub paused: bool,
+    /// Where its files will go; `None` means [`Config::dir`]. If the link began
+    /// there in an earlier run, its metadata was kept beside its resume record
+    /// and need not be looked for.
+    pub dir: Option<PathBuf>,
 }
 
 impl LinkOptions {
@@ -172,6 +176,7 @@ impl LinkOptions {
             peers: options.torrent.peers.clone(),
             trackers: options.torrent.trackers.clone(),
             paused: false,
+            dir: options.dir.clone(),
         }
     }
 
@@ -209,6 +214,11 @@ pub struct AddOptions {
 /// The directory, below the download directory, of resume records.
 const STATE_DIR: &str = ".superseed";
 
+/// Where the records of torrents in `dir` are, unless all are in one place.
+pub(crate) fn state_dir_for(dir: &Path, state_dir: Option<&Path>) -> PathBuf {
+    state_dir.map_or_else(|| dir.join(STATE_DIR), Path::to_owned)
+}
+
 impl AddOptions {
     /// What storage has to know to open the torrent.
     pub(crate) fn storage_spec(
@@ -218,7 +228,7 @@ impl AddOptions {
         state_dir: Option<&Path>,
     ) -> Result<StorageSpec, InvalidPath> {
         let dir = self.dir.as_deref().unwrap_or(default_dir);
-        let state_dir = state_dir.map_or_else(|| dir.join(STATE_DIR), Path::to_owned);
+        let state_dir = state_dir_for(dir, state_dir);
         let mut spec = StorageSpec {
             wanted: self.torrent.wanted(),
             preallocate: self.preallocate,

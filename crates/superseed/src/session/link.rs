@@ -1,6 +1,7 @@
 //! The handle of a torrent that is known by a link, until its metadata is there.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,12 +10,13 @@ use superseed_engine::stats::{PeerStats, TorrentStats, TrackerStats};
 use superseed_engine::{Command, Explanation, TorrentKey};
 use superseed_proto::hash::InfoHashes;
 use superseed_proto::layout::FileIndex;
-use superseed_proto::magnet::Magnet;
+use superseed_proto::magnet::{Magnet, MagnetPeer};
 use superseed_proto::metainfo::Metainfo;
 use tokio::sync::{oneshot, watch};
 
 use crate::session::config::AddOptions;
 use crate::session::error::{AddError, Gone, LinkError};
+use crate::session::kept;
 use crate::session::request::{AddRequest, Found, KnownLink, Link, Request};
 use crate::session::torrent::Torrent;
 
@@ -53,6 +55,14 @@ impl Awaited {
         self.magnet.info_hashes
     }
 
+    /// Peers that the link names by names, with their ports.
+    pub(super) fn peer_names(&self) -> impl Iterator<Item = (String, u16)> {
+        self.magnet.peers.iter().filter_map(|peer| match peer {
+            MagnetPeer::Host { name, port } => Some((name.clone(), *port)),
+            MagnetPeer::Ip(_) => None,
+        })
+    }
+
     /// Waits for the metadata. What the link tells beside it (trackers, web
     /// seeds) is added to what came.
     ///
@@ -79,8 +89,9 @@ impl Awaited {
         metainfo
     }
 
-    /// The torrent begins; resolves when its storage is open. Waits for the
-    /// metadata if it has not come yet. Files that the link does not select are
+    /// The torrent begins; resolves when its storage is open and the metadata is
+    /// kept for the next time. Waits for the metadata if it has not come yet.
+    /// Files that the link does not select are
     /// skipped, unless the options have priorities of their own.
     pub async fn begin(&self, options: AddOptions) -> Result<Torrent, AddError> {
         let metainfo = self.metainfo().await?;
@@ -94,6 +105,7 @@ impl Awaited {
         let places = &self.link.places;
         let spec = options.storage_spec(&metainfo, &places.dir, places.state_dir.as_deref())?;
         let (reply, answer) = oneshot::channel();
+        let state_dir = spec.state_dir.clone();
         let request = AddRequest {
             metainfo,
             options: options.torrent,
@@ -107,9 +119,20 @@ impl Awaited {
         self.link.send(begin).await.map_err(|_| AddError::Stopped)?;
         self.handed_over.store(true, Ordering::Relaxed);
         match answer.await {
-            Ok(Ok(known)) => Ok(Torrent::new(Arc::clone(&self.link), known)),
+            Ok(Ok(known)) => {
+                self.keep(state_dir).await;
+                Ok(Torrent::new(Arc::clone(&self.link), known))
+            }
             Ok(Err(failure)) => Err(failure.into()),
             Err(_) => Err(AddError::Stopped),
+        }
+    }
+
+    /// Keeps what came, without what the link says beside it.
+    async fn keep(&self, state_dir: PathBuf) {
+        let found = self.found.borrow().clone();
+        if let Found::Metadata(metainfo) = found {
+            kept::keep(&self.link, self.info_hashes(), metainfo, state_dir).await;
         }
     }
 

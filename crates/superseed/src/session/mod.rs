@@ -9,6 +9,7 @@ pub(crate) mod config;
 pub(crate) mod dht;
 pub(crate) mod error;
 pub(crate) mod events;
+mod kept;
 pub(crate) mod link;
 pub(crate) mod progress;
 pub(crate) mod request;
@@ -19,7 +20,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use superseed_engine::{Command, Settings, TorrentKey, TorrentOptions};
-use superseed_proto::magnet::{Magnet, MagnetPeer};
+use superseed_proto::magnet::Magnet;
 use superseed_proto::metainfo::Metainfo;
 use tokio::sync::{broadcast, oneshot};
 
@@ -161,7 +162,8 @@ impl Session {
     }
 
     /// Adds a torrent of which a link tells the names (BEP 9); does not wait for
-    /// its metadata. Peers and trackers of the link are used beside those of the
+    /// its metadata, which is there already if the link began in an earlier run
+    /// ([`LinkOptions::dir`]). Peers and trackers of the link are used beside those of the
     /// options.
     pub async fn add_link(
         &self,
@@ -178,20 +180,22 @@ impl Session {
             .send(Request::AddLink(Box::new(request)))
             .await
             .map_err(|_| AddError::Stopped)?;
-        match answer.await {
-            Ok(Ok(known)) => {
-                for peer in &magnet.peers {
-                    if let MagnetPeer::Host { name, port } = peer {
-                        let look_up = Command::AddPeerName(known.key, name.clone(), *port);
-                        let order = self.link.order(Some(known.key), look_up);
-                        order.await.map_err(|_| AddError::Stopped)?;
-                    }
-                }
-                Ok(Awaited::new(Arc::clone(&self.link), known, magnet))
-            }
-            Ok(Err(failure)) => Err(failure.into()),
-            Err(_) => Err(AddError::Stopped),
+        let known = match answer.await {
+            Ok(Ok(known)) => known,
+            Ok(Err(failure)) => return Err(failure.into()),
+            Err(_) => return Err(AddError::Stopped),
+        };
+        let key = known.key;
+        let link = Awaited::new(Arc::clone(&self.link), known, magnet);
+        let named = link.peer_names();
+        let look_up = named.map(|(name, port)| Command::AddPeerName(key, name, port));
+        let kept = kept::metadata(&self.link, link.info_hashes(), options.dir).await;
+        let provide = kept.map(|metainfo| Command::ProvideMetadata(key, metainfo));
+        for command in look_up.chain(provide) {
+            let order = self.link.order(Some(key), command);
+            order.await.map_err(|_| AddError::Stopped)?;
         }
+        Ok(link)
     }
 
     /// The torrents of the session whose metadata is known.

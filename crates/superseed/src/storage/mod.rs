@@ -17,6 +17,7 @@ use std::io::IoSlice;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use superseed_proto::hash::InfoHashes;
 use superseed_proto::metainfo::Metainfo;
 
 pub use spec::{InvalidPath, StorageFile, StorageSpec};
@@ -128,6 +129,26 @@ pub trait Storage: Send + Sync {
     /// As [`Storage::open`].
     fn wake(&self, recalled: Recalled, _wanted: Vec<bool>) -> Result<Woken, DiskError> {
         Err(nothing_kept(&recalled.spec.dir))
+    }
+
+    /// Keeps the metadata that a link's peers sent, so that the next start with
+    /// that link need not ask for it. A storage may keep none.
+    ///
+    /// # Errors
+    ///
+    /// If it could not be written.
+    fn keep_metadata(
+        &self,
+        _state_dir: &Path,
+        _link: InfoHashes,
+        _metainfo: &Metainfo,
+    ) -> Result<(), DiskError> {
+        Ok(())
+    }
+
+    /// The metadata that was kept of a link, if it is whole.
+    fn metadata_of(&self, _state_dir: &Path, _link: InfoHashes) -> Option<Metainfo> {
+        None
     }
 
     /// Changes what the record of a sleeping torrent says of its totals and of

@@ -13,6 +13,7 @@ mod dht;
 mod dormant;
 mod encryption;
 mod interface;
+mod kept_link;
 mod life;
 mod raw;
 mod tracker;

@@ -3,8 +3,9 @@
 //! Beside the torrent's own files there are, in the download directory, a
 //! lock (`.<info-hash>.lock`) while the torrent is open and a part file
 //! (`.<info-hash>.parts`) while files are left out; in the state directory,
-//! the resume record, and the torrent itself once it was to sleep. Files are made when their first byte is written and
-//! stay sparse unless [`StorageSpec::preallocate`] asks for more.
+//! the resume record, the metadata of a link, and the torrent itself once it was
+//! to sleep. Files are made when their first byte is written and stay sparse
+//! unless [`StorageSpec::preallocate`] asks for more.
 //!
 //! What must never happen here: a path that leaves the download directory, a
 //! link that is followed below it, a foreign file that is written to before
@@ -16,6 +17,7 @@ mod handles;
 mod kept;
 mod lock;
 mod map;
+mod metadata;
 mod open;
 mod parts;
 mod record;
@@ -43,6 +45,8 @@ use crate::os;
 use error::{Attempt, failed};
 use handles::HandlePool;
 use root::Root;
+use superseed_proto::hash::InfoHashes;
+use superseed_proto::metainfo::Metainfo;
 
 /// The share of the process's file descriptors that open files may take: the
 /// rest is for peers.
@@ -162,6 +166,19 @@ impl Storage for FileStorage {
             storage: Box::new(torrent),
             report,
         })
+    }
+
+    fn keep_metadata(
+        &self,
+        state_dir: &Path,
+        link: InfoHashes,
+        metainfo: &Metainfo,
+    ) -> Result<(), DiskError> {
+        metadata::save(state_dir, link, metainfo)
+    }
+
+    fn metadata_of(&self, state_dir: &Path, link: InfoHashes) -> Option<Metainfo> {
+        metadata::load(state_dir, link)
     }
 
     fn amend(&self, kept: &Path, amendment: &Amendment) -> Result<(), DiskError> {
