@@ -46,8 +46,6 @@ settings = {
     "enable_lsd": options.lsd,
     "enable_upnp": False,
     "enable_natpmp": False,
-    "upload_rate_limit": options.upload_limit,
-    # The namespace's addresses are all of one subnet.
     "rate_limit_ip_overhead": False,
 }
 if not options.as_shipped:
@@ -70,6 +68,7 @@ handle = session.add_torrent(params)
 handle.unset_flags(lt.torrent_flags.auto_managed)
 # The session's limits do not hold for the addresses of a namespace.
 handle.set_download_limit(options.download_limit)
+handle.set_upload_limit(options.upload_limit)
 handle.resume()
 for peer in options.peer:
     handle.connect_peer(endpoint(peer))
