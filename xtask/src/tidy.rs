@@ -1,6 +1,7 @@
 //! What a machine can check of STYLE.md and of the invariants.
 
 mod docs;
+mod paths;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -74,6 +75,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         sources.insert(shown, text);
     }
     docs::check(root, &sources, &mut offences)?;
+    paths::check(root, &mut offences)?;
     for krate in ["proto", "engine"] {
         let manifest = root.join(format!("crates/{krate}/Cargo.toml"));
         let text = fs::read_to_string(&manifest)?;

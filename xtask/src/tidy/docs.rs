@@ -42,7 +42,7 @@ pub(super) fn check(
 }
 
 /// What stands between backquotes.
-fn quoted(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn quoted(text: &str) -> impl Iterator<Item = &str> {
     let lines = text.lines();
     lines.flat_map(|line| line.split('`').skip(1).step_by(2))
 }

@@ -103,7 +103,9 @@ pub(crate) enum Command {
     ///
     /// Prints a magnet link and the line that fetches the files on another
     /// machine; nothing else is needed there. Trackers and web seeds of a
-    /// TORRENT are left out: peers meet at this one's tracker only.
+    /// TORRENT are left out. This side is found by its own tracker only; those
+    /// who fetch use the DHT, peer exchange and local discovery as they always
+    /// do, unless --private is given.
     Share(ShareArgs),
     /// Make a torrent file of a file or directory
     ///

@@ -12,7 +12,8 @@ use crate::text::address::HostPort;
 pub(crate) struct NearArgs {
     /// Tell no neighbours of torrents, and hear none of theirs (BEP 14)
     ///
-    /// A private torrent is never told of.
+    /// A private torrent is never told of; a magnet link is, until its metadata is
+    /// there.
     #[arg(long, help_heading = "Network")]
     pub(crate) no_lsd: bool,
     /// Do not ask the gateway to let peers in (PCP, NAT-PMP, UPnP)
@@ -25,7 +26,8 @@ pub(crate) struct NearArgs {
 pub(crate) struct ExchangeArgs {
     /// Tell peers of no others, and hear of none from them (BEP 11)
     ///
-    /// Peers of a private torrent are never told of.
+    /// Peers of a private torrent are never told of, but for those of a link whose
+    /// metadata is not there yet.
     #[arg(long, help_heading = "Network")]
     pub(crate) no_pex: bool,
 }
@@ -53,7 +55,8 @@ pub(crate) struct RouteArgs {
 pub(crate) struct DhtArgs {
     /// Take no part in the DHT, which finds peers without a tracker (BEP 5)
     ///
-    /// A private torrent is never named to it.
+    /// A private torrent is never named to it; a magnet link is, until its metadata
+    /// says that it is private.
     #[arg(long, help_heading = "Network")]
     pub(crate) no_dht: bool,
     /// A node of the DHT to ask first, instead of those that everybody asks; may be repeated

@@ -94,6 +94,8 @@ impl Stand {
                 upload_bytes_per_s: args.max_upload_limit.0,
                 ..RateLimits::default()
             },
+            // Who fetches may insist on it.
+            encryption: Config::default().settings.encryption,
             ..defaults
         };
         let first = superseed::DEFAULT_PORT;
