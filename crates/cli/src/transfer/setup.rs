@@ -47,7 +47,8 @@ pub(crate) fn session(args: &TransferArgs, env: &Env) -> Result<Session, Failure
         port_mapping: !args.near.no_port_mapping,
         user_agent: args.user_agent.clone(),
         blocklist: Blocklist::read(&args.route.blocklist)?,
-        dht_state: dht_state(env),
+        // A session has the file for itself.
+        dht_state: (!args.dht.no_dht).then(|| dht_state(env)).flatten(),
         route: route(&args.route)?,
         ..Config::default()
     };

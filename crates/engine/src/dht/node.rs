@@ -119,9 +119,11 @@ impl Node {
         }
     }
 
-    /// Takes the id of an earlier run, and whom it knew.
-    pub(super) fn restore(&mut self, id: NodeId, known: &[NodeAddr], now: Time) {
-        self.take_id(id, now);
+    /// Takes the id of an earlier run, if it may, and whom that knew.
+    pub(super) fn restore(&mut self, id: Option<NodeId>, known: &[NodeAddr], now: Time) {
+        if let Some(id) = id {
+            self.take_id(id, now);
+        }
         for &node in known {
             if self.is_usable(node.addr) {
                 self.table.restore(node);

@@ -20,8 +20,8 @@ pub struct DhtSnapshot {
 pub struct NodeSnapshot {
     /// Whether it is of IPv6.
     pub is_ipv6: bool,
-    /// Its id.
-    pub id: NodeId,
+    /// Its id; `None` where another node of ours has it, at the same time.
+    pub id: Option<NodeId>,
     /// Nodes that were good, those that answer fastest first.
     pub known: Vec<NodeAddr>,
 }
@@ -30,7 +30,7 @@ impl NodeSnapshot {
     pub(super) fn of(node: &Node, now: Time) -> Self {
         Self {
             is_ipv6: node.local.is_ipv6(),
-            id: node.id,
+            id: Some(node.id),
             known: node.table.best(SAVED, now),
         }
     }

@@ -15,7 +15,6 @@ pub(crate) mod webseed;
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -28,6 +27,7 @@ use superseed_engine::{
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 
+use crate::nodes::NodesFile;
 use crate::portmap::{Mapped, PortMaps};
 use crate::route::{Route, What};
 use client::Clients;
@@ -80,7 +80,7 @@ pub(crate) enum Job {
     /// Nobody wants it any more.
     FetchStop(FetchKey),
     /// Keep nodes of the DHT in a file; not answered.
-    KeepNodes(PathBuf, DhtSnapshot),
+    KeepNodes(Arc<NodesFile>, DhtSnapshot),
 }
 
 /// What came of a job.
@@ -294,7 +294,7 @@ async fn serve(clients: Arc<Clients>, mut jobs: mpsc::Receiver<Job>, answers: An
                 }
             }
             Job::KeepNodes(file, snapshot) => {
-                tokio::task::spawn_blocking(move || crate::nodes::write(&file, &snapshot));
+                tokio::task::spawn_blocking(move || file.write(&snapshot));
             }
         }
     }

@@ -311,11 +311,12 @@ impl Host {
             listeners,
             multicast,
             streams,
+            nodes,
             ..
         } = self;
         // Handles learn of the end only when the ports are free, the files are
         // closed and nothing of the session is left.
-        drop((listeners, multicast, streams, control, worker));
+        drop((listeners, multicast, streams, control, worker, nodes));
         if !disk.shutdown(DISK_GRACE) {
             tracing::warn!("a disk did not answer in time; its worker is left behind");
         }

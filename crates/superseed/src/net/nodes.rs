@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use superseed_engine::dht::{Found, Goal};
@@ -11,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::host::Host;
 use crate::control::Job;
-use crate::nodes;
+use crate::nodes::NodesFile;
 
 /// How often the nodes that are known are kept, beside at the end.
 const KEEP_EVERY: Duration = Duration::from_secs(10 * 60);
@@ -22,7 +23,7 @@ pub(super) struct Nodes {
     looking: HashMap<Ticket, oneshot::Sender<Found>>,
     tickets: u64,
     /// Where nodes are kept.
-    file: Option<PathBuf>,
+    file: Option<Arc<NodesFile>>,
     keep_at: Instant,
 }
 
@@ -31,7 +32,7 @@ impl Nodes {
         Self {
             looking: HashMap::new(),
             tickets: 0,
-            file,
+            file: file.map(|path| Arc::new(NodesFile::new(path))),
             keep_at: Instant::now() + KEEP_EVERY,
         }
     }
@@ -61,7 +62,7 @@ impl Host {
     /// Begins with the nodes that an earlier session kept.
     pub(super) fn recall_nodes(&mut self) {
         if let Some(file) = &self.nodes.file {
-            let snapshot = Box::new(nodes::read(file));
+            let snapshot = Box::new(file.read());
             self.handle(Input::Command(Command::RestoreNodes(snapshot)));
         }
     }
@@ -81,7 +82,7 @@ impl Host {
     /// Keeps the nodes that are known at the end of the loop, which may block.
     pub(super) fn keep_nodes_at_end(&self) {
         if let Some(file) = &self.nodes.file {
-            nodes::write(file, &self.engine.dht_snapshot(self.now()));
+            file.write(&self.engine.dht_snapshot(self.now()));
         }
     }
 }

@@ -59,6 +59,8 @@ pub struct Config {
     pub state_dir: Option<PathBuf>,
     /// The file in which the nodes of the DHT are kept that were good, for the
     /// next session; `None` keeps them nowhere. A broken one is as good as none.
+    /// Of several sessions with the same one the first keeps it, and the id that
+    /// is in it; the others begin with its nodes.
     pub dht_state: Option<PathBuf>,
     /// Threads that hash and touch files; `None` means one per core, at least two.
     pub workers: Option<usize>,

@@ -102,6 +102,28 @@ fn the_nodes_of_an_earlier_session_are_enough_to_begin_with() {
 }
 
 #[test]
+fn of_sessions_with_one_file_of_nodes_at_once_each_is_a_node_of_its_own() {
+    run(async {
+        let root = tempfile::tempdir().unwrap();
+        let state = root.path().join("dht");
+        let router = session(&[], None);
+        let first = session(&[addr(&router)], Some(&state));
+        knows(&first, 1).await;
+        let id = first.dht().stats().await.unwrap()[0].id;
+        first.stop().await;
+        let again = session(&[], Some(&state));
+        let beside = session(&[], Some(&state));
+        for session in [&again, &beside] {
+            knows(session, 1).await;
+        }
+        assert_eq!(again.dht().stats().await.unwrap()[0].id, id);
+        assert_ne!(beside.dht().stats().await.unwrap()[0].id, id);
+        again.stop().await;
+        beside.stop().await;
+    });
+}
+
+#[test]
 fn a_session_on_loopback_asks_nobody_unless_a_router_is_named() {
     run(async {
         let session = crate::world::session();

@@ -122,7 +122,7 @@ fn two_families_are_two_nodes_with_two_ids() {
 }
 
 #[test]
-fn a_snapshot_restored_needs_no_router() {
+fn a_snapshot_restored_needs_no_router_with_its_id_or_without() {
     let mut net = of(50, 5);
     net.run(secs(120));
     let seed = net.hosts[7].addr;
@@ -134,10 +134,18 @@ fn a_snapshot_restored_needs_no_router() {
     net.run(secs(30));
     let (found, _) = net.look_up(late, Goal::Peers(SWARM));
     assert_eq!(found, Found::default());
+    let beside = net.add_at(Net::addr(1_001), &[]);
+    let mut nameless = snapshot.clone();
+    let kept = nameless.nodes[0].id.take();
     net.hosts[late].dht.restore(snapshot, net.now);
-    let (found, took) = net.look_up(late, Goal::Peers(SWARM));
-    assert_eq!(found.peers, [seed]);
-    assert!(took < secs(1), "{took:?}");
+    net.hosts[beside].dht.restore(nameless, net.now);
+    let id = |at: usize| Some(net.hosts[at].dht.stats(net.now)[0].id);
+    assert!(id(late) == kept && id(beside) != kept);
+    for at in [late, beside] {
+        let (found, took) = net.look_up(at, Goal::Peers(SWARM));
+        assert_eq!(found.peers, [seed]);
+        assert!(took < secs(1), "{took:?}");
+    }
 }
 
 #[test]

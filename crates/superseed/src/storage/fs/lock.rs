@@ -30,18 +30,16 @@ impl Lock {
         let broken = |io: &std::io::Error| failed(Attempt::Lock, &root.full(name), io);
         for _ in 0..TRIES {
             let (file, _) = root.create(name)?;
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Err(locked(root, name)),
-                // Some network file systems have no locks: a torrent there
-                // must be guarded by its owner.
-                Err(TryLockError::Error(io)) if is_unsupported(&io) => {
+            match try_lock(&file).map_err(|io| broken(&io))? {
+                Taken::Now => {}
+                Taken::ByAnother => return Err(locked(root, name)),
+                // A torrent there must be guarded by its owner.
+                Taken::Unsupported => {
                     return Ok(Self {
                         name: name.to_owned(),
                         file,
                     });
                 }
-                Err(TryLockError::Error(io)) => return Err(broken(&io)),
             }
             let ours = os::stat(&file).map_err(|io| broken(&io))?;
             let seen = root.stat(name)?;
@@ -60,6 +58,26 @@ impl Lock {
         // A file that stays behind is empty and harmless.
         let _ = root.remove(&self.name);
         drop(self.file);
+    }
+}
+
+/// What came of taking a lock.
+pub(crate) enum Taken {
+    /// It is ours until the file is closed.
+    Now,
+    /// Somebody else has it.
+    ByAnother,
+    /// Some network file systems have no locks.
+    Unsupported,
+}
+
+/// Takes the lock of an open file, if nobody has it.
+pub(crate) fn try_lock(file: &File) -> std::io::Result<Taken> {
+    match file.try_lock() {
+        Ok(()) => Ok(Taken::Now),
+        Err(TryLockError::WouldBlock) => Ok(Taken::ByAnother),
+        Err(TryLockError::Error(error)) if is_unsupported(&error) => Ok(Taken::Unsupported),
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }
 
