@@ -49,7 +49,11 @@ impl Dht {
                     return false;
                 };
                 if !can_begin(node) {
-                    return now < order.give_up || node.has_somebody();
+                    if now >= order.give_up && node.has_somebody() {
+                        // Others have their turn before it.
+                        order.give_up = now + PATIENCE;
+                    }
+                    return now < order.give_up;
                 }
                 let item = node.own_item(&order.goal, now);
                 let search = node.begin(order.goal.clone(), Owner::User(*ticket), now);
@@ -81,8 +85,8 @@ impl Dht {
         }
     }
 
-    /// When an order is given up. What lets one go on, an answer or the end of
-    /// another look-up, is followed by a poll in any case.
+    /// When it is looked whether an order is to be given up. What lets one go on,
+    /// an answer or the end of another look-up, is followed by a poll in any case.
     pub(super) fn orders_due(&self) -> Time {
         let waiting = self
             .orders

@@ -6,7 +6,7 @@ use core::net::SocketAddr;
 use rand_core::Rng;
 use superseed_proto::krpc::{Item, NodeAddr, NodeId, Query, QueryFault, Response, Want};
 
-use super::guard::Guard;
+use super::guard::{Guard, may_name};
 use super::items::Items;
 use super::peers::Peers;
 use super::table::{K, Table};
@@ -70,7 +70,9 @@ impl Server {
                 let target = NodeId::from(swarm);
                 name(&mut response, from, target, want, known);
                 let count = if from.is_ipv4() { VALUES_V4 } else { VALUES_V6 };
-                response.values = self.peers.some(&swarm, count, no_seed, random, now);
+                let mut values = self.peers.some(&swarm, count, no_seed, random, now);
+                values.retain(|peer| may_name(from.ip(), peer.ip()));
+                response.values = values;
                 response.token = Some(self.tokens.issue(from.ip(), &target));
                 if scrape && let Some((seeds, others)) = self.peers.filters(&swarm, now) {
                     response.seeds = Some(Box::new(seeds));
@@ -140,14 +142,15 @@ fn name(response: &mut Response, from: SocketAddr, target: NodeId, want: Want, k
         true => want.v4 || !want.v6,
         false => want.v6 || !want.v4,
     };
-    let ours = is_ours_wanted.then(|| {
-        let mut nodes = known.table.told(&target, K);
-        nodes.retain(|node| super::guard::may_name(from.ip(), node.addr.ip()));
-        nodes
+    let ours = is_ours_wanted.then(|| known.table.told(&target, K));
+    let [ours, others] = [ours, known.other_family].map(|nodes| {
+        let mut nodes = nodes?;
+        nodes.retain(|node| may_name(from.ip(), node.addr.ip()));
+        Some(nodes)
     });
     let (v4, v6) = match from.is_ipv4() {
-        true => (ours, known.other_family),
-        false => (known.other_family, ours),
+        true => (ours, others),
+        false => (others, ours),
     };
     (response.nodes, response.nodes6) = (v4, v6);
 }

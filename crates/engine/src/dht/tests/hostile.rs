@@ -324,3 +324,62 @@ fn a_liar_that_names_thousands_costs_a_look_up_its_questions_and_no_more() {
     assert!(held.frontier <= DHT_FRONTIER_MAX && held.contacts <= DHT_CONTACTS_MAX);
     assert!(held.contacts >= 25, "{held:?}");
 }
+
+#[test]
+fn users_orders_that_wait_for_a_slot_longer_than_patience_are_answered_all_the_same() {
+    let mut net = Net::new(8);
+    for _ in 0..30 {
+        net.add();
+    }
+    net.run(secs(60));
+    // A third falls silent, so that a look-up takes seconds.
+    for host in net.hosts.iter_mut().skip(20) {
+        host.up = false;
+    }
+    for n in 0..64 {
+        let goal = Goal::Peers(SwarmKey([n; 20]));
+        let now = net.now;
+        net.hosts[0].dht.look_up(Ticket(n.into()), goal, now);
+    }
+    net.poll(0);
+    net.run(secs(300));
+    assert_eq!(net.hosts[0].found.len(), 64);
+}
+
+#[test]
+fn strangers_are_told_of_no_address_of_a_private_network() {
+    let mut net = Net::new(9);
+    net.add();
+    let (near, far) = ("192.168.0.7:6881".parse().unwrap(), stranger());
+    for (at, from) in [near, "95.1.1.1:6881".parse().unwrap()]
+        .into_iter()
+        .enumerate()
+    {
+        let id = at as u8;
+        assert!(net.say(from, 0, query(id, get_peers())));
+        let token = answers(&mut net, from).token.unwrap();
+        let announce = Query::AnnouncePeer {
+            swarm: SWARM,
+            port: 7000,
+            implied_port: false,
+            token,
+            seed: false,
+        };
+        assert!(net.say(from, 0, query(id, announce)));
+    }
+    assert!(net.say(near, 0, query(3, get_peers())));
+    assert_eq!(answers(&mut net, near).values.len(), 2);
+    assert!(net.say(far, 0, query(4, get_peers())));
+    let named = answers(&mut net, far).values;
+    assert_eq!(named, ["95.1.1.1:7000".parse().unwrap()]);
+}
+
+/// The last answer to somebody.
+fn answers(net: &mut Net, to: SocketAddr) -> Response {
+    let heard = net.heard().into_iter().rev();
+    let mut answers = heard.filter_map(|(whom, message)| match message.kind {
+        Kind::Response(response) if whom == to => Some(*response),
+        _ => None,
+    });
+    answers.next().unwrap()
+}
