@@ -77,6 +77,9 @@ impl Engine {
         let Some(awaiting) = self.torrents.awaiting(key) else {
             return;
         };
+        if !awaiting.wants_metadata() {
+            return;
+        }
         let others = metainfo.info_hashes.swarm_keys();
         let mut others = others.filter_map(|swarm| self.swarms.get(&swarm));
         if others.any(|other| other != key) {
@@ -105,10 +108,7 @@ impl Engine {
         };
         let swarms: Vec<_> = metainfo.info_hashes.swarm_keys().collect();
         let mut wanted = awaiting.lasting.info_hashes.swarm_keys();
-        if awaiting.metainfo().is_none()
-            && wanted.all(|swarm| swarms.contains(&swarm))
-            && metainfo.info_hashes.v2_only().is_none()
-        {
+        if wanted.all(|swarm| swarms.contains(&swarm)) && metainfo.info_hashes.v2_only().is_none() {
             self.metadata_came(key, metainfo, now, out);
         }
     }

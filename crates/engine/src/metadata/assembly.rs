@@ -26,6 +26,8 @@ pub(super) struct Assembly {
     missing: usize,
     /// It is whole, and somebody computes what it hashes to.
     pub(super) hashing: Option<WholeId>,
+    /// When it was begun.
+    pub(super) begun: Time,
     /// When something was last added.
     pub(super) since: Time,
 }
@@ -39,6 +41,7 @@ impl Assembly {
             blocks: vec![None; blocks],
             missing: blocks,
             hashing: None,
+            begun: now,
             since: now,
         }
     }

@@ -36,6 +36,9 @@ const SILENT_MAX: u32 = 4;
 const LATE_MAX: usize = 16;
 /// Blocks of metadata to which nothing was added for so long are let go of.
 const STALE: Duration = Duration::from_secs(300);
+/// Of metadata that is fetched something comes within this, or others of its
+/// kind have their turn: who is silent rests then.
+const UNUSED: Duration = RETRY.saturating_mul(SILENT_MAX);
 /// Wholes longer than this are fetched of one suspect at a time.
 const LONG: u32 = 8 << 20;
 
@@ -74,6 +77,11 @@ struct Source {
 }
 
 impl Source {
+    /// Whether it was asked for a block, lately or before.
+    fn is_asked(&self, block: u32) -> bool {
+        self.asked.iter().any(|(asked, _)| *asked == block) || self.late.contains(&block)
+    }
+
     /// An answer about a block came. False if nobody asked.
     fn take(&mut self, block: u32) -> bool {
         let asked = self.asked.iter().position(|(asked, _)| *asked == block);
@@ -224,16 +232,17 @@ impl Fetch {
         Ok(Taken::Whole(whole, blocks.collect()))
     }
 
-    /// A peer will not send a block.
-    pub(crate) fn rejected(&mut self, peer: ConnKey, block: u32, now: Time) {
-        let Some(source) = self.sources.get_mut(&peer) else {
-            return;
+    /// A peer will not send a block. Says whether it was asked for it.
+    pub(crate) fn rejected(&mut self, peer: ConnKey, block: u32, now: Time) -> bool {
+        let source = self.sources.get_mut(&peer);
+        let Some(source) = source.filter(|source| source.is_asked(block)) else {
+            return false;
         };
-        if source.take(block) {
-            source.rests_until = now + REST;
-            let host = source.host;
-            self.drop_alone_of(host);
-        }
+        source.take(block);
+        source.rests_until = now + REST;
+        let host = source.host;
+        self.drop_alone_of(host);
+        true
     }
 
     /// The whole that was handed out hashed wrong. Names the hosts that are
@@ -271,7 +280,18 @@ impl Fetch {
         let late = late.map(|(_, at)| *at + RETRY);
         let rested = self.sources.values().map(|source| source.rests_until);
         let rested = rested.filter(|at| *at > now);
-        late.chain(rested).min().unwrap_or(Time::NEVER)
+        let stale = self.assemblies.iter().filter(|one| one.hashing.is_none());
+        let stale = stale.map(|one| one.since + STALE);
+        late.chain(rested).chain(stale).min().unwrap_or(Time::NEVER)
+    }
+
+    /// Forgets what came; who was met is kept.
+    pub(crate) fn let_go(&mut self) {
+        *self = Self {
+            sources: std::mem::take(&mut self.sources),
+            wholes: self.wholes,
+            ..Self::default()
+        };
     }
 
     /// Bytes of blocks that are kept.
@@ -310,7 +330,7 @@ impl Fetch {
         let mut stated: Vec<_> = stated.into_iter().collect();
         stated.sort_by_key(|(_, hosts)| std::cmp::Reverse(hosts.len()));
         for (len, hosts) in stated {
-            if !self.may_have(len) {
+            if !self.may_have(len, now) {
                 continue;
             }
             if !self.doubted.contains(&len) {
@@ -330,23 +350,36 @@ impl Fetch {
         }
     }
 
-    /// Whether there may be an assembly of this length; one of which nothing
-    /// has come makes room.
-    fn may_have(&mut self, len: u32) -> bool {
+    /// Whether there may be an assembly of this length. A length makes room that
+    /// fewer hosts state; and after its time one that as few state, so that no
+    /// liar keeps its place for ever.
+    fn may_have(&mut self, len: u32, now: Time) -> bool {
         let lengths: BTreeSet<_> = self.assemblies.iter().map(|one| one.len).collect();
         if lengths.contains(&len) || lengths.len() < METADATA_LENGTHS_MAX {
             return true;
         }
-        let is_stated = |len: u32| self.sources.values().any(|one| one.len == Some(len));
-        let unused = lengths.into_iter().find(|len| {
-            let mut of_len = self.assemblies.iter().filter(|one| one.len == *len);
-            !is_stated(*len) || of_len.all(|one| one.bytes() == 0 && one.hashing.is_none())
-        });
-        if let Some(unused) = unused {
-            self.assemblies
-                .retain(|one| one.len != unused || one.hashing.is_some());
+        let stated_by = |len: u32| {
+            let of_len = self.sources.values().filter(|one| one.len == Some(len));
+            of_len.map(|one| one.host).collect::<BTreeSet<_>>().len()
+        };
+        let wanted = stated_by(len);
+        let gives_way = |other: &u32| {
+            let of_len = || self.assemblies.iter().filter(|one| one.len == *other);
+            if of_len().any(|one| one.hashing.is_some()) {
+                return None;
+            }
+            let begun = of_len().map(|one| one.begun).min()?;
+            let is_unused = of_len().all(|one| one.bytes() == 0);
+            let time = if is_unused { UNUSED } else { STALE };
+            let hosts = stated_by(*other);
+            let goes = hosts < wanted || (hosts == wanted && now.since(begun) >= time);
+            goes.then_some((hosts, begun, *other))
+        };
+        let weakest = lengths.iter().filter_map(gives_way).min();
+        if let Some((_, _, weakest)) = weakest {
+            self.assemblies.retain(|one| one.len != weakest);
         }
-        unused.is_some()
+        weakest.is_some()
     }
 
     /// How many peers were asked lately for each block of a length. On those

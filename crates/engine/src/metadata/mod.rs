@@ -8,3 +8,6 @@ mod serve;
 
 pub(crate) use fetch::{Ask, Fetch, Taken, WholeId};
 pub(crate) use serve::{Served, block_count};
+
+#[cfg(test)]
+mod tests;

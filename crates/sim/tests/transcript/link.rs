@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use superseed_engine::{EventKind, PeerFault, TorrentOptions, TorrentState};
+use superseed_engine::{Command, EventKind, PeerFault, TorrentOptions, TorrentState};
 use superseed_proto::wire::{ExtendedHandshake, ExtensionIds, METADATA_BLOCK_LEN, MetadataMessage};
 use superseed_sim::{
-    Content, ContentSpec, Frame, HostId, HostSpec, LinkSpec, ScriptId, Wire, World,
+    Content, ContentSpec, Frame, HostId, HostSpec, Inbound, LinkSpec, ScriptId, Wire, World,
 };
 
 /// Reserved bytes of a peer that speaks BEP 6 and 10.
@@ -380,4 +380,47 @@ fn two_liars_that_agree_hide_nothing_from_three_that_do_not_lie() {
     let test = "two_liars_that_agree";
     let up = Scene::five(test, |number, block| number < 2 && block < 100);
     assert_eq!(up, [2, 3, 4]);
+}
+
+#[test]
+fn who_asks_without_end_for_what_is_not_there_and_does_not_listen_is_dropped() {
+    let mut scene = Scene::new("who_asks_without_end_for_what_is_not_there");
+    let peer = scene.meet(None);
+    scene.wire(peer).set_deaf(true);
+    let request = MetadataMessage::Request { piece: 0 }.encode();
+    let request = Frame::Extended(1, request.into()).to_bytes();
+    let flood = Bytes::from(request.repeat(200_000));
+    scene.wire(peer).send_raw(flood);
+    scene.world.run_for(Duration::from_secs(30));
+    assert!(scene.fault(PeerFault::RequestFlood));
+}
+
+#[test]
+fn strangers_who_have_nothing_do_not_keep_a_link_from_who_has() {
+    let mut scene = Scene::new("strangers_who_have_nothing_do_not_keep");
+    let idle: Vec<_> = (0..60)
+        .map(|n| {
+            let script = scene.world.add_script(LinkSpec::default());
+            let conn = scene.world.script_connect(script, scene.host);
+            let handshake = Frame::Handshake(EXTENDED, scene.content.swarm().0, [n; 20]);
+            scene.world.wire(script, conn).send(handshake);
+            (script, conn)
+        })
+        .collect();
+    scene.world.run_for(Duration::from_secs(2));
+    let is_up = |scene: &mut Scene| {
+        let up = |(script, conn): &&(ScriptId, usize)| scene.world.wire(*script, *conn).is_up();
+        idle.iter().filter(up).count()
+    };
+    assert_eq!(is_up(&mut scene), 30);
+    let seed = scene.world.add_script(LinkSpec::default());
+    scene.world.set_script_inbound(seed, Inbound::Open);
+    let addr = scene.world.script_addr(seed);
+    let torrent = scene.world.torrent_key(scene.host, &scene.content);
+    scene
+        .world
+        .command(scene.host, Command::AddPeer(torrent, addr));
+    scene.world.run_for(Duration::from_secs(15));
+    assert_eq!(scene.world.script_conns(seed), 1);
+    assert_eq!(is_up(&mut scene), 29);
 }

@@ -70,6 +70,9 @@ impl Host {
                     options,
                 };
                 self.handle(Input::Command(Command::Add(Box::new(add))));
+                // What was kept of it must be known before any timer lets it be
+                // named to somebody: it may be private.
+                self.perform_actions();
             }
             Request::Begin { torrent, request } => {
                 let options = request.options.clone();

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use superseed_engine::{
-    Action, AddRefusal, ConnKey, ConnectError, DiskJob, DiskOp, FetchKey, ListenerId, TorrentKey,
-    TransferError,
+    Action, AddRefusal, Command, ConnKey, ConnectError, DiskJob, DiskOp, FetchKey, Input,
+    ListenerId, TorrentKey, TransferError,
 };
 
 use super::connect;
@@ -29,6 +29,10 @@ impl Host {
                 Some(Added::Asleep(kept)) => {
                     let storage = Arc::clone(&self.storage);
                     self.disk.register_asleep(torrent, storage, &kept);
+                }
+                Some(Added::Known(metainfo)) => {
+                    let provide = Command::ProvideMetadata(torrent, metainfo);
+                    self.handle(Input::Command(provide));
                 }
                 None => {}
             },

@@ -108,6 +108,8 @@ pub(super) enum Added {
     Open(StorageSpec),
     /// Where it is kept: it sleeps.
     Asleep(PathBuf),
+    /// What its names stand for, which was kept.
+    Known(Arc<Metainfo>),
 }
 
 /// The torrents of a session and the requests about them that are open.
@@ -165,7 +167,7 @@ impl Torrents {
                 let removing = Vec::new();
                 self.links.insert(key, LinkEntry { found, removing });
                 answer(request.reply, Ok(KnownLink { key, found: shown }));
-                return None;
+                return request.kept.map(Added::Known);
             }
             Asked::Restore(request) => {
                 self.entries.insert(key, Entry::new(request.about));

@@ -171,9 +171,11 @@ impl Session {
         options: LinkOptions,
     ) -> Result<Awaited, AddError> {
         let (reply, answer) = oneshot::channel();
+        let for_engine = options.for_engine(&magnet);
         let request = LinkRequest {
             info_hashes: magnet.info_hashes,
-            options: options.for_engine(&magnet),
+            kept: kept::metadata(&self.link, magnet.info_hashes, options.dir).await,
+            options: for_engine,
             reply,
         };
         self.link
@@ -187,12 +189,9 @@ impl Session {
         };
         let key = known.key;
         let link = Awaited::new(Arc::clone(&self.link), known, magnet);
-        let named = link.peer_names();
-        let look_up = named.map(|(name, port)| Command::AddPeerName(key, name, port));
-        let kept = kept::metadata(&self.link, link.info_hashes(), options.dir).await;
-        let provide = kept.map(|metainfo| Command::ProvideMetadata(key, metainfo));
-        for command in look_up.chain(provide) {
-            let order = self.link.order(Some(key), command);
+        for (name, port) in link.peer_names() {
+            let look_up = Command::AddPeerName(key, name, port);
+            let order = self.link.order(Some(key), look_up);
             order.await.map_err(|_| AddError::Stopped)?;
         }
         Ok(link)

@@ -112,6 +112,8 @@ pub(crate) struct AddRequest {
 pub(crate) struct LinkRequest {
     /// Its names.
     pub(crate) info_hashes: InfoHashes,
+    /// Its metadata, if that was kept in an earlier run.
+    pub(crate) kept: Option<Arc<Metainfo>>,
     /// For the engine.
     pub(crate) options: TorrentOptions,
     /// Whom to answer.

@@ -58,6 +58,7 @@ impl Awaiting {
         self.lasting.options.paused = true;
         if runs {
             self.stop(cx);
+            self.let_go(cx);
             self.connect_more(cx);
             self.ask(cx);
             self.say_state(cx);
@@ -83,8 +84,7 @@ impl Awaiting {
             self.stop(cx);
             cx.timer(Timer::Farewell(self.lasting.key), cx.now + FAREWELL);
         }
-        self.fetch = crate::metadata::Fetch::default();
-        self.count_bytes(cx);
+        self.let_go(cx);
         self.heard_farewell();
     }
 

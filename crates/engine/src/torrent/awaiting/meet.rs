@@ -16,8 +16,10 @@ use crate::event::EventKind;
 use crate::fault::PeerFault;
 use crate::ids::ConnKey;
 use crate::input::ConnectError;
+use crate::limits::OUTGOING_BUFFER_MAX;
 use crate::peer::{Heard, Meeting, Phase};
 use crate::stats::PeerSource;
+use crate::time::Time;
 use crate::torrent::announce::Answered;
 use crate::torrent::extended::ours;
 use crate::torrent::form::Form;
@@ -107,7 +109,11 @@ impl Form for Awaiting {
     }
 
     fn welcome(&mut self, cx: &mut Cx<'_>, key: ConnKey) -> bool {
-        self.is_fetching() && self.lasting.admit(cx, key, &mut self.peers)
+        if !self.is_fetching() {
+            return false;
+        }
+        self.make_place(cx);
+        self.has_place(cx) && self.lasting.admit(cx, key, &mut self.peers)
     }
 
     fn handshaken(&mut self, cx: &mut Cx<'_>, key: ConnKey, handshake: &Handshake) -> bool {
@@ -174,8 +180,10 @@ impl Awaiting {
                         block,
                     } => self.block(cx, key, (piece, total_len), block),
                     MetadataMessage::Reject { piece } => {
-                        self.fetch.rejected(key, piece, cx.now);
-                        self.ask(cx);
+                        // What nobody asked for costs nothing more.
+                        if self.fetch.rejected(key, piece, cx.now) {
+                            self.ask(cx);
+                        }
                         Ok(())
                     }
                     MetadataMessage::Request { piece } => {
@@ -233,20 +241,37 @@ impl Awaiting {
         cx.send_metadata_message(key, &MetadataMessage::Request { piece });
     }
 
-    /// When all places are taken, who was met and has nothing makes room.
-    pub(super) fn give_up_useless(&mut self, cx: &mut Cx<'_>) {
-        let places = self.dial(cx).places;
-        if self.peers.len() < places || !self.lasting.candidates.has_untried() {
-            return;
+    /// When all places are taken, those who were met and have nothing make room
+    /// for those who were not tried. Says when to look again.
+    pub(super) fn give_up_useless(&mut self, cx: &mut Cx<'_>) -> Time {
+        if !self.lasting.candidates.has_untried() {
+            return Time::NEVER;
         }
-        let useless = |key: &ConnKey| {
-            let conn = cx.conns.get(*key)?;
-            conn.meeting()?;
-            let old = cx.now.since(conn.since) >= USELESS_AFTER;
-            (old && !self.fetch.is_of_use(*key, cx.now)).then_some((conn.since, *key))
-        };
-        let oldest = self.peers.iter().filter_map(useless).min();
-        if let Some((_, key)) = oldest {
+        self.make_place(cx);
+        if self.has_place(cx) {
+            return Time::NEVER;
+        }
+        // Who is young now is old then, and who is of use may have rested.
+        cx.now + USELESS_AFTER
+    }
+
+    fn has_place(&mut self, cx: &Cx<'_>) -> bool {
+        self.peers.len() < self.dial(cx).places
+    }
+
+    /// Makes room for one more, if somebody is there in vain.
+    fn make_place(&mut self, cx: &mut Cx<'_>) {
+        while !self.has_place(cx) {
+            let useless = |key: &ConnKey| {
+                let conn = cx.conns.get(*key)?;
+                conn.meeting()?;
+                let old = cx.now.since(conn.since) >= USELESS_AFTER;
+                (old && !self.fetch.is_of_use(*key, cx.now)).then_some((conn.since, *key))
+            };
+            let oldest = self.peers.iter().filter_map(useless).min();
+            let Some((_, key)) = oldest else {
+                return;
+            };
             self.disconnect(cx, key, CloseKind::Useless, None);
         }
     }
@@ -362,7 +387,13 @@ impl Cx<'_> {
             return Ok(());
         };
         while let Some(event) = decoder.next(&mut input).map_err(PeerFault::Wire)? {
-            let Some(meeting) = self.conns.get_mut(key).and_then(|conn| conn.meeting_mut()) else {
+            let Some(conn) = self.conns.get_mut(key) else {
+                return Ok(());
+            };
+            if conn.outgoing.message_bytes() > OUTGOING_BUFFER_MAX {
+                return Err(PeerFault::RequestFlood);
+            }
+            let Some(meeting) = conn.meeting_mut() else {
                 return Ok(());
             };
             let heard = meeting.take(event)?;

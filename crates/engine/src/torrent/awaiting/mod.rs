@@ -110,6 +110,11 @@ impl Awaiting {
         self.runs() && matches!(self.stage, Stage::Fetching)
     }
 
+    /// Whether its metadata is not there, and may come from anywhere.
+    pub(crate) fn wants_metadata(&self) -> bool {
+        matches!(self.stage, Stage::Fetching) && self.leaving.is_none()
+    }
+
     fn state(&self) -> TorrentState {
         match self.stage {
             Stage::Refused(_) => TorrentState::Failed,
@@ -155,10 +160,10 @@ impl Awaiting {
     fn connect_more(&mut self, cx: &mut Cx<'_>) {
         let at = if self.is_fetching() {
             self.lasting.candidates.set_ours(&cx.shared.ours);
-            self.give_up_useless(cx);
+            let full = self.give_up_useless(cx);
             let mut dial = self.dial(cx);
             dial.more(cx);
-            dial.next(cx)
+            dial.next(cx).min(full)
         } else {
             Time::NEVER
         };
@@ -172,6 +177,7 @@ impl Awaiting {
         }
         let mut asks = Vec::new();
         self.fetch.ask(cx.now, &mut asks);
+        self.count_bytes(cx);
         for Ask { peer, block } in asks {
             self.send_request(cx, peer, block);
         }
@@ -215,7 +221,7 @@ impl Awaiting {
 
     /// The metadata is there and right.
     pub(crate) fn right(&mut self, cx: &mut Cx<'_>, metainfo: Arc<Metainfo>) {
-        if !matches!(self.stage, Stage::Fetching) || self.leaving.is_some() {
+        if !self.wants_metadata() {
             return;
         }
         let liars = self.fetch.right(&metainfo.raw_info);
@@ -236,6 +242,7 @@ impl Awaiting {
     /// What its names stand for is no torrent, or none that can be begun.
     pub(crate) fn refuse(&mut self, cx: &mut Cx<'_>, why: String) {
         self.stop(cx);
+        self.let_go(cx);
         self.stage = Stage::Refused(why.clone());
         self.ask(cx);
         cx.event(self.lasting.key, EventKind::MetadataRefused(why));
@@ -268,6 +275,12 @@ impl Awaiting {
                 cx.event(self.lasting.key, EventKind::PeerBanned { addr });
             }
         }
+    }
+
+    /// Lets go of what came of the metadata.
+    fn let_go(&mut self, cx: &mut Cx<'_>) {
+        self.fetch.let_go();
+        self.count_bytes(cx);
     }
 
     /// The budget counts what the fetch keeps.
