@@ -72,7 +72,10 @@ impl Shared {
             state.opening.first.insert(dir, VecDeque::new());
         }
         let idle = state.push(OPENING_LANE, job);
-        if idle.is_none() && state.lanes[OPENING_LANE].threads < OPENING_THREADS_MAX {
+        // Who was notified is idle until it is awake, so that one may seem to be
+        // there for several jobs.
+        let lane = &state.lanes[OPENING_LANE];
+        if lane.queue.len() > lane.idle && lane.threads < OPENING_THREADS_MAX {
             worker::spawn(Arc::clone(self), state, OPENING_LANE);
         }
         idle

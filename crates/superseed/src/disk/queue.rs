@@ -92,6 +92,11 @@ impl LaneQueue {
         Some(job)
     }
 
+    /// Jobs that wait.
+    pub(super) fn len(&self) -> usize {
+        self.reads.len() + self.writes.len() + self.checks.len()
+    }
+
     /// A check that [`LaneQueue::pop`] gave is done.
     pub(super) fn check_ended(&mut self) {
         self.checks_running -= 1;
