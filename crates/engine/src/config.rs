@@ -55,6 +55,9 @@ pub struct Settings {
     pub dht: DhtSettings,
     /// Whether web seeds are fetched from (BEP 19).
     pub web_seeds: bool,
+    /// Whether trackers are asked over UDP (BEP 15). Where datagrams reach nobody,
+    /// others are asked sooner without.
+    pub udp_trackers: bool,
 }
 
 impl Default for Settings {
@@ -82,6 +85,7 @@ impl Default for Settings {
             encryption: Encryption::default(),
             dht: DhtSettings::default(),
             web_seeds: false,
+            udp_trackers: true,
         }
     }
 }

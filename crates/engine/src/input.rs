@@ -300,7 +300,8 @@ pub enum ConnectError {
     TimedOut,
     /// No route, or the network is down.
     Unreachable,
-    /// The host has no descriptor or port left: not the peer's fault.
+    /// The host has no descriptor or port left, or its proxy is gone: not the
+    /// peer's fault.
     LocalLimit,
     /// Anything else.
     Other,

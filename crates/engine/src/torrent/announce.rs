@@ -105,7 +105,10 @@ impl Lasting {
                 numwant: order.numwant,
                 timeout: order.timeout,
             };
-            shared.udp.start(announce, request, cx.now);
+            match shared.settings.udp_trackers {
+                true => shared.udp.start(announce, request, cx.now),
+                false => shared.udp.refuse(announce),
+            }
             return crate::engine::udp::begin(cx);
         }
         let request = AnnounceRequest {

@@ -9,6 +9,22 @@ use super::*;
 use crate::trackers::udp::UdpAnswer;
 
 #[test]
+fn a_client_that_may_not_ask_says_so_at_once() {
+    let mut line = Line::new();
+    let key = line.keys.insert(());
+    line.client.refuse(key);
+    assert_eq!(line.client.next_deadline(), Time::START);
+    line.poll();
+    let (done, result) = line.done.remove(0);
+    let message = result.unwrap_err().message;
+    assert_eq!(
+        (done, message.as_str()),
+        (key, "trackers are not asked over UDP")
+    );
+    assert!(line.sent.is_empty() && line.lookups.is_empty());
+}
+
+#[test]
 fn an_announce_connects_first_and_tells_what_the_tracker_said() {
     let mut line = Line::new();
     let key = line.start("udp://10.9.9.9:6969/announce?a=b", V4);

@@ -95,6 +95,15 @@ impl UdpTrackers {
         }
     }
 
+    /// Ends an announce without asking anybody, at the next [`poll`](Self::poll).
+    pub fn refuse(&mut self, announce: AnnounceKey) {
+        let failure = UdpFailure {
+            kind: FailureKind::Unanswered,
+            message: "trackers are not asked over UDP".to_owned(),
+        };
+        self.ended.push((announce, Err(failure)));
+    }
+
     /// A name was looked up; `addrs` is empty if that failed.
     pub fn resolved(&mut self, host: &str, addrs: &[IpAddr], now: Time) {
         for announce in self.hosts.answered(host, addrs, now) {
