@@ -8,7 +8,7 @@ use std::io;
 
 use superseed::content::{CreateError, VerifyError};
 use superseed::{AddError, BlocklistError, DiskError, DiskErrorKind, FetchError, MetainfoError};
-use superseed::{StartError, WaitError};
+use superseed::{ProxyError, StartError, WaitError};
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,6 +211,17 @@ impl From<StartError> for Failure {
             | StartError::InterfaceDown { .. }
             | StartError::NoFreePort { .. } => Exit::Network,
             StartError::System { .. } => Exit::Other,
+        };
+        Self::new(exit, error.to_string())
+    }
+}
+
+impl From<ProxyError> for Failure {
+    fn from(error: ProxyError) -> Self {
+        let exit = match &error {
+            ProxyError::NoAddress { .. } => Exit::Dns,
+            ProxyError::Stranger { .. } => Exit::Auth,
+            ProxyError::Unreachable { .. } | ProxyError::NotSocks { .. } => Exit::Network,
         };
         Self::new(exit, error.to_string())
     }

@@ -49,6 +49,8 @@ fn every_option_of_the_issue_is_there() {
         "--tracker",
         "--blocklist",
         "--interface",
+        "--proxy",
+        "--proxy-all",
         "--max-download-limit",
         "--max-upload-limit",
         "--seed",

@@ -20,7 +20,7 @@ pub mod merkle;
 pub mod metainfo;
 pub mod mse;
 pub mod peer_id;
-mod percent;
+pub mod percent;
 pub mod socks;
 mod text;
 pub mod tracker;

@@ -22,6 +22,13 @@ pub(crate) fn encode(bytes: &[u8], out: &mut String) {
     }
 }
 
+/// All but unreserved characters of `bytes` as `%XX`.
+pub fn encoded(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    encode(bytes, &mut out);
+    out
+}
+
 /// A URL with what no URL can hold as `%XX`: white space, control and non-ASCII
 /// bytes. What is encoded already stays as it is.
 pub(crate) fn encode_unprintable(url: &str) -> String {
@@ -38,7 +45,7 @@ pub(crate) fn encode_unprintable(url: &str) -> String {
 
 /// The bytes that `text` stands for. `None` if a `%` is not followed by two
 /// hexadecimal digits.
-pub(crate) fn decode(text: &[u8]) -> Option<Vec<u8>> {
+pub fn decode(text: &[u8]) -> Option<Vec<u8>> {
     units(text).map(Unit::byte).collect()
 }
 

@@ -23,7 +23,7 @@ pub mod tracker;
 mod work;
 
 pub use control::fetch::{FETCH_BYTES_MAX, fetch_torrent, fetch_torrent_by};
-pub use route::{Interface, Route, UnknownInterface};
+pub use route::{BadProxy, Interface, Proxy, ProxyError, ProxyUrl, Route, UnknownInterface};
 pub use session::blocklist::{Blocklist, BlocklistError};
 pub use session::config::{
     AddOptions, Config, DEFAULT_PORT, DEFAULT_PORTS_TRIED, DORMANT_AFTER, LinkOptions,

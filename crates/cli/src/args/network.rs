@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use superseed::ProxyUrl;
+
 use crate::text::address::HostPort;
 
 /// Who is near: neighbours, and the gateway.
@@ -48,6 +50,19 @@ pub(crate) struct RouteArgs {
     /// gone: then all connections end until it is back.
     #[arg(long, value_name = "NAME|ADDR", help_heading = "Network")]
     pub(crate) interface: Option<String>,
+    /// Connect by this proxy: socks5://[user:password@]host:port, or http:// for CONNECT
+    ///
+    /// Peers, HTTP trackers, web seeds and torrent files are connected to by it, and
+    /// it looks up the names of servers of the web. Datagrams go by it where it is
+    /// SOCKS and passes them on, and else around it.
+    #[arg(long, value_name = "URL", help_heading = "Network")]
+    pub(crate) proxy: Option<ProxyUrl>,
+    /// Let nothing go around the proxy
+    ///
+    /// It looks up all names; DHT and UDP trackers are off unless it passes datagrams
+    /// on; neighbours and the gateway are not spoken to, and no peer can connect to us.
+    #[arg(long, requires = "proxy", help_heading = "Network")]
+    pub(crate) proxy_all: bool,
 }
 
 /// The DHT.

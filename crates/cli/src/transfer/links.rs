@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use superseed::{LinkOptions, Magnet, Metainfo, Session};
+use superseed::{LinkOptions, Magnet, Metainfo, Route, Session};
 use superseed_proto::magnet::MagnetPeer;
 
 use super::item::{Item, Stage};
@@ -43,6 +43,7 @@ pub(super) async fn options(
 pub(super) async fn find(
     items: &mut [Item],
     args: &TransferArgs,
+    route: &Route,
     order: Order,
     env: &mut Env,
 ) -> Result<(), Failure> {
@@ -50,7 +51,7 @@ pub(super) async fn find(
     if !items.iter().any(is_link) {
         return Ok(());
     }
-    let session = setup::session(args, env)?;
+    let session = setup::session(args, route, env)?;
     let peers = setup::resolve_peers(&session, &args.peer).await?;
     for item in items.iter_mut().filter(|item| is_link(item)) {
         let found = tokio::select! {

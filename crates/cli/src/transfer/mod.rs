@@ -18,6 +18,8 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
+use superseed::Route;
+
 use crate::args::{DownloadArgs, GlobalArgs, SeedArgs, TransferArgs};
 use crate::env::Env;
 use crate::exit::{Exit, Failure};
@@ -65,14 +67,14 @@ async fn run(
         ));
     }
     // Told once, before anything is fetched.
-    setup::route(&args.route)?;
+    let route = setup::route(&args.route).await?;
     let keeps = sources.len() <= READ_MAX || args.show_files;
     let mut items = Vec::with_capacity(sources.len());
     for given in &sources {
-        items.push(load(given, keeps, &args, order, env).await);
+        items.push(load(given, keeps, &args, &route, order, env).await);
     }
     if args.show_files {
-        links::find(&mut items, &args, order, env).await?;
+        links::find(&mut items, &args, &route, order, env).await?;
         return show_files(&items, global, env);
     }
     let mut progress = progress::choose(&args, global, env);
@@ -82,7 +84,7 @@ async fn run(
         }
     }
     if items.iter().any(|item| item.waiting().is_some()) {
-        let session = setup::session(&args, env)?;
+        let session = setup::session(&args, &route, env)?;
         let peers = setup::resolve_peers(&session, &args.peer).await?;
         runner::run(
             session,
@@ -130,6 +132,7 @@ async fn load(
     given: &OsString,
     keeps: bool,
     args: &TransferArgs,
+    route: &Route,
     order: Order,
     env: &mut Env,
 ) -> Item {
@@ -139,11 +142,7 @@ async fn load(
         Ok(Given::Magnet(magnet)) => return Item::of_link(name, *magnet),
         Err(failure) => return Item::failed(name, failure),
     };
-    let route = match setup::route(&args.route) {
-        Ok(route) => route,
-        Err(failure) => return Item::failed(name, failure),
-    };
-    let read = source.load_by(&route, &mut *env.stdin);
+    let read = source.load_by(route, &mut *env.stdin);
     let loaded = match &source {
         Source::Url(_) => tokio::select! {
             loaded = read => loaded,

@@ -18,7 +18,7 @@ use crate::exit::{Exit, Failure};
 use crate::text::address::HostPort;
 
 /// Starts the session of this call.
-pub(crate) fn session(args: &TransferArgs, env: &Env) -> Result<Session, Failure> {
+pub(crate) fn session(args: &TransferArgs, route: &Route, env: &Env) -> Result<Session, Failure> {
     let defaults = Config::default();
     let per_torrent = usize::from(args.max_peers);
     let settings = Settings {
@@ -49,7 +49,7 @@ pub(crate) fn session(args: &TransferArgs, env: &Env) -> Result<Session, Failure
         blocklist: Blocklist::read(&args.route.blocklist)?,
         // A session has the file for itself.
         dht_state: (!args.dht.no_dht).then(|| dht_state(env)).flatten(),
-        route: route(&args.route)?,
+        route: route.clone(),
         ..Config::default()
     };
     Ok(Session::start(config)?)
@@ -74,15 +74,14 @@ fn dht_state(env: &Env) -> Option<PathBuf> {
     Some(cache.join("superseed").join("dht"))
 }
 
-/// By what way everything leaves.
-pub(crate) fn route(args: &RouteArgs) -> Result<Route, Failure> {
-    let Some(text) = &args.interface else {
-        return Ok(Route::Direct);
-    };
-    let interface = Interface::find(text);
-    interface
-        .map(Route::Bound)
-        .map_err(|error| Failure::new(Exit::Network, error.to_string()))
+/// By what way everything leaves. A proxy is reached to see that it is there.
+pub(crate) async fn route(args: &RouteArgs) -> Result<Route, Failure> {
+    let interface = args.interface.as_deref().map(Interface::find).transpose();
+    let interface = interface.map_err(|error| Failure::new(Exit::Network, error.to_string()))?;
+    match &args.proxy {
+        Some(proxy) => Ok(Route::by_proxy(proxy.clone(), args.proxy_all, interface).await?),
+        None => Ok(interface.map_or(Route::Direct, Route::Bound)),
+    }
 }
 
 /// How one torrent is added. Peers come later, since their names need a look-up.

@@ -3,13 +3,13 @@
 //! that is kept open is never used for what may not go where it leads.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
 
-use reqwest::Client;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
+use reqwest::{Client, ClientBuilder};
 use superseed_engine::ListenerId;
 use superseed_engine::filter::Filter;
 use superseed_engine::limits::WEB_SEED_CONNECTIONS_MAX;
@@ -19,6 +19,8 @@ use tokio::sync::Semaphore;
 use super::ANNOUNCES_MAX;
 use crate::route::Route;
 
+/// An address of the world, whose host is nobody in particular (RFC 7723).
+const SOMEBODY: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 0, 9));
 /// Idle connections kept per server: as many as a torrent has to web seeds.
 const IDLE_PER_HOST_MAX: usize = WEB_SEED_CONNECTIONS_MAX;
 /// How long an idle connection is kept.
@@ -110,7 +112,8 @@ pub(super) struct Web {
 }
 
 impl Web {
-    /// Seen from `from`, if given, and then in its family only.
+    /// Seen from `from`, if given, and then in its family only; or as a proxy sees
+    /// it, of whatever family that is.
     pub(super) fn new(
         route: &Route,
         from: Option<IpAddr>,
@@ -119,7 +122,7 @@ impl Web {
     ) -> Self {
         Self {
             route: route.clone(),
-            from,
+            from: from.filter(|_| route.proxy().is_none()),
             user_agent: user_agent.to_owned(),
             filter,
             made: Mutex::default(),
@@ -130,6 +133,19 @@ impl Web {
     pub(super) fn has_family_of(&self, addr: IpAddr) -> bool {
         self.from
             .is_none_or(|from| from.is_ipv4() == addr.is_ipv4())
+    }
+
+    /// Who answered, as far as that can be known: behind a proxy a name may be
+    /// anybody's, and is taken for one of the world, which may reach the least.
+    pub(super) fn who_answered(
+        &self,
+        asked: Option<IpAddr>,
+        connected: Option<SocketAddr>,
+    ) -> Option<IpAddr> {
+        match self.route.proxy() {
+            Some(_) => Some(asked.unwrap_or(SOMEBODY)),
+            None => connected.map(|addr| addr.ip()),
+        }
     }
 
     /// Whether the user lets an address be asked.
@@ -169,9 +185,9 @@ impl Web {
             self.route.http(builder, self.from)
         };
         builder()
-            .build()
+            .and_then(ClientBuilder::build)
             // Without a certificate store there is no HTTPS, but HTTP still works.
-            .or_else(|_| builder().tls_certs_only([]).build())
+            .or_else(|_| builder()?.tls_certs_only([]).build())
             .map_err(|error| format!("cannot set up HTTP: {error}"))
     }
 }
@@ -208,6 +224,10 @@ impl Resolve for Lookup {
     fn resolve(&self, name: Name) -> Resolving {
         let (from, reach, filter) = (self.from, self.reach, Arc::clone(&self.filter));
         let route = self.route.clone();
+        if route.proxy().is_some() {
+            // It looks names up.
+            return Box::pin(async { Err(NoAddress.into()) });
+        }
         let fits = move |addr: &IpAddr| from.is_none_or(|ip| ip.is_ipv4() == addr.is_ipv4());
         Box::pin(async move {
             let found = route.look_up(name.as_str()).await.map_err(|_| NoAddress)?;

@@ -81,6 +81,9 @@ async fn fetch_from_each(
         url: given.to_owned(),
         error,
     };
+    if route.proxy().is_some() {
+        return fetch(&Web::new(route, None, agent, Arc::default()), url, given).await;
+    }
     let mut last = None;
     for from in [true, false].map(|v4| route.source(v4)) {
         let from = match from {

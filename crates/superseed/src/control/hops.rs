@@ -2,7 +2,8 @@
 //! requests (`proto::url_rules`).
 //!
 //! Which address a name has is judged where it is connected to: a URL with an
-//! address before it is asked, one with a name by the resolver of its client.
+//! address before it is asked, one with a name by the resolver of its client. What
+//! address a name has behind a proxy is not judged.
 
 use std::error::Error;
 use std::net::IpAddr;
@@ -69,10 +70,10 @@ impl Web {
                 return Ok(response);
             };
             let to = to.to_str().map_err(|_| GetError::BadRedirect)?;
-            url = next(&url, to)?;
             // Without it nothing tells how far the next request may reach.
-            let by = response.remote_addr().ok_or(GetError::BadRedirect)?;
-            redirected_by = Some(by.ip());
+            let by = self.who_answered(literal(&url), response.remote_addr());
+            redirected_by = Some(by.ok_or(GetError::BadRedirect)?);
+            url = next(&url, to)?;
         }
         Err(GetError::Redirects)
     }

@@ -19,6 +19,7 @@ use superseed_engine::{ConnKey, ConnectError, Input, ListenerId, StreamEnd};
 
 use super::host::Host;
 use super::listen::Listener;
+use super::relay::Association;
 use crate::route::Interface;
 
 /// How often the interface is looked at. Nothing leaves meanwhile.
@@ -111,6 +112,10 @@ impl Host {
             .map(|listener| (listener.id, listener.addr));
         self.watch.gone = Some(places.collect());
         drop(listeners);
+        let relays = std::mem::take(&mut self.relays).into_iter();
+        for stream in relays.filter_map(Association::into_stream) {
+            self.watch.linger(stream);
+        }
         for (_, stream) in std::mem::take(&mut self.waiting) {
             self.watch.linger(stream);
         }
@@ -142,8 +147,8 @@ impl Host {
             let Some(ip) = ips.find(same_family) else {
                 continue;
             };
-            let pair = self.route.listen(SocketAddr::new(*ip, addr.port()));
-            let listener = pair.map(|pair| Listener::new(*id, pair));
+            let place = SocketAddr::new(*ip, addr.port());
+            let listener = Listener::again(&self.route, *id, place);
             let listener = listener.and_then(|mut listener| {
                 let tcp = super::tcp_token(at);
                 let udp = mio::Token(tcp.0 + 1);

@@ -8,7 +8,8 @@ use mio::net::TcpStream;
 use rustix::io::Errno;
 use superseed_engine::ConnectError;
 
-use crate::route::Route;
+use super::streams::Stream;
+use crate::route::{Dial, Proxy, Route};
 
 /// Begins to connect. `from` is a specific address to leave from.
 ///
@@ -29,6 +30,42 @@ pub(super) fn begin(
 pub(super) fn source(listener: SocketAddr, remote: SocketAddr) -> Option<SocketAddr> {
     let fits = listener.is_ipv4() == remote.is_ipv4() && !listener.ip().is_unspecified();
     fits.then_some(listener)
+}
+
+/// Begins to connect to a proxy that is to connect to `remote`.
+///
+/// A proxy that is gone is not the peer's fault.
+pub(super) fn begin_by_proxy(
+    route: &Route,
+    proxy: &Proxy,
+    remote: SocketAddr,
+) -> Result<(TcpStream, Option<Box<Dial>>), ConnectError> {
+    let target = proxy.target(remote).ok_or(ConnectError::Unreachable)?;
+    let socket = route
+        .connect(proxy.addr(), None)
+        .map_err(|_| ConnectError::LocalLimit)?;
+    let dial = Dial::stream(proxy, target);
+    Ok((TcpStream::from_std(socket.into()), Some(Box::new(dial))))
+}
+
+/// How a stream that was begun gets on, be it with the proxy that is to make it;
+/// `None` while its outcome is unknown.
+pub(super) fn progress(stream: &mut Stream) -> Option<Result<(), ConnectError>> {
+    let reached = outcome(&stream.tcp)?;
+    let Some(dial) = &mut stream.dial else {
+        return Some(reached);
+    };
+    if reached.is_err() {
+        return Some(Err(ConnectError::LocalLimit));
+    }
+    match dial.go(&stream.tcp) {
+        Ok(None) => None,
+        Ok(Some(_)) => Some(Ok(())),
+        Err(error) => {
+            tracing::debug!(%error, "a stream by the proxy failed");
+            Some(Err(error.for_engine()))
+        }
+    }
 }
 
 /// What came of a connection that was begun; `None` while that is unknown.

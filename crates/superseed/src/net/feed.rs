@@ -115,6 +115,7 @@ impl Host {
                 }
                 match command {
                     Command::Configure(mut settings) => {
+                        self.route.restrict(&mut settings);
                         self.descriptors.bound(&mut settings);
                         self.handle(Input::Command(Command::Configure(settings)));
                     }
@@ -278,7 +279,7 @@ impl Host {
         if !stream.connecting {
             return;
         }
-        match connect::outcome(&stream.tcp) {
+        match connect::progress(stream) {
             None => {}
             Some(Ok(())) => {
                 self.streams.is_up(conn);
@@ -293,7 +294,11 @@ impl Host {
 
     fn accept_one(&mut self, at: usize, now: Instant) {
         let listener = &mut self.listeners[at];
-        match listener.tcp.accept() {
+        let Some(tcp) = &listener.tcp else {
+            listener.tcp_ready = false;
+            return;
+        };
+        match tcp.accept() {
             Ok((stream, remote)) => {
                 self.spare.has_let_in();
                 // Without it the stream is slower, not wrong.
@@ -309,16 +314,14 @@ impl Host {
                 });
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => listener.tcp_ready = false,
-            Err(error) if connect::is_local_limit(&error) => {
-                match self.spare.turn_away(&listener.tcp) {
-                    TurnedAway::One => {}
-                    TurnedAway::Nobody => listener.tcp_ready = false,
-                    TurnedAway::NoDescriptor => {
-                        tracing::warn!(%error, "cannot accept peers for a moment");
-                        listener.rest(now);
-                    }
+            Err(error) if connect::is_local_limit(&error) => match self.spare.turn_away(tcp) {
+                TurnedAway::One => {}
+                TurnedAway::Nobody => listener.tcp_ready = false,
+                TurnedAway::NoDescriptor => {
+                    tracing::warn!(%error, "cannot accept peers for a moment");
+                    listener.rest(now);
                 }
-            }
+            },
             // The peer went away before it was accepted, or the network
             // reports an error of the new stream here (accept(2)).
             Err(error) => tracing::debug!(%error, "a peer was lost before it was accepted"),
@@ -354,11 +357,18 @@ impl Host {
                 if !listener.udp_ready {
                     break;
                 }
-                match listener.udp.recv_from(&mut self.scratch) {
+                let Some(udp) = &listener.udp else {
+                    listener.udp_ready = false;
+                    break;
+                };
+                match udp.recv_from(&mut self.scratch) {
                     Ok((len, from)) => {
                         let listener = listener.id;
                         let now = self.now();
-                        let bytes = &self.scratch[..len];
+                        let Some((from, begin)) = self.sender(at, from, len) else {
+                            continue;
+                        };
+                        let bytes = &self.scratch[begin..len];
                         let input = Input::Datagram {
                             listener,
                             from,

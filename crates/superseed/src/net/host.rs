@@ -26,6 +26,7 @@ use super::doorbell::Doorbell;
 use super::listen::Listener;
 use super::multicast::Multicast;
 use super::nodes::Nodes;
+use super::relay::{self, Association};
 use super::streams::{FIRST_TOKEN, Streams};
 use super::torrents::Torrents;
 use super::turn::{Step, TurnClock};
@@ -78,6 +79,8 @@ pub(super) struct Host {
     pub(super) watch: Watch,
     /// Heard beside them.
     pub(super) multicast: Multicast,
+    /// Of each listener, if datagrams may go by a proxy.
+    pub(super) relays: Vec<Association>,
     pub(super) streams: Streams,
     /// Accepted, and not yet named by the engine.
     pub(super) waiting: HashMap<Ticket, TcpStream>,
@@ -144,6 +147,8 @@ impl Host {
             let (listener, addr) = (self.listeners[at].id, self.listeners[at].addr);
             self.handle(Input::Listening { listener, addr });
         }
+        // Nothing else may happen for long.
+        self.tend_relays();
         let mut events = Events::with_capacity(EVENTS_PER_POLL);
         while !self.finished {
             self.bell.before_last_look();
@@ -167,6 +172,7 @@ impl Host {
         turn.done(Step::Gather);
         self.take_requests();
         self.tend_interface();
+        self.tend_relays();
         self.tend_multicast();
         turn.done(Step::Requests);
         self.take_completions();
@@ -225,6 +231,7 @@ impl Host {
             .chain(self.multicast.next_deadline().map(until))
             .chain(self.nodes.next_deadline().map(until))
             .chain(self.watch.next_deadline().map(until))
+            .chain(self.relays_deadline().map(until))
             .chain(datagrams.then_some(Duration::ZERO))
             .min()
     }
@@ -235,6 +242,10 @@ impl Host {
             let token = event.token();
             if token == WAKER {
                 // Each queue is looked at in every turn anyway.
+                continue;
+            }
+            if let Some(at) = relay::of_token(token, self.relays.len()) {
+                self.relay_stirred(at);
                 continue;
             }
             if token.0 < FIRST_TOKEN {

@@ -1,30 +1,33 @@
 //! Listening: one TCP and one UDP socket on the same port of each address.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, UdpSocket};
 use mio::{Interest, Registry, Token};
 use superseed_engine::ListenerId;
 
-use crate::route::{Pair, Route, family_is_missing};
+use crate::route::{Pair, Route, What, family_is_missing};
 use crate::session::config::{Config, DEFAULT_PORT, DEFAULT_PORTS_TRIED};
 use crate::session::error::StartError;
 
+/// The port that trackers are told where nobody is listened to: nobody is
+/// there, and 0 is none that all of them take.
+const NOWHERE: u16 = 1;
 /// How long accepting rests when the process has no descriptor left.
 const ACCEPT_REST: Duration = Duration::from_millis(500);
 
-/// A bound address.
+/// A bound address, or what stands for one where nobody is listened to.
 pub(super) struct Listener {
     /// The engine's name for it.
     pub(super) id: ListenerId,
     /// What it is bound to, with the actual port.
     pub(super) addr: SocketAddr,
     /// Takes peers.
-    pub(super) tcp: TcpListener,
-    /// Talks to UDP trackers.
-    pub(super) udp: UdpSocket,
+    pub(super) tcp: Option<TcpListener>,
+    /// Talks to UDP trackers and nodes of the DHT.
+    pub(super) udp: Option<UdpSocket>,
     /// A peer may be waiting.
     pub(super) tcp_ready: bool,
     /// A datagram may be waiting.
@@ -43,6 +46,9 @@ impl Listener {
                 interface: interface.to_string(),
             });
         }
+        if !config.route.allows(What::Listening) {
+            return Ok(vec![Self::nowhere(&config.route)?]);
+        }
         let pairs = if config.listen.is_empty() {
             bind_default(&config.route)?
         } else {
@@ -58,12 +64,40 @@ impl Listener {
         Self {
             id,
             addr: pair.addr,
-            tcp: TcpListener::from_std(pair.tcp.into()),
-            udp: UdpSocket::from_std(pair.udp.into()),
+            tcp: Some(TcpListener::from_std(pair.tcp.into())),
+            udp: Some(UdpSocket::from_std(pair.udp.into())),
             tcp_ready: false,
             udp_ready: false,
             rest_until: None,
         }
+    }
+
+    /// Takes no peers, and no datagrams but those that a proxy passes on, if it
+    /// does.
+    fn nowhere(route: &Route) -> Result<Self, StartError> {
+        let addr = SocketAddr::from((Ipv4Addr::UNSPECIFIED, NOWHERE));
+        let failed = |error| StartError::Listen { addr, error };
+        let passes = route.allows(What::Datagrams);
+        let udp = passes.then(|| route.towards_proxy()).transpose();
+        let udp = udp.map_err(failed)?;
+        Ok(Self {
+            id: ListenerId(0),
+            addr: route.place(addr).map_err(failed)?,
+            tcp: None,
+            udp: udp.map(|socket| UdpSocket::from_std(socket.into())),
+            tcp_ready: false,
+            udp_ready: false,
+            rest_until: None,
+        })
+    }
+
+    /// Makes the sockets of a listener anew, at another address of the interface.
+    pub(super) fn again(route: &Route, id: ListenerId, addr: SocketAddr) -> io::Result<Self> {
+        if !route.allows(What::Listening) {
+            let failed = |error: StartError| io::Error::other(error.to_string());
+            return Self::nowhere(route).map_err(failed);
+        }
+        route.listen(addr).map(|pair| Self::new(id, pair))
     }
 
     /// Begins to watch both sockets.
@@ -73,8 +107,13 @@ impl Listener {
         tcp: Token,
         udp: Token,
     ) -> io::Result<()> {
-        registry.register(&mut self.tcp, tcp, Interest::READABLE)?;
-        registry.register(&mut self.udp, udp, Interest::READABLE)
+        if let Some(socket) = &mut self.tcp {
+            registry.register(socket, tcp, Interest::READABLE)?;
+        }
+        if let Some(socket) = &mut self.udp {
+            registry.register(socket, udp, Interest::READABLE)?;
+        }
+        Ok(())
     }
 
     /// The process has no descriptor left: the peer waits in the backlog, and
@@ -158,7 +197,7 @@ mod tests {
     fn both_sockets_have_the_same_port() {
         let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let listeners = Listener::bind_all(&config(&[any])).unwrap();
-        let udp = listeners[0].udp.local_addr().unwrap();
+        let udp = listeners[0].udp.as_ref().unwrap().local_addr().unwrap();
         assert_eq!(listeners[0].addr, udp);
         assert_ne!(udp.port(), 0);
     }

@@ -16,6 +16,7 @@ pub(crate) mod listen;
 mod multicast;
 mod nodes;
 mod perform;
+mod relay;
 mod streams;
 mod torrents;
 mod transfer;
@@ -77,7 +78,8 @@ pub(crate) fn start(config: Config) -> Result<Link, StartError> {
     getrandom::fill(&mut seed).map_err(|error| system("random numbers")(error.into()))?;
 
     let addrs: HashMap<_, _> = listeners.iter().map(|l| (l.id, l.addr)).collect();
-    let listen_addrs = listeners.iter().map(|listener| listener.addr).collect();
+    let open = listeners.iter().filter(|listener| listener.tcp.is_some());
+    let listen_addrs = open.map(|listener| listener.addr).collect();
     let control = ControlConfig {
         listeners: addrs,
         port_mapping: config.port_mapping,
@@ -104,6 +106,7 @@ pub(crate) fn start(config: Config) -> Result<Link, StartError> {
     let storage = config.storage.unwrap_or_else(|| files());
     let mut settings = config.settings;
     descriptors.bound(&mut settings);
+    config.route.restrict(&mut settings);
     let (request_sender, requests) = mpsc::channel(REQUESTS_MAX);
     let (notices, _) = broadcast::channel(EVENTS_MAX);
     let (ended, ended_seen) = watch::channel(false);
@@ -128,6 +131,7 @@ pub(crate) fn start(config: Config) -> Result<Link, StartError> {
         route: config.route.clone(),
         watch: Watch::default(),
         multicast: Multicast::default(),
+        relays: Vec::new(),
         streams: Streams::default(),
         waiting: HashMap::new(),
         next_ticket: 0,

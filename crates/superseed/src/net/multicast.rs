@@ -126,7 +126,10 @@ impl Multicast {
     pub(super) fn send(&self, listener: &Listener, bytes: &[u8]) {
         let networks = self.networks.iter();
         for network in networks.filter(|network| is_of(listener.addr, network)) {
-            if let Err(error) = send(&listener.udp, network, bytes) {
+            let Some(udp) = &listener.udp else {
+                continue;
+            };
+            if let Err(error) = send(udp, network, bytes) {
                 tracing::debug!(%error, "neighbours of {} are not told", network.ip);
             }
         }

@@ -123,10 +123,21 @@ impl Host {
     }
 
     fn connect(&mut self, conn: ConnKey, remote: SocketAddr, from: Option<ListenerId>) {
-        let listener = from.and_then(|id| self.listeners.iter().find(|l| l.id == id));
-        let source = listener.and_then(|listener| connect::source(listener.addr, remote));
-        match connect::begin(&self.route, remote, source) {
-            Ok(stream) => self.watch(conn, stream, true),
+        let begun = match self.route.proxy() {
+            Some(proxy) => connect::begin_by_proxy(&self.route, proxy, remote),
+            None => {
+                let listener = from.and_then(|id| self.listeners.iter().find(|l| l.id == id));
+                let source = listener.and_then(|listener| connect::source(listener.addr, remote));
+                connect::begin(&self.route, remote, source).map(|stream| (stream, None))
+            }
+        };
+        match begun {
+            Ok((stream, dial)) => {
+                self.watch(conn, stream, true);
+                if let Some(stream) = self.streams.get_mut(conn) {
+                    stream.dial = dial;
+                }
+            }
             Err(error) => self.deferred.push(Deferred::Connect(conn, error)),
         }
     }
@@ -146,12 +157,8 @@ impl Host {
     }
 
     fn send_datagram(&mut self, listener: ListenerId, to: SocketAddr, bytes: &[u8]) {
-        let Some(listener) = self.listeners.iter().find(|l| l.id == listener) else {
-            return;
-        };
-        // A datagram may be lost anywhere; whoever sends it asks again.
-        if let Err(error) = listener.udp.send_to(bytes, to) {
-            tracing::debug!(%to, %error, "a datagram was not sent");
+        if let Some(at) = self.listeners.iter().position(|l| l.id == listener) {
+            self.send_from(at, to, bytes);
         }
     }
 }

@@ -12,6 +12,8 @@ use mio::{Interest, Registry, Token};
 use slotmap::SecondaryMap;
 use superseed_engine::ConnKey;
 
+use crate::route::Dial;
+
 /// The token of the first stream; smaller ones belong to listeners.
 pub(super) const FIRST_TOKEN: usize = 1 << 17;
 
@@ -22,6 +24,8 @@ pub(super) struct Stream {
     slot: usize,
     /// An outgoing stream whose outcome is unknown so far.
     pub(super) connecting: bool,
+    /// What is still to be said to a proxy before that.
+    pub(super) dial: Option<Box<Dial>>,
     /// The socket may have bytes.
     readable: bool,
     /// The peer has closed its side: there is an end to be read.
@@ -73,6 +77,7 @@ impl Streams {
             tcp,
             slot,
             connecting,
+            dial: None,
             readable: false,
             read_closed: false,
             parked: false,
@@ -134,6 +139,7 @@ impl Streams {
     pub(super) fn is_up(&mut self, key: ConnKey) {
         if let Some(stream) = self.by_key.get_mut(key) {
             stream.connecting = false;
+            stream.dial = None;
             self.queue_reader(key);
             self.queue_writer(key);
         }

@@ -2,20 +2,25 @@
 //! sockets to the outside are made and names are looked up.
 //!
 //! A session that is bound to an interface never uses another, not even for
-//! DNS, and nothing leaves when the interface is gone. Whoever needs a socket
-//! asks here; `cargo xtask tidy` sees to it. The tracker that a program may run
+//! DNS, and nothing leaves when the interface is gone. One that has a proxy leaves
+//! streams to it, and if nothing may go around it, names and datagrams too; the
+//! rest is off then ([`Route::allows`]). Whoever needs a socket asks here; `cargo xtask tidy` sees to it. The tracker that a program may run
 //! beside its sessions answers by sockets made here too.
 
 mod dns;
 mod interface;
+mod proxy;
 mod sockets;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use reqwest::ClientBuilder;
+use superseed_engine::Settings;
 
 pub use interface::{Interface, UnknownInterface};
+pub(crate) use proxy::{Asked, Dial};
+pub use proxy::{BadProxy, Proxy, ProxyError, ProxyUrl};
 pub(crate) use sockets::{Pair, family_is_missing};
 
 /// By what way a session's packets leave.
@@ -26,6 +31,8 @@ pub enum Route {
     Direct,
     /// By one interface and from its addresses, or not at all.
     Bound(Interface),
+    /// Streams, and datagrams where it passes them on, by a proxy.
+    Proxy(Proxy),
 }
 
 /// What a session may do.
@@ -38,21 +45,35 @@ pub(crate) enum What {
     PortMapping,
     /// Use the proxy that the environment names, for what is fetched once.
     ProxyOfTheEnvironment,
+    /// Take peers that knock.
+    Listening,
+    /// Tell neighbours of torrents, and hear of theirs (BEP 14).
+    Neighbours,
+    /// Send datagrams, by whatever way.
+    Datagrams,
+    /// Send datagrams straight to where they go.
+    DirectDatagrams,
 }
 
 impl Route {
     /// Whether a session may do this.
     pub(crate) fn allows(&self, what: What) -> bool {
-        match (self, what) {
-            (
-                Self::Direct,
-                What::SystemResolver | What::PortMapping | What::ProxyOfTheEnvironment,
-            ) => true,
-            (
-                Self::Bound(_),
-                What::SystemResolver | What::PortMapping | What::ProxyOfTheEnvironment,
-            ) => false,
+        let proxy = self.proxy();
+        let bound = self.interface().is_some();
+        let all = proxy.is_some_and(Proxy::is_for_all);
+        match what {
+            What::SystemResolver | What::PortMapping => !bound && !all,
+            What::ProxyOfTheEnvironment => !bound && proxy.is_none(),
+            What::Listening | What::Neighbours | What::DirectDatagrams => !all,
+            What::Datagrams => !all || proxy.is_some_and(Proxy::passes_datagrams),
         }
+    }
+
+    /// Switches off what is not allowed.
+    pub(crate) fn restrict(&self, settings: &mut Settings) {
+        settings.lsd &= self.allows(What::Neighbours);
+        settings.dht.enabled &= self.allows(What::Datagrams);
+        settings.udp_trackers &= self.allows(What::Datagrams);
     }
 
     /// The interface that nothing leaves but by.
@@ -60,6 +81,15 @@ impl Route {
         match self {
             Self::Direct => None,
             Self::Bound(interface) => Some(interface),
+            Self::Proxy(proxy) => proxy.interface(),
+        }
+    }
+
+    /// The proxy that streams go by.
+    pub(crate) fn proxy(&self) -> Option<&Proxy> {
+        match self {
+            Self::Direct | Self::Bound(_) => None,
+            Self::Proxy(proxy) => Some(proxy),
         }
     }
 
@@ -98,20 +128,31 @@ impl Route {
     }
 
     /// Makes an HTTP client leave this way, and from `from` if that is given.
-    pub(crate) fn http(&self, builder: ClientBuilder, from: Option<IpAddr>) -> ClientBuilder {
-        let builder = match (from, self.interface()) {
-            (_, Some(interface)) => builder.interface(interface.name()),
-            (_, None) => builder,
+    ///
+    /// # Errors
+    /// If HTTP clients do not understand the proxy.
+    pub(crate) fn http(
+        &self,
+        builder: ClientBuilder,
+        from: Option<IpAddr>,
+    ) -> reqwest::Result<ClientBuilder> {
+        let builder = match self.interface() {
+            Some(interface) => builder.interface(interface.name()),
+            None => builder,
         };
-        match from {
+        if let Some(proxy) = self.proxy() {
+            return Ok(builder.proxy(proxy.for_http()?));
+        }
+        Ok(match from {
             // A proxy of the environment would announce the proxy's address.
             Some(ip) => builder.no_proxy().local_address(ip),
             None if self.allows(What::ProxyOfTheEnvironment) => builder,
             None => builder.no_proxy(),
-        }
+        })
     }
 
-    /// The addresses of a host, by name or as written.
+    /// The addresses of a host, by name or as written. Where nobody here may look
+    /// a name up, one that stands for it.
     ///
     /// Must be called within a tokio runtime.
     ///
@@ -120,6 +161,10 @@ impl Route {
     pub(crate) async fn look_up(&self, host: &str) -> io::Result<Vec<IpAddr>> {
         if let Ok(ip) = host.parse() {
             return Ok(vec![ip]);
+        }
+        if let Some(proxy) = self.proxy().filter(|proxy| proxy.is_for_all()) {
+            let no_name = || io::Error::new(io::ErrorKind::InvalidInput, "not the name of a host");
+            return Ok(vec![proxy.stand_in(host).ok_or_else(no_name)?]);
         }
         if !self.allows(What::SystemResolver) {
             return dns::look_up(self, host).await;
@@ -137,22 +182,78 @@ mod tests {
         Route::Bound(Interface::find("lo").unwrap())
     }
 
-    #[test]
-    fn the_systems_resolver_is_asked_only_by_who_is_not_bound() {
-        assert!(Route::Direct.allows(What::SystemResolver));
-        assert!(!bound().allows(What::SystemResolver));
+    /// Which of the ways allow something: direct, bound, by a proxy, by one on an
+    /// interface, all by a proxy, all by one that passes datagrams on.
+    fn allowed(what: What) -> [bool; 6] {
+        let lo = Interface::find("lo").unwrap();
+        let proxy = |all, passes| Route::Proxy(Proxy::reached(all, passes, None));
+        let ways = [
+            Route::Direct,
+            bound(),
+            proxy(false, true),
+            Route::Proxy(Proxy::reached(false, true, Some(lo))),
+            proxy(true, false),
+            proxy(true, true),
+        ];
+        ways.map(|way| way.allows(what))
     }
 
     #[test]
-    fn gateways_are_asked_only_by_who_is_not_bound() {
-        assert!(Route::Direct.allows(What::PortMapping));
-        assert!(!bound().allows(What::PortMapping));
+    fn the_systems_resolver_is_asked_only_by_who_may_go_any_way() {
+        let expected = [true, false, true, false, false, false];
+        assert_eq!(allowed(What::SystemResolver), expected);
     }
 
     #[test]
-    fn the_proxy_of_the_environment_is_used_only_by_who_is_not_bound() {
-        assert!(Route::Direct.allows(What::ProxyOfTheEnvironment));
-        assert!(!bound().allows(What::ProxyOfTheEnvironment));
+    fn gateways_are_asked_only_by_who_may_go_any_way() {
+        let expected = [true, false, true, false, false, false];
+        assert_eq!(allowed(What::PortMapping), expected);
+    }
+
+    #[test]
+    fn the_proxy_of_the_environment_is_used_only_by_who_has_no_other_way() {
+        let expected = [true, false, false, false, false, false];
+        assert_eq!(allowed(What::ProxyOfTheEnvironment), expected);
+    }
+
+    #[test]
+    fn peers_may_knock_unless_all_goes_by_a_proxy() {
+        let expected = [true, true, true, true, false, false];
+        assert_eq!(allowed(What::Listening), expected);
+    }
+
+    #[test]
+    fn neighbours_are_told_unless_all_goes_by_a_proxy() {
+        let expected = [true, true, true, true, false, false];
+        assert_eq!(allowed(What::Neighbours), expected);
+    }
+
+    #[test]
+    fn datagrams_are_sent_unless_all_goes_by_a_proxy_that_passes_none_on() {
+        let expected = [true, true, true, true, false, true];
+        assert_eq!(allowed(What::Datagrams), expected);
+    }
+
+    #[test]
+    fn datagrams_go_straight_unless_all_goes_by_a_proxy() {
+        let expected = [true, true, true, true, false, false];
+        assert_eq!(allowed(What::DirectDatagrams), expected);
+    }
+
+    #[test]
+    fn what_is_not_allowed_is_switched_off_in_settings_too() {
+        let restricted = |all, passes| {
+            let mut settings = Settings {
+                lsd: true,
+                ..Settings::default()
+            };
+            settings.dht.enabled = true;
+            Route::Proxy(Proxy::reached(all, passes, None)).restrict(&mut settings);
+            [settings.lsd, settings.dht.enabled, settings.udp_trackers]
+        };
+        assert_eq!(restricted(false, false), [true; 3]);
+        assert_eq!(restricted(true, false), [false; 3]);
+        assert_eq!(restricted(true, true), [false, true, true]);
     }
 
     #[test]

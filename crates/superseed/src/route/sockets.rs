@@ -3,9 +3,10 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use rustix::io::Errno;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
 use super::Route;
 use crate::os;
@@ -13,6 +14,9 @@ use crate::os;
 /// Connections that the system holds until they are accepted: as many as Linux
 /// grants. One that does not fit comes back after a second, when it is late.
 const BACKLOG: i32 = 4_096;
+/// After how long a silence the other end of a lasting stream is asked whether it
+/// is there.
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
 /// How often a port that the system chose for TCP may turn out to be taken for
 /// UDP before that is an error.
 const FREE_PORT_TRIES: usize = 16;
@@ -91,6 +95,16 @@ impl Route {
         }
     }
 
+    /// A stream that is up for long and mostly silent: its end is to be noticed.
+    pub(crate) fn connect_lasting(&self, remote: SocketAddr) -> io::Result<Socket> {
+        let socket = self.connect(remote, None)?;
+        let probes = TcpKeepalive::new()
+            .with_time(KEEPALIVE_AFTER)
+            .with_interval(KEEPALIVE_AFTER);
+        socket.set_tcp_keepalive(&probes)?;
+        Ok(socket)
+    }
+
     /// A socket that takes and sends datagrams of one remote only.
     pub(super) fn datagrams(&self, remote: SocketAddr) -> io::Result<Socket> {
         let socket = self.socket(remote, Type::DGRAM)?;
@@ -99,6 +113,13 @@ impl Route {
         }
         socket.connect(&remote.into())?;
         Ok(socket)
+    }
+
+    /// A socket for datagrams to and from a proxy, at whatever port.
+    pub(crate) fn towards_proxy(&self) -> io::Result<Socket> {
+        let v4 = self.proxy().is_none_or(|proxy| proxy.addr().is_ipv4());
+        let ip = self.source(v4)?.unwrap_or(unspecified(v4));
+        self.bound(SocketAddr::new(ip, 0), Type::DGRAM)
     }
 
     /// A socket that hears a group's datagrams, beside others of this machine.

@@ -15,6 +15,7 @@ mod encryption;
 mod interface;
 mod kept_link;
 mod life;
+mod proxy;
 mod raw;
 mod tracker;
 mod transfer;

@@ -131,6 +131,10 @@ impl Runner<'_> {
             return;
         }
         self.firewall_hinted = true;
+        if self.session.listen_addrs().is_empty() {
+            // Nobody can, as was wished.
+            return;
+        }
         let ports: Vec<String> = self
             .session
             .listen_addrs()
