@@ -7,6 +7,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::time::Duration;
 
 use superseed_proto::dns::{Answer, HostName, RecordKind, question, read_answer};
@@ -36,16 +37,52 @@ pub(super) async fn look_up(route: &Route, host: &str) -> io::Result<Vec<IpAddr>
         .into_iter()
         .filter(|server| has(server.is_ipv4()))
         .collect();
-    let mut addrs = Vec::new();
-    for (kind, is_there) in [(RecordKind::V4, has(true)), (RecordKind::V6, has(false))] {
-        if is_there {
-            addrs.extend(ask(route, &servers, &name, kind).await?);
+    let of_family = async |kind, is_there: bool| match is_there {
+        true => ask(route, &servers, &name, kind).await,
+        false => Ok(Vec::new()),
+    };
+    let mut v4 = pin!(of_family(RecordKind::V4, has(true)));
+    let mut v6 = pin!(of_family(RecordKind::V6, has(false)));
+    tokio::select! {
+        v4 = &mut v4 => {
+            let other = rest(&v4, v6).await;
+            united(v4, other)
+        }
+        v6 = &mut v6 => {
+            let other = rest(&v6, v4).await;
+            united(other, v6)
         }
     }
-    if addrs.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::NotFound, "no address"));
+}
+
+/// The answer for the other family. Who has an address does not wait long.
+async fn rest(
+    first: &io::Result<Vec<IpAddr>>,
+    other: impl Future<Output = io::Result<Vec<IpAddr>>>,
+) -> io::Result<Vec<IpAddr>> {
+    if first.as_ref().is_ok_and(|addrs| !addrs.is_empty()) {
+        let other = tokio::time::timeout(PATIENCE, other).await;
+        return other.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
     }
-    Ok(addrs)
+    other.await
+}
+
+/// The addresses of both families. Of one of them the servers may know nothing,
+/// and fail to say so.
+fn united(v4: io::Result<Vec<IpAddr>>, v6: io::Result<Vec<IpAddr>>) -> io::Result<Vec<IpAddr>> {
+    let mut addrs = Vec::new();
+    let mut failed = None;
+    for answer in [v4, v6] {
+        match answer {
+            Ok(found) => addrs.extend(found),
+            Err(error) => failed = Some(error),
+        }
+    }
+    let none = || io::Error::new(io::ErrorKind::NotFound, "no address");
+    match addrs.is_empty() {
+        true => Err(failed.unwrap_or_else(none)),
+        false => Ok(addrs),
+    }
 }
 
 /// The answer of the first server that has one.
@@ -138,5 +175,17 @@ mod tests {
         let expected = expected.map(|text| text.parse::<SocketAddr>().unwrap());
         assert_eq!(listed(text), expected);
         assert_eq!(listed("nameserver 127.0.0.53\n"), []);
+    }
+
+    #[test]
+    fn a_server_that_fails_for_one_family_hides_nothing_of_the_other() {
+        let addr: IpAddr = "192.0.2.1".parse().unwrap();
+        let failed = || Err(io::Error::other("the name server failed"));
+        assert_eq!(united(Ok(vec![addr]), failed()).unwrap(), [addr]);
+        assert_eq!(united(failed(), Ok(vec![addr])).unwrap(), [addr]);
+        let error = united(Ok(Vec::new()), failed()).unwrap_err();
+        assert_eq!(error.to_string(), "the name server failed");
+        let nothing = united(Ok(Vec::new()), Ok(Vec::new()));
+        assert_eq!(nothing.unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }
