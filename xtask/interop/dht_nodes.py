@@ -1,6 +1,7 @@
 """Nodes of libtorrent's DHT, several in one process.
 
-Each listens at an address of its own and knows the first node. A line of JSON
+Each listens at an address of its own and begins with the same node; without one
+all of them are told of each other. A line of JSON
 says how many are up; they run until the process is killed.
 """
 
@@ -12,7 +13,7 @@ import libtorrent as lt
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--listen", action="append", required=True, metavar="ADDR:PORT")
-parser.add_argument("--bootstrap", required=True, metavar="ADDR:PORT")
+parser.add_argument("--bootstrap", default="", metavar="ADDR:PORT")
 options = parser.parse_args()
 
 sessions = [
@@ -29,6 +30,11 @@ sessions = [
     )
     for listen in options.listen
 ]
+if not options.bootstrap:
+    for session in sessions:
+        for listen in options.listen:
+            address, port = listen.rsplit(":", 1)
+            session.add_dht_node((address, int(port)))
 while True:
     time.sleep(1)
     print(json.dumps({"running": sum(session.is_dht_running() for session in sessions)}), flush=True)

@@ -89,6 +89,7 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
         install::install(&needs.collect::<Vec<_>>())?;
     }
     stage::build_superseed()?;
+    discover::build(&cases)?;
     run_cases(&cases)
 }
 

@@ -25,7 +25,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 const NODES: u8 = 15;
 /// How long nodes have to get to know each other, and a seed to announce itself.
 /// One of libtorrent's asks five seconds after another.
-const MEETING: Duration = Duration::from_secs(5);
+pub(super) const MEETING: Duration = Duration::from_secs(5);
 
 /// Who seeds what a link of ours finds.
 pub(super) fn cases() -> Vec<Case> {
@@ -54,7 +54,7 @@ fn case(from: Client) -> Case {
 
 /// The address of a node. In a look-up libtorrent asks one node of a /24, private
 /// addresses not excepted.
-fn node(n: u8) -> SocketAddr {
+pub(super) fn node(n: u8) -> SocketAddr {
     (Ipv4Addr::new(10, 99, n, 1), PORT).into()
 }
 
@@ -74,10 +74,10 @@ fn run(stage: &Stage, from: Client) -> Result<String> {
 
     let mut ours = Vec::new();
     for n in NODES + 1..=2 * NODES {
-        ours.push(node_of_ours(stage, n)?);
+        ours.push(node_of_ours(stage, n, first())?);
     }
     std::thread::sleep(MEETING);
-    let mut theirs = nodes_of_libtorrent(stage)?;
+    let mut theirs = nodes_of_libtorrent(stage, NODES, Some(first()))?;
     std::thread::sleep(MEETING);
     let job = |torrent, dir, n| Job {
         torrent,
@@ -114,15 +114,23 @@ fn run(stage: &Stage, from: Client) -> Result<String> {
     ))
 }
 
-fn nodes_of_libtorrent(stage: &Stage) -> Result<Process> {
+/// Nodes of libtorrent's, the first of all, in one process; without one that they
+/// begin with they are told of each other.
+pub(super) fn nodes_of_libtorrent(
+    stage: &Stage,
+    count: u8,
+    bootstrap: Option<SocketAddr>,
+) -> Result<Process> {
     let mut command = Command::new(python());
     command.arg(script("dht_nodes.py"));
-    for n in 1..=NODES {
+    for n in 1..=count {
         command.args(["--listen", &node(n).to_string()]);
     }
-    command.args(["--bootstrap", &first().to_string()]);
+    if let Some(bootstrap) = bootstrap {
+        command.args(["--bootstrap", &bootstrap.to_string()]);
+    }
     let mut nodes = stage.spawn("dht-nodes", &mut command)?;
-    let all = format!("\"running\": {NODES}");
+    let all = format!("\"running\": {count}");
     wait_until(Duration::from_secs(30), "the nodes to be up", || {
         nodes.ensure_runs()?;
         Ok(nodes.output()?.contains(&all))
@@ -131,7 +139,7 @@ fn nodes_of_libtorrent(stage: &Stage) -> Result<Process> {
 }
 
 /// A node of ours is a client that looks for what nobody has.
-fn node_of_ours(stage: &Stage, n: u8) -> Result<Process> {
+pub(super) fn node_of_ours(stage: &Stage, n: u8, bootstrap: SocketAddr) -> Result<Process> {
     let mut command = superseed::command(stage, "download");
     command.arg(format!("{n:02x}").repeat(20));
     command.arg("--dir").arg(stage.data(&format!("node-{n}"))?);
@@ -141,7 +149,7 @@ fn node_of_ours(stage: &Stage, n: u8) -> Result<Process> {
         "--no-pex",
         "--no-port-mapping",
         "--dht-bootstrap",
-        &first().to_string(),
+        &bootstrap.to_string(),
     ]);
     stage.spawn(&format!("node-{n}"), &mut command)
 }
