@@ -11,6 +11,7 @@
 //! end, until the other side has heard of it.
 
 use std::collections::VecDeque;
+use std::io;
 use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -36,8 +37,8 @@ pub(super) struct Watch {
     /// Sockets of streams that have ended, and when each goes.
     lingering: VecDeque<(Instant, TcpStream)>,
     look_at: Option<Instant>,
-    /// Where there were listeners when it went.
-    gone: Option<Vec<(ListenerId, SocketAddr)>>,
+    /// Where there were listeners whose addresses went.
+    missing: Vec<(ListenerId, SocketAddr)>,
 }
 
 impl Watch {
@@ -62,11 +63,6 @@ impl Watch {
             self.lingering.pop_front();
         }
     }
-
-    /// Whether the interface is gone.
-    pub(super) fn is_gone(&self) -> bool {
-        self.gone.is_some()
-    }
 }
 
 impl Host {
@@ -90,32 +86,28 @@ impl Host {
         };
         self.watch.look_at = Some(now + LOOK_EVERY);
         let ours = interface.addrs();
-        match self.watch.gone.take() {
-            None => {
-                self.watch.expire(now);
-                let mut places = self.listeners.iter();
-                if !places.all(|listener| ours.contains(&listener.addr.ip())) {
-                    tracing::warn!("{interface} is gone, and with it all connections");
-                    self.cut_off();
-                }
+        if !self.is_gone() {
+            self.watch.expire(now);
+            let mut listeners = self.listeners.iter();
+            if !listeners.all(|listener| ours.contains(&listener.addr.ip())) {
+                tracing::warn!("{interface} has lost an address, and with it all connections");
+                self.cut_off();
             }
-            Some(places) if ours.is_empty() => self.watch.gone = Some(places),
-            Some(places) => self.come_back(&interface, places),
         }
+        let may_listen = |(_, addr): &(_, SocketAddr)| address_for(addr, &ours).is_some();
+        if self.watch.missing.iter().any(may_listen) {
+            self.come_back(&interface, &ours);
+        }
+    }
+
+    /// Whether no address is left on which there was a listener.
+    pub(super) fn is_gone(&self) -> bool {
+        self.listeners.is_empty() && !self.watch.missing.is_empty()
     }
 
     /// Ends all streams and closes all listeners.
     fn cut_off(&mut self) {
-        let listeners = std::mem::take(&mut self.listeners);
-        let places = listeners
-            .iter()
-            .map(|listener| (listener.id, listener.addr));
-        self.watch.gone = Some(places.collect());
-        drop(listeners);
-        let relays = std::mem::take(&mut self.relays).into_iter();
-        for stream in relays.filter_map(Association::into_stream) {
-            self.watch.linger(stream);
-        }
+        self.close_listeners();
         for (_, stream) in std::mem::take(&mut self.waiting) {
             self.watch.linger(stream);
         }
@@ -137,36 +129,39 @@ impl Host {
         }
     }
 
-    /// Listens again, at the same ports, or waits on if that cannot be yet.
-    fn come_back(&mut self, interface: &Interface, places: Vec<(ListenerId, SocketAddr)>) {
-        let ours = interface.addrs();
-        let mut listeners = Vec::new();
-        for (at, (id, addr)) in places.iter().enumerate() {
-            let mut ips = ours.iter();
-            let same_family = |ip: &&IpAddr| ip.is_ipv4() == addr.is_ipv4();
-            let Some(ip) = ips.find(same_family) else {
-                continue;
-            };
-            let place = SocketAddr::new(*ip, addr.port());
-            let listener = Listener::again(&self.route, *id, place);
-            let listener = listener.and_then(|mut listener| {
-                let tcp = super::tcp_token(at);
-                let udp = mio::Token(tcp.0 + 1);
-                listener.register(self.poll.registry(), tcp, udp)?;
-                Ok(listener)
-            });
-            match listener {
-                Ok(listener) => listeners.push(listener),
-                Err(error) => tracing::debug!(%error, "cannot listen on {ip} yet"),
+    /// Closes all listeners, which are missing then.
+    fn close_listeners(&mut self) {
+        let listeners = std::mem::take(&mut self.listeners);
+        let places = listeners.iter().map(|one| (one.id, one.addr));
+        self.watch.missing.extend(places);
+        self.watch.missing.sort_unstable_by_key(|(id, _)| *id);
+        let relays = std::mem::take(&mut self.relays).into_iter();
+        for stream in relays.filter_map(Association::into_stream) {
+            self.watch.linger(stream);
+        }
+    }
+
+    /// Listens again, at the same ports, at the addresses that there are. Those
+    /// that are listened on already are made anew, since tokens are places in the
+    /// list.
+    fn come_back(&mut self, interface: &Interface, ours: &[IpAddr]) {
+        self.close_listeners();
+        let mut missing = Vec::new();
+        for (id, addr) in std::mem::take(&mut self.watch.missing) {
+            match address_for(&addr, ours).map(|ip| self.listen_again(id, ip, addr.port())) {
+                Some(Ok(listener)) => self.listeners.push(listener),
+                Some(Err(error)) => {
+                    tracing::debug!(%error, "cannot listen yet where {addr} was");
+                    missing.push((id, addr));
+                }
+                None => missing.push((id, addr)),
             }
         }
-        // Tokens are places in the list: all are back, or none.
-        if listeners.len() < places.len() {
-            self.watch.gone = Some(places);
+        self.watch.missing = missing;
+        if self.listeners.is_empty() {
             return;
         }
         tracing::info!("{interface} is back");
-        self.listeners = listeners;
         let heard_by = Instant::now() + LINGER;
         for (at, _) in &mut self.watch.lingering {
             *at = heard_by;
@@ -178,4 +173,19 @@ impl Host {
             self.handle(Input::Listening { listener, addr });
         }
     }
+
+    /// A listener that is the next one in the list.
+    fn listen_again(&self, id: ListenerId, ip: IpAddr, port: u16) -> io::Result<Listener> {
+        let mut listener = Listener::again(&self.route, id, SocketAddr::new(ip, port))?;
+        let tcp = super::tcp_token(self.listeners.len());
+        let udp = mio::Token(tcp.0 + 1);
+        listener.register(self.poll.registry(), tcp, udp)?;
+        Ok(listener)
+    }
+}
+
+/// The address of the interface for a listener that was at `addr`.
+fn address_for(addr: &SocketAddr, ours: &[IpAddr]) -> Option<IpAddr> {
+    let mut ours = ours.iter().copied();
+    ours.find(|ip| ip.is_ipv4() == addr.is_ipv4())
 }

@@ -330,7 +330,7 @@ impl Host {
 
     /// Listens to neighbours if the settings say so.
     pub(super) fn tend_multicast(&mut self) {
-        let wanted = self.engine.settings().lsd && !self.watch.is_gone();
+        let wanted = self.engine.settings().lsd && !self.is_gone();
         let tokens = super::multicast_tokens(self.listeners.len());
         let registry = self.poll.registry();
         self.multicast
