@@ -9,7 +9,7 @@ use super::fixture::Set;
 use super::install::Tool;
 use super::stage::Stage;
 use super::{
-    bars, discover, disturbed, encryption, files, gateway, interface, matrix, resume, share,
+    bars, discover, disturbed, encryption, files, gateway, interface, matrix, proxy, resume, share,
     web_seed,
 };
 
@@ -66,5 +66,6 @@ pub(super) fn all() -> Vec<Case> {
     cases.extend(encryption::cases());
     cases.extend(gateway::cases());
     cases.extend(interface::cases());
+    cases.extend(proxy::cases());
     cases
 }

@@ -90,6 +90,12 @@ fn same_file(expected: &Path, found: &Path) -> Result<()> {
     }
 }
 
+/// The bytes of a file that are on the disk.
+pub(super) fn allocated(path: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata(path).map_or(0, |metadata| metadata.blocks() * 512)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -47,6 +47,12 @@ pub(crate) enum Tool {
     Bindfs,
     /// A gateway that maps ports, and the table that it maps them in.
     Miniupnpd,
+    /// A SOCKS proxy without datagrams.
+    Microsocks,
+    /// A SOCKS proxy that passes datagrams on.
+    Dante,
+    /// An HTTP proxy.
+    Tinyproxy,
 }
 
 impl Tool {
@@ -69,6 +75,9 @@ impl Tool {
             Self::Valgrind => &[("valgrind", "valgrind")],
             Self::Bindfs => &[("bindfs", "bindfs")],
             Self::Miniupnpd => &[("miniupnpd", "miniupnpd"), ("nftables", "nft")],
+            Self::Microsocks => &[("microsocks", "microsocks")],
+            Self::Dante => &[("dante-server", "danted")],
+            Self::Tinyproxy => &[("tinyproxy-bin", "tinyproxy")],
             // What its build needs beside Rust and a C compiler.
             Self::Rqbit => &[("pkg-config", "pkg-config"), ("libssl-dev", "openssl")],
         }

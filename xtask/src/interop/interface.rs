@@ -2,7 +2,6 @@
 //! leads to everybody by better routes: nothing may leave by that, no packet and
 //! no look-up of a name, not even when the interface is gone.
 
-use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::process::Command;
@@ -17,9 +16,10 @@ use super::compare::{self, Strictness};
 use super::fixture::Set;
 use super::install::Tool;
 use super::lan::{Lan, Machine};
+use super::leaving::Leaving;
 use super::metainfo::with_trackers;
 use super::scripted::{NameServer, tracker_of_peers};
-use super::stage::{Process, Stage, link_tree, wait_until};
+use super::stage::{Stage, link_tree, wait_until};
 use crate::process;
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -30,9 +30,6 @@ const SERVERS: [u8; 4] = [198, 51, 100, 1];
 const UPLINK_BITS_PER_S: u64 = 1_000_000_000;
 /// How fast the seed is: the interface goes in mid-download.
 const RATE: u64 = 6 << 20;
-/// The kernel answers whoever asks for its hardware address; it asks only where
-/// somebody sends something.
-const NO_ANSWER: &str = "not (arp and arp[6:2] = 2)";
 /// How long the kernel has for what it still says of a session that was killed.
 const SETTLED: Duration = Duration::from_secs(2);
 /// What a download says when it has everything.
@@ -63,7 +60,7 @@ fn run(stage: &Stage) -> Result<String> {
     let machine = lan.machine(1, UPLINK_BITS_PER_S)?;
     ip(&format!("address add {servers}/32 dev lo"))?;
     plug_in_the_better_cable(&machine)?;
-    ask_only(stage, servers)?;
+    NameServer::ask_only(stage, servers)?;
     let names = NameServer::start(servers, SERVERS)?;
 
     let bare = with_trackers(&fixture, &[], &stage.path("seed.torrent"))?;
@@ -121,7 +118,7 @@ fn run(stage: &Stage) -> Result<String> {
     let mut bound = stage.spawn("bound", &mut machine.command(&bound))?;
     wait_until(LIMIT, "half of the data", || {
         bound.ensure_runs()?;
-        Ok(allocated(&leech_dir.join(name)) > fixture.total_len / 4)
+        Ok(compare::allocated(&leech_dir.join(name)) > fixture.total_len / 4)
     })?;
     ensure!(names.questions() > asked_before, "no name was looked up");
     on(&machine, "ip link set eth0 down")?;
@@ -178,58 +175,6 @@ fn routes_by_eth0(machine: &Machine) -> Result<()> {
         machine,
         &format!("ip route replace {servers} via 10.77.0.254 dev eth0 metric 100"),
     )
-}
-
-/// Makes a name server the one that the system asks, in the mounts of this case.
-fn ask_only(stage: &Stage, server: IpAddr) -> Result<()> {
-    let path = stage.path("resolv.conf");
-    fs::write(&path, format!("nameserver {server}\n"))?;
-    let mut mount = Command::new("mount");
-    mount.arg("--bind").arg(&path).arg("/etc/resolv.conf");
-    process::run(&mut mount)
-}
-
-/// The bytes of a file that are on the disk.
-fn allocated(path: &std::path::Path) -> u64 {
-    use std::os::unix::fs::MetadataExt;
-    fs::metadata(path).map_or(0, |metadata| metadata.blocks() * 512)
-}
-
-/// What leaves by an interface of a machine.
-struct Leaving {
-    interface: &'static str,
-    file: PathBuf,
-    _tcpdump: Process,
-}
-
-impl Leaving {
-    fn start(stage: &Stage, machine: &Machine, interface: &'static str) -> Result<Self> {
-        let file = stage.path(&format!("{interface}.pcap"));
-        // What an earlier capture left is another one's.
-        let _ = fs::remove_file(&file);
-        let mut tcpdump = Command::new("tcpdump");
-        tcpdump.args(["-n", "-U", "-Q", "out", "-i", interface, "-w"]);
-        tcpdump.arg(&file).arg(NO_ANSWER);
-        let name = format!("tcpdump-{interface}");
-        let tcpdump = stage.spawn(&name, &mut machine.command(&tcpdump))?;
-        // It writes the header when it has begun to listen.
-        wait_until(LIMIT, "tcpdump", || {
-            Ok(fs::metadata(&file).is_ok_and(|metadata| metadata.len() > 0))
-        })?;
-        Ok(Self {
-            interface,
-            file,
-            _tcpdump: tcpdump,
-        })
-    }
-
-    fn count(&self) -> Result<usize> {
-        let mut tcpdump = Command::new("tcpdump");
-        let output = tcpdump.args(["-n", "-r"]).arg(&self.file).output();
-        let output = output.context("cannot start tcpdump")?;
-        ensure!(output.status.success(), "{} is no capture", self.interface);
-        Ok(String::from_utf8_lossy(&output.stdout).lines().count())
-    }
 }
 
 fn ip(line: &str) -> Result<()> {

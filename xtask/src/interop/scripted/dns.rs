@@ -1,11 +1,16 @@
 //! A name server that knows a few names and counts who asks.
 
+use std::fs;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use anyhow::Result;
+
+use crate::interop::stage::Stage;
+use crate::process;
 
 const PORT: u16 = 53;
 const HEADER_LEN: usize = 12;
@@ -34,6 +39,16 @@ impl NameServer {
             }
         });
         Ok(Self { questions })
+    }
+
+    /// Makes one at an address the one that the system asks, in the mounts of this
+    /// case.
+    pub(in crate::interop) fn ask_only(stage: &Stage, server: IpAddr) -> Result<()> {
+        let path = stage.path("resolv.conf");
+        fs::write(&path, format!("nameserver {server}\n"))?;
+        let mut mount = Command::new("mount");
+        mount.arg("--bind").arg(&path).arg("/etc/resolv.conf");
+        process::run(&mut mount)
     }
 
     /// How often it was asked.
