@@ -60,7 +60,8 @@ pub(crate) struct RouteArgs {
     /// Let nothing go around the proxy
     ///
     /// It looks up all names; DHT and UDP trackers are off unless it passes datagrams
-    /// on; neighbours and the gateway are not spoken to, and no peer can connect to us.
+    /// on; neighbours and the gateway are not spoken to, and no peer can connect to
+    /// us, whatever `--listen` says.
     #[arg(long, requires = "proxy", help_heading = "Network")]
     pub(crate) proxy_all: bool,
 }

@@ -88,8 +88,11 @@ impl Host {
         let ours = interface.addrs();
         if !self.is_gone() {
             self.watch.expire(now);
-            let mut listeners = self.listeners.iter();
-            if !listeners.all(|listener| ours.contains(&listener.addr.ip())) {
+            let is_there = |listener: &Listener| match listener.tcp {
+                Some(_) => ours.contains(&listener.addr.ip()),
+                None => !ours.is_empty(),
+            };
+            if !self.listeners.iter().all(is_there) {
                 tracing::warn!("{interface} has lost an address, and with it all connections");
                 self.cut_off();
             }

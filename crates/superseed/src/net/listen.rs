@@ -73,7 +73,7 @@ impl Listener {
     }
 
     /// Takes no peers, and no datagrams but those that a proxy passes on, if it
-    /// does.
+    /// does. Its address says nothing of this machine: peers hear of it.
     fn nowhere(route: &Route) -> Result<Self, StartError> {
         let addr = SocketAddr::from((Ipv4Addr::UNSPECIFIED, NOWHERE));
         let failed = |error| StartError::Listen { addr, error };
@@ -82,7 +82,7 @@ impl Listener {
         let udp = udp.map_err(failed)?;
         Ok(Self {
             id: ListenerId(0),
-            addr: route.place(addr).map_err(failed)?,
+            addr,
             tcp: None,
             udp: udp.map(|socket| UdpSocket::from_std(socket.into())),
             tcp_ready: false,

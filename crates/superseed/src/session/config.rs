@@ -50,7 +50,8 @@ pub struct Config {
     pub settings: Settings,
     /// Addresses to listen on, TCP and UDP with the same port number. Port 0
     /// lets the system choose. Empty means [`DEFAULT_PORT`] of both families,
-    /// or the next free port.
+    /// or the next free port. Where nothing may go around a proxy, nobody is
+    /// listened to.
     pub listen: Vec<SocketAddr>,
     /// Where torrents go that are added without a directory of their own.
     pub dir: PathBuf,

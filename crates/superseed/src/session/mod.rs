@@ -262,8 +262,9 @@ impl Session {
     }
 
     /// The addresses of a host, found by the session's own way: not by the
-    /// system's resolver where the session is bound to an interface. None if the
-    /// host has none, or they are not told in time.
+    /// system's resolver where the session is bound to an interface. Where nothing
+    /// may go around a proxy, it is one that stands for the host in this session.
+    /// None if the host has none, or they are not told in time.
     pub async fn resolve(&self, host: impl Into<String>) -> Result<Vec<IpAddr>, Gone> {
         let (reply, answer) = oneshot::channel();
         let host = host.into();
@@ -272,7 +273,8 @@ impl Session {
         Ok(answer.await.unwrap_or_default())
     }
 
-    /// The addresses that the session listens on, with the actual port numbers.
+    /// The addresses that the session listens on, with the actual port numbers:
+    /// none where nothing may go around a proxy.
     pub fn listen_addrs(&self) -> &[SocketAddr] {
         &self.link.listen_addrs
     }

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use superseed::tracker::{Tracker, TrackerConfig};
-use superseed::{Config, ProxyError, Route, Session};
+use superseed::{Config, Interface, ProxyError, Route, Session};
 use superseed_engine::stats::{TrackerStats, TrackerStatus};
 
 use crate::world::{Content, run, session};
@@ -22,9 +22,13 @@ async fn route(proxy: &Server, all: bool) -> Route {
 }
 
 async fn behind(proxy: &Server, all: bool) -> Session {
+    session_by(route(proxy, all).await)
+}
+
+fn session_by(route: Route) -> Session {
     let mut config = Config {
         listen: vec!["127.0.0.1:0".parse().unwrap()],
-        route: route(proxy, all).await,
+        route,
         ..Config::default()
     };
     // Nobody outside of this machine is asked.
@@ -33,14 +37,13 @@ async fn behind(proxy: &Server, all: bool) -> Session {
 }
 
 /// Downloads from a peer by way of a proxy.
-async fn download(proxy: &Server, all: bool, peer: impl FnOnce(SocketAddr) -> SocketAddr) {
+async fn download(proxy: &Server, leecher: Session) {
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let content = Content::single("by-proxy.bin", 300_000, 16 * 1024);
     let seeder = session();
     content.seed(&seeder, here.path()).await;
-    let leecher = behind(proxy, all).await;
     let torrent = content.add(&leecher, there.path()).await;
-    let place = peer(seeder.listen_addrs()[0]);
+    let place = seeder.listen_addrs()[0];
     torrent.add_peer(place).await.unwrap();
     torrent.wait_complete().await.unwrap();
     content.assert_in(there.path());
@@ -55,8 +58,24 @@ fn peers_are_connected_to_by_the_proxy() {
         for kind in KINDS {
             for mood in [Mood::Works, Mood::Trickles, Mood::Asks] {
                 for all in [false, true] {
-                    download(&Server::start(kind, mood), all, |peer| peer).await;
+                    let proxy = Server::start(kind, mood);
+                    download(&proxy, behind(&proxy, all).await).await;
                 }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_proxy_is_reached_by_one_interface_if_that_is_wished() {
+    run(async {
+        let lo = Interface::find("lo").unwrap();
+        for (kind, mood) in [(Kind::Socks, Mood::Passes(0)), (Kind::Http, Mood::Works)] {
+            let proxy = Server::start(kind, mood);
+            for all in [false, true] {
+                let url = proxy.url().parse().unwrap();
+                let route = Route::by_proxy(url, all, Some(lo.clone())).await;
+                download(&proxy, session_by(route.unwrap())).await;
             }
         }
     });
@@ -67,7 +86,7 @@ fn wronged(kind: Kind, answers: &[&'static [u8]]) {
     run(async {
         for answer in answers {
             let proxy = Server::start(kind, Mood::First(answer));
-            download(&proxy, true, |peer| peer).await;
+            download(&proxy, behind(&proxy, true).await).await;
         }
     });
 }
