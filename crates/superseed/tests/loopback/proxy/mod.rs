@@ -3,13 +3,16 @@
 mod server;
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
 use superseed::tracker::{Tracker, TrackerConfig};
 use superseed::{Config, Interface, ProxyError, Route, Session};
 use superseed_engine::stats::{TrackerStats, TrackerStatus};
+
+use superseed_proto::krpc::Kind::Response;
+use superseed_proto::krpc::Message;
 
 use crate::world::{Content, run, session};
 use server::{Kind, Mood, Server};
@@ -197,6 +200,50 @@ fn an_association_that_ended_is_made_again() {
         let session = behind(&proxy, true).await;
         while proxy.associations() < 3 {
             tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        session.stop().await;
+    });
+}
+
+#[test]
+fn datagrams_that_go_around_the_proxy_are_not_taken() {
+    run(async {
+        let proxy = Server::start(Kind::Socks, Mood::Passes(0));
+        let mut config = Config {
+            route: route(&proxy, true).await,
+            ..Config::default()
+        };
+        let nobody = [("router.invalid".to_owned(), 9)];
+        config.settings.dht.routers = Some(nobody.into());
+        let session = Session::start(config).unwrap();
+        let (straight, relayed) = loop {
+            match proxy.relayed() {
+                Some(both) => break both,
+                None => tokio::time::sleep(Duration::from_millis(2)).await,
+            }
+        };
+        let ping = |mark: &str| {
+            let id = "abcdefghij0123456789";
+            format!("d1:ad2:id20:{id}e1:q4:ping1:t2:{mark}1:y1:qe").into_bytes()
+        };
+        let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
+        stranger
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        stranger.send_to(&ping("no"), straight).unwrap();
+        stranger.send_to(&ping("ok"), relayed).unwrap();
+        let mut answer = [0; 1500];
+        loop {
+            let (len, from) = stranger.recv_from(&mut answer).unwrap();
+            assert_eq!(from, relayed);
+            let Ok(message) = Message::decode(&answer[..len]) else {
+                panic!("{:?}", &answer[..len]);
+            };
+            // It may ask back first.
+            if matches!(message.kind, Response(_)) {
+                assert_eq!(message.transaction.as_bytes(), b"ok");
+                break;
+            }
         }
         session.stop().await;
     });

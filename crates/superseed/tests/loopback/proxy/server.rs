@@ -47,6 +47,9 @@ struct Shared {
     targets: Mutex<Vec<String>>,
     streams: AtomicUsize,
     associations: AtomicUsize,
+    /// Where the last one who sent a datagram takes them, and where others send
+    /// them for it.
+    relayed: Mutex<Option<(SocketAddr, SocketAddr)>>,
 }
 
 impl Server {
@@ -58,6 +61,7 @@ impl Server {
             targets: Mutex::default(),
             streams: AtomicUsize::new(0),
             associations: AtomicUsize::new(0),
+            relayed: Mutex::default(),
         });
         let of_all = Arc::clone(&shared);
         thread::spawn(move || {
@@ -82,6 +86,12 @@ impl Server {
     /// How many were made so far.
     pub(super) fn associations(&self) -> usize {
         self.shared.associations.load(Ordering::Relaxed)
+    }
+
+    /// Where the one who sent a datagram takes them, and where others send them for
+    /// it, once it has.
+    pub(super) fn relayed(&self) -> Option<(SocketAddr, SocketAddr)> {
+        *self.shared.relayed.lock().unwrap()
     }
 
     pub(super) fn targets(&self) -> Vec<String> {
@@ -214,6 +224,7 @@ fn pass_on(shared: &Shared, mut stream: TcpStream, ends: bool) {
     while !matches!(stream.read(&mut [0; 1]), Ok(0)) {
         if let Ok((len, from)) = inside.recv_from(&mut bytes) {
             client = Some(from);
+            *shared.relayed.lock().unwrap() = Some((from, outside.local_addr().unwrap()));
             let (to, payload) = socks::unwrap(&bytes[..len]).unwrap();
             let to = match to {
                 Target::Addr(addr) => shared.place(&addr.ip().to_string(), addr.port()),
