@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use superseed_engine::{
-    Action, AddRefusal, AddTorrent, Command, DiskOp, Engine, Input, Outbox, Settings, Ticket, Time,
-    TorrentKey, TorrentOptions, TorrentSource, TorrentState,
+    Action, AddRefusal, AddTorrent, Command, DiskOp, Engine, Input, ListenerId, Outbox, Settings,
+    Ticket, Time, TorrentKey, TorrentOptions, TorrentSource, TorrentState,
 };
 use superseed_proto::InfoHashes;
 use superseed_proto::metainfo::{Format, Metainfo, TorrentBuilder};
@@ -107,6 +107,32 @@ fn it_can_be_removed_while_it_waits() {
     let actions = command(&mut engine, Command::Remove(torrent));
     assert!(matches!(actions.as_slice(), [Action::Removed { torrent: gone }] if *gone == torrent));
     added(&add(&mut engine, TorrentSource::InfoHashes(hashes)));
+}
+
+#[test]
+fn it_does_not_begin_once_it_is_to_go() {
+    let mut engine = Engine::new(Settings::default(), [3; 32]);
+    let right = metainfo("right");
+    let options = TorrentOptions {
+        trackers: vec!["http://192.0.2.1/announce".to_owned()],
+        ..TorrentOptions::default()
+    };
+    let listening = Input::Listening {
+        listener: ListenerId(0),
+        addr: "192.0.2.9:6881".parse().unwrap(),
+    };
+    engine.handle(listening, Time::START, &mut Outbox::new());
+    let add = AddTorrent {
+        ticket: Ticket(7),
+        source: TorrentSource::InfoHashes(right.info_hashes),
+        options,
+    };
+    let torrent = added(&command(&mut engine, Command::Add(Box::new(add))));
+    command(&mut engine, Command::ProvideMetadata(torrent, right));
+    // Its tracker is told first, so that it is still there.
+    command(&mut engine, Command::Remove(torrent));
+    assert!(engine.torrent_stats(torrent, Time::START).is_some());
+    assert!(!opens_storage(&begin(&mut engine, torrent)));
 }
 
 #[test]

@@ -121,7 +121,9 @@ impl Engine {
         now: Time,
         out: &mut Outbox,
     ) {
-        let known = self.torrents.awaiting(key).and_then(Awaiting::metainfo);
+        let known = self.torrents.awaiting(key);
+        let known = known.filter(|known| !known.is_leaving() && !self.shared.stopping);
+        let known = known.and_then(Awaiting::metainfo);
         let Some(metainfo) = known.cloned() else {
             return;
         };

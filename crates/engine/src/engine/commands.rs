@@ -195,6 +195,7 @@ impl Engine {
             });
             // Neighbours may be told from now on, or no more.
             self.with_dormant(key, now, out, |_, _| ());
+            self.with_awaiting(key, now, out, |_, _| ());
             if other_nodes {
                 self.with_any(key, now, out, |form, cx| form.listeners_changed(cx));
             }

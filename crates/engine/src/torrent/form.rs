@@ -87,6 +87,8 @@ impl Form for Torrent {
                 self.disconnect(cx, key, CloseKind::Ours, None);
             }
         }
+        // Those that may go on are connected to again: who is asked knows.
+        self.close_lanes(cx);
     }
 
     fn connect_due(&mut self, cx: &mut Cx<'_>) {

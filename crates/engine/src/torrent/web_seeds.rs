@@ -290,13 +290,14 @@ impl Torrent {
             return self.drop_run(cx, key);
         };
         let seed = seeds.source(source);
-        let (from, _) = listeners[seed.via(listeners.len())];
+        let via = seed.via(listeners.len());
+        let (from, _) = listeners[via];
         let url = self.metainfo.info.web_seed_url(seed.url(), span.file);
         let fetch = cx.shared.fetches.insert((self.key, key));
         if let Some(conn) = cx.conns.get_mut(key)
             && let Some(lane) = conn.lane_mut()
         {
-            lane.fetches(fetch, span.len());
+            lane.fetches(fetch, span.len(), via);
             conn.last_received = cx.now;
         }
         cx.out.push(Action::Fetch(Box::new(Fetch {
@@ -360,7 +361,7 @@ impl Torrent {
         let Some(lane) = cx.conns.get_mut(key).and_then(|conn| conn.lane_mut()) else {
             return;
         };
-        let (source, came) = (lane.source, lane.came());
+        let (source, came, via) = (lane.source, lane.came(), lane.via());
         let left = lane.left();
         if let Some(fetch) = lane.fetch() {
             cx.shared.fetches.remove(fetch);
@@ -371,16 +372,16 @@ impl Torrent {
             return;
         };
         match end {
-            FetchEnd::Broke(why) => match seeds.source_mut(source).broke(came, listeners) {
+            FetchEnd::Broke(why) => match seeds.source_mut(source).broke(came, via, listeners) {
                 Breaks::GoOn => {
                     self.go_on(cx, key);
                     cx.shared.lend_due.push(key);
                 }
-                Breaks::Rest(time) => self.rest_web_seed(cx, source, time, why),
+                Breaks::Rest(time) => self.lane_failed(cx, key, source, time, why),
             },
             FetchEnd::Busy(after) => {
                 let why = "the server has too much to do".to_owned();
-                self.rest_web_seed(cx, source, rest_of_busy(after), why);
+                self.lane_failed(cx, key, source, rest_of_busy(after), why);
             }
             FetchEnd::Absent(why) => {
                 if let Some(span) = spans::first(&self.metainfo.info.files, left) {
@@ -427,19 +428,28 @@ impl Torrent {
         }
     }
 
-    fn rest_web_seed(
+    /// A connection to a source failed. The others stand for themselves, since
+    /// many servers take few connections of one client; with the last of them the
+    /// source rests.
+    fn lane_failed(
         &mut self,
         cx: &mut Cx<'_>,
+        key: ConnKey,
         source: SourceIndex,
         time: std::time::Duration,
         why: String,
     ) {
-        self.close_lanes_to(cx, source);
+        self.close_lane(cx, key);
         let Some(seeds) = &mut self.web_seeds else {
             return;
         };
-        let resting = seeds.source_mut(source);
-        resting.rest(cx.now + time, why.clone());
+        let others = seeds.conns_to(source).count();
+        let failing = seeds.source_mut(source);
+        if others > 0 {
+            return failing.spare(others, cx.now + time);
+        }
+        failing.rest(cx.now + time, why.clone());
+        let resting = failing;
         let url = resting.url().to_owned();
         cx.event(self.key, EventKind::WebSeedFailed { url, error: why });
     }
@@ -469,7 +479,7 @@ impl Torrent {
             && let Some(source) = conn.lane().map(|lane| lane.source)
         {
             let why = format!("nothing came for {} s", WEB_SEED_SILENCE.as_secs());
-            return self.rest_web_seed(cx, source, WEB_SEED_REST, why);
+            return self.lane_failed(cx, key, source, WEB_SEED_REST, why);
         }
         self.fill(cx, key);
         self.rearm(cx, key);

@@ -85,9 +85,11 @@ impl WebSeeds {
         let ready = self.sources().filter(|(_, source)| {
             source.is_usable() && source.ready_at() <= now && source.has_some_of(wanted)
         });
-        let counted = ready.map(|(index, _)| (self.conns_to(index).count(), index));
-        let (count, index) = counted.min()?;
-        (count < share).then_some(index)
+        let counted = ready.filter_map(|(index, source)| {
+            let count = self.conns_to(index).count();
+            (count < share.min(source.most(now))).then_some((count, index))
+        });
+        counted.min().map(|(_, index)| index)
     }
 
     /// A connection to a source that lacks a file and has nothing wanted any more:
@@ -101,8 +103,12 @@ impl WebSeeds {
     /// When the next source has rested enough.
     pub(crate) fn next_deadline(&self, now: Time) -> Time {
         let usable = self.sources.iter().filter(|source| source.is_usable());
-        let resting = usable.map(Source::ready_at).filter(|at| *at > now);
-        resting.min().unwrap_or(Time::NEVER)
+        let again = usable.flat_map(|source| {
+            let spared = source.spared_until();
+            spared.into_iter().chain([source.ready_at()])
+        });
+        let again = again.filter(|at| *at > now);
+        again.min().unwrap_or(Time::NEVER)
     }
 
     /// A connection is there.
@@ -173,6 +179,19 @@ mod tests {
         seeds.source_mut(SourceIndex(0)).ban();
         assert_eq!(seeds.next_source(&wanted, later), Some(SourceIndex(1)));
         assert_eq!(seeds.next_deadline(Time::START), Time::NEVER);
+    }
+
+    #[test]
+    fn a_server_that_takes_one_connection_has_one_for_a_while() {
+        let wanted = Bitfield::full(4);
+        let mut seeds = seeds(1);
+        let only = SourceIndex(0);
+        seeds.opened(conn(1), only);
+        let later = Time::START + Duration::from_secs(30);
+        seeds.source_mut(only).spare(1, later);
+        assert_eq!(seeds.next_source(&wanted, Time::START), None);
+        assert_eq!(seeds.next_deadline(Time::START), later);
+        assert_eq!(seeds.next_source(&wanted, later), Some(only));
     }
 
     #[test]

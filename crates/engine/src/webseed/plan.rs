@@ -50,6 +50,8 @@ struct Fetching {
     key: FetchKey,
     end: u64,
     lent_to: u64,
+    /// The listener that it goes by.
+    via: usize,
     came: bool,
 }
 
@@ -133,18 +135,24 @@ impl Lane {
         self.fetch.is_none() && self.at < self.asked_to
     }
 
-    /// A request of so many bytes is out.
-    pub(crate) fn fetches(&mut self, key: FetchKey, len: u64) {
+    /// A request of so many bytes is out, by this listener.
+    pub(crate) fn fetches(&mut self, key: FetchKey, len: u64, via: usize) {
         self.fetch = Some(Fetching {
             key,
             end: self.at + len,
             lent_to: self.at,
+            via,
             came: false,
         });
     }
 
     pub(crate) fn fetch(&self) -> Option<FetchKey> {
         self.fetch.map(|fetch| fetch.key)
+    }
+
+    /// The listener that the request that is out goes by.
+    pub(crate) fn via(&self) -> usize {
+        self.fetch.map_or(0, |fetch| fetch.via)
     }
 
     /// Whether anything came of the request that is out.
@@ -234,7 +242,7 @@ mod tests {
         let mut lane = Lane::new(SourceIndex(0));
         lane.begin(100, 10, 40);
         assert!(lane.wants_fetch());
-        lane.fetches(fetch(1), 15);
+        lane.fetches(fetch(1), 15, 0);
         assert_eq!((lane.lendable(), lane.lent()), (10, 0));
         lane.lend(10);
         lane.asked(10);
@@ -250,7 +258,7 @@ mod tests {
     fn a_run_that_is_cut_is_broken_off_where_it_ends() {
         let mut lane = Lane::new(SourceIndex(0));
         lane.begin(0, 10, 90);
-        lane.fetches(fetch(1), 100);
+        lane.fetches(fetch(1), 100, 0);
         lane.lend(10);
         assert_eq!(lane.next(), Some(10));
         lane.cut();
@@ -265,7 +273,7 @@ mod tests {
         let mut lane = Lane::new(SourceIndex(0));
         lane.begin(0, 10, 20);
         lane.asked(20);
-        lane.fetches(fetch(1), 30);
+        lane.fetches(fetch(1), 30, 0);
         lane.lend(30);
         lane.take(12);
         assert!(!lane.cut_last(10, 10), "another was asked for after it");

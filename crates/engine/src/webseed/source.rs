@@ -36,6 +36,10 @@ pub(crate) struct Source {
     breaks: u32,
     /// Listeners that it was asked from in vain since it last sent a byte.
     vain: usize,
+    /// The listener that it is asked from: what worked last.
+    via: usize,
+    /// It takes no more connections than these until then.
+    most: Option<(usize, Time)>,
     downloaded: u64,
     /// What went wrong last.
     error: Option<String>,
@@ -49,6 +53,8 @@ impl Source {
             have: None,
             breaks: 0,
             vain: 0,
+            via: 0,
+            most: None,
             downloaded: 0,
             error: None,
         }
@@ -119,7 +125,24 @@ impl Source {
             self.state = State::From(until);
         }
         (self.breaks, self.vain) = (0, 0);
+        self.most = None;
         self.error = Some(why);
+    }
+
+    /// It refused a connection while it had so many others.
+    pub(crate) fn spare(&mut self, others: usize, until: Time) {
+        self.most = Some((others, until));
+    }
+
+    /// How many connections it takes, as far as is known.
+    pub(super) fn most(&self, now: Time) -> usize {
+        let most = self.most.filter(|(_, until)| now < *until);
+        most.map_or(usize::MAX, |(most, _)| most)
+    }
+
+    /// When it is spared no longer.
+    pub(super) fn spared_until(&self) -> Option<Time> {
+        self.most.map(|(_, until)| until)
     }
 
     /// All that it was asked for came.
@@ -130,18 +153,20 @@ impl Source {
 
     /// Which of so many listeners it is asked from.
     pub(crate) fn via(&self, listeners: usize) -> usize {
-        self.vain % listeners.max(1)
+        self.via % listeners.max(1)
     }
 
-    /// An answer ended before its end; `came` says whether anything of it did.
+    /// An answer ended before its end; `came` says whether anything of it did,
+    /// `via` which listener was used.
     ///
     /// Where nothing came the address may be of another family than that of the
-    /// listener it was asked from.
-    pub(crate) fn broke(&mut self, came: bool, listeners: usize) -> Breaks {
+    /// listener it was asked from. Another connection may have found that out.
+    pub(crate) fn broke(&mut self, came: bool, via: usize, listeners: usize) -> Breaks {
         if came {
             self.breaks += 1;
-        } else {
+        } else if via == self.via(listeners) {
             self.vain += 1;
+            self.via = (via + 1) % listeners.max(1);
         }
         let goes_on = if came {
             self.breaks <= WEB_SEED_BREAKS_MAX
@@ -171,11 +196,11 @@ mod tests {
     fn an_answer_that_breaks_is_gone_on_with_three_times() {
         let mut source = Source::new("http://a/".to_owned());
         for _ in 0..3 {
-            assert_eq!(source.broke(true, 1), Breaks::GoOn);
+            assert_eq!(source.broke(true, 0, 1), Breaks::GoOn);
         }
-        assert_eq!(source.broke(true, 1), Breaks::Rest(WEB_SEED_REST));
+        assert_eq!(source.broke(true, 0, 1), Breaks::Rest(WEB_SEED_REST));
         source.rest(Time::START + WEB_SEED_REST, "broke".to_owned());
-        assert_eq!(source.broke(true, 1), Breaks::GoOn);
+        assert_eq!(source.broke(true, 0, 1), Breaks::GoOn);
         source.answered();
         assert_eq!((source.breaks, source.error()), (0, None));
     }
@@ -183,11 +208,21 @@ mod tests {
     #[test]
     fn a_silent_one_is_asked_from_each_listener_once() {
         let mut source = Source::new("http://a/".to_owned());
-        assert_eq!(source.broke(false, 1), Breaks::Rest(WEB_SEED_REST));
+        assert_eq!(source.broke(false, 0, 1), Breaks::Rest(WEB_SEED_REST));
         source.rest(Time::START, String::new());
-        assert_eq!(source.broke(false, 2), Breaks::GoOn);
+        assert_eq!(source.broke(false, 0, 2), Breaks::GoOn);
         assert_eq!(source.via(2), 1);
-        assert_eq!(source.broke(false, 2), Breaks::Rest(WEB_SEED_REST));
+        assert_eq!(source.broke(false, 1, 2), Breaks::Rest(WEB_SEED_REST));
+    }
+
+    #[test]
+    fn connections_by_a_listener_that_is_known_to_be_wrong_try_the_next_one() {
+        let mut source = Source::new("http://a/".to_owned());
+        for _ in 0..3 {
+            assert_eq!(source.broke(false, 0, 2), Breaks::GoOn);
+        }
+        source.answered();
+        assert_eq!(source.via(2), 1);
     }
 
     #[test]

@@ -97,7 +97,12 @@ impl Host {
                 self.cut_off();
             }
         }
-        let may_listen = |(_, addr): &(_, SocketAddr)| address_for(addr, &ours).is_some();
+        // A listener that cannot be must not cost those that are there theirs.
+        let may_listen = |(id, addr): &(ListenerId, SocketAddr)| {
+            let ip = address_for(addr, &ours);
+            let place = ip.map(|ip| SocketAddr::new(ip, addr.port()));
+            place.is_some_and(|place| Listener::again(&self.route, *id, place).is_ok())
+        };
         if self.watch.missing.iter().any(may_listen) {
             self.come_back(&interface, &ours);
         }
@@ -187,8 +192,28 @@ impl Host {
     }
 }
 
-/// The address of the interface for a listener that was at `addr`.
+/// The address of the interface for a listener that was at `addr`: that one if
+/// it is there.
 fn address_for(addr: &SocketAddr, ours: &[IpAddr]) -> Option<IpAddr> {
-    let mut ours = ours.iter().copied();
-    ours.find(|ip| ip.is_ipv4() == addr.is_ipv4())
+    let of_family = || ours.iter().filter(|ip| ip.is_ipv4() == addr.is_ipv4());
+    let same = of_family().find(|ip| **ip == addr.ip());
+    same.or_else(|| of_family().next()).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_comes_back_at_its_own_address_or_at_another_of_its_family() {
+        let ours = ["10.0.0.1", "10.0.0.2", "fd00::1"].map(|ip| ip.parse().unwrap());
+        let at = |addr: &str| address_for(&addr.parse().unwrap(), &ours);
+        assert_eq!(at("10.0.0.2:1"), Some(ours[1]));
+        assert_eq!(at("10.0.0.9:1"), Some(ours[0]));
+        assert_eq!(at("[fd00::9]:1"), Some(ours[2]));
+        assert_eq!(
+            address_for(&"10.0.0.1:1".parse().unwrap(), &ours[2..]),
+            None
+        );
+    }
 }

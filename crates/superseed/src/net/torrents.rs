@@ -199,11 +199,15 @@ impl Torrents {
 
     /// A torrent whose metadata is known begins. `None` if it is gone.
     pub(super) fn begin(&mut self, key: TorrentKey, request: AddRequest) -> Option<StorageSpec> {
-        if self.links.remove(key).is_none() {
+        let Some(link) = self.links.remove(key) else {
             answer(request.reply, Err(AddFailure::Stopping));
             return None;
+        };
+        let spec = self.open(key, request);
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.removing = link.removing;
         }
-        Some(self.open(key, request))
+        Some(spec)
     }
 
     /// Storage was opened, or not. True if a torrent that was being added

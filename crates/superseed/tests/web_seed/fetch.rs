@@ -345,7 +345,7 @@ fn a_file_that_is_not_there_comes_from_elsewhere() {
 fn a_busy_server_is_left_alone_for_a_while() {
     run(async {
         let content = Content::single(100_000);
-        let server = content.server(Mood::BusyOnce);
+        let server = content.server(Mood::Busy);
         let session = session();
         let mut events = session.subscribe();
         let dir = tempfile::tempdir().unwrap();
@@ -359,6 +359,40 @@ fn a_busy_server_is_left_alone_for_a_while() {
         assert_eq!(why, sentence);
         assert!(*left > Duration::from_secs(20) && *left <= Duration::from_secs(30));
         session.stop().await;
+    });
+}
+
+#[test]
+fn a_server_that_takes_one_connection_brings_everything_by_it() {
+    run(async {
+        let content = Content::single(6_000_000);
+        let pace = Duration::from_millis(2);
+        let server = Server::start(&content.served(), Mood::OneAtATime, pace);
+        let begun = std::time::Instant::now();
+        content.download(&[server.url()]).await;
+        // With a rest for each refusal it would take minutes.
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        assert!(server.seen().len() > 3, "nobody was refused");
+    });
+}
+
+#[test]
+fn a_server_that_the_first_listener_cannot_reach_is_asked_from_the_second() {
+    run(async {
+        let content = Content::single(6_000_000);
+        let server = content.server(Mood::Works);
+        let session = Session::start(Config {
+            listen: vec!["[::1]:0".parse().unwrap(), "127.0.0.1:0".parse().unwrap()],
+            ..Config::default()
+        })
+        .unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let begun = std::time::Instant::now();
+        let torrent = content.add(&session, dir.path(), &[server.url()]).await;
+        torrent.wait_complete().await.unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        session.stop().await;
+        content.assert_in(dir.path());
     });
 }
 

@@ -23,8 +23,10 @@ pub(crate) enum Mood {
     WrongRange,
     /// Sends whoever asks under `/moved/` to the files, and there again.
     Moves,
-    /// Has too much to do, the first time that it is asked.
-    BusyOnce,
+    /// Has too much to do.
+    Busy,
+    /// Has too much to do as long as it answers somebody.
+    OneAtATime,
 }
 
 /// A request as the server saw it.
@@ -40,6 +42,8 @@ struct Shared {
     /// How long each 16 KiB take.
     pace: Duration,
     seen: Mutex<Vec<Seen>>,
+    /// Somebody is being answered.
+    answering: Mutex<()>,
 }
 
 /// A server on a free port of 127.0.0.1, until the test ends.
@@ -58,6 +62,7 @@ impl Server {
             mood,
             pace,
             seen: Mutex::default(),
+            answering: Mutex::default(),
         });
         let of_all = Arc::clone(&shared);
         thread::spawn(move || {
@@ -95,13 +100,9 @@ fn serve(shared: &Shared, stream: TcpStream) {
             path: path.to_owned(),
             range: range.clone(),
         };
-        let before = {
-            let mut all = shared.seen.lock().unwrap();
-            all.push(seen);
-            all.len() - 1
-        };
+        shared.seen.lock().unwrap().push(seen);
         // Who has enough hangs up.
-        if answer(shared, &mut out, path, range, before).is_err() {
+        if answer(shared, &mut out, path, range).is_err() {
             return;
         }
     }
@@ -112,7 +113,6 @@ fn answer(
     out: &mut TcpStream,
     path: &str,
     range: Option<Range<usize>>,
-    before: usize,
 ) -> std::io::Result<()> {
     if shared.mood == Mood::Moves
         && let Some(path) = path.strip_prefix("moved/")
@@ -120,7 +120,13 @@ fn answer(
         let head = format!("HTTP/1.1 302 Found\r\nLocation: /{path}\r\nContent-Length: 0\r\n\r\n");
         return out.write_all(head.as_bytes());
     }
-    if shared.mood == Mood::BusyOnce && before == 0 {
+    let alone = shared.answering.try_lock();
+    let is_busy = match shared.mood {
+        Mood::Busy => true,
+        Mood::OneAtATime => alone.is_err(),
+        _ => false,
+    };
+    if is_busy {
         let head = "HTTP/1.1 503 Busy\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
         return out.write_all(head.as_bytes());
     }

@@ -106,6 +106,11 @@ impl Awaiting {
         self.is_fetching() && !self.peers.iter().any(|key| is_met(*key))
     }
 
+    /// Whether it is being removed.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.is_some()
+    }
+
     fn is_fetching(&self) -> bool {
         self.runs() && matches!(self.stage, Stage::Fetching)
     }
