@@ -28,9 +28,53 @@ fn what_names_no_proxy_is_a_wrong_command_line() {
         assert_eq!(output.exit, Exit::Usage, "{output:?}");
         assert!(output.stderr.contains("prox"), "{output:?}");
     }
-    let output = download(&fixture, &["--proxy-all"]);
+}
+
+fn is_told_that_a_proxy_is_missing(output: &support::Output) {
     assert_eq!(output.exit, Exit::Usage, "{output:?}");
-    assert!(output.stderr.contains("--proxy <URL>"), "{output:?}");
+    let told = "superseed: --proxy-all needs a proxy: name one by --proxy\n";
+    assert_eq!(output.stderr, told);
+}
+
+#[test]
+fn nothing_goes_around_a_proxy_that_no_layer_names() {
+    let fixture = Fixture::new();
+    is_told_that_a_proxy_is_missing(&download(&fixture, &["--proxy-all"]));
+    let run = || superseed(["download", fixture.torrent()]);
+    let by_variable = run().var("SUPERSEED_PROXY_ALL", "1");
+    is_told_that_a_proxy_is_missing(&by_variable.run());
+    let emptied = run().var("SUPERSEED_PROXY_ALL", "1");
+    is_told_that_a_proxy_is_missing(&emptied.var("SUPERSEED_PROXY", "").run());
+    let file = fixture.dir.path().join("config.toml");
+    std::fs::write(&file, "proxy-all = true\n").unwrap();
+    let by_file = run().var("SUPERSEED_CONFIG", file.as_os_str());
+    is_told_that_a_proxy_is_missing(&by_file.run());
+}
+
+#[test]
+fn the_proxy_and_that_all_goes_by_it_may_be_told_in_different_layers() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = closed.local_addr().unwrap();
+    drop(closed);
+    let fixture = Fixture::new();
+    let file = fixture.dir.path().join("config.toml");
+    let told = format!("superseed: cannot reach the proxy {addr}: ");
+    for (text, more) in [
+        (
+            format!("proxy = \"socks5://{addr}\"\n"),
+            "--proxy-all".to_owned(),
+        ),
+        (
+            "proxy-all = true\n".to_owned(),
+            format!("--proxy=socks5://{addr}"),
+        ),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let run = superseed(["download", fixture.torrent(), &more]);
+        let output = run.var("SUPERSEED_CONFIG", file.as_os_str()).run();
+        assert_eq!(output.exit, Exit::Network, "{output:?}");
+        assert!(output.stderr.starts_with(&told), "{output:?}");
+    }
 }
 
 #[test]

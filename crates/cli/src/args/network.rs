@@ -62,7 +62,8 @@ pub(crate) struct RouteArgs {
     /// It looks up all names; DHT and UDP trackers are off unless it passes datagrams
     /// on; neighbours and the gateway are not spoken to, and no peer can connect to
     /// us, whatever `--listen` says.
-    #[arg(long, requires = "proxy", help_heading = "Network")]
+    // That there is a proxy is seen when all layers are: each may name it.
+    #[arg(long, help_heading = "Network")]
     pub(crate) proxy_all: bool,
 }
 

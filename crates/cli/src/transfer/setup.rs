@@ -76,6 +76,12 @@ fn dht_state(env: &Env) -> Option<PathBuf> {
 
 /// By what way everything leaves. A proxy is reached to see that it is there.
 pub(crate) async fn route(args: &RouteArgs) -> Result<Route, Failure> {
+    if args.proxy_all && args.proxy.is_none() {
+        // Going direct would break what the user asks for.
+        return Err(Failure::usage(
+            "--proxy-all needs a proxy: name one by --proxy",
+        ));
+    }
     let interface = args.interface.as_deref().map(Interface::find).transpose();
     let interface = interface.map_err(|error| Failure::new(Exit::Network, error.to_string()))?;
     match &args.proxy {
