@@ -33,14 +33,14 @@ const OTHERS: usize = 8;
 /// The id at which an engine takes peer exchange.
 const PEX: u8 = 2;
 
-fn spec(world: &mut World, routers: &[SocketAddr]) -> HostSpec {
+fn spec(world: &mut World, routers: &[SocketAddr], lsd: bool) -> HostSpec {
     let routers: Vec<_> = routers
         .iter()
         .map(|addr| (addr.ip().to_string(), addr.port()))
         .collect();
     HostSpec {
         settings: Settings {
-            lsd: true,
+            lsd,
             pex: true,
             dht: DhtSettings {
                 enabled: true,
@@ -72,7 +72,8 @@ fn magnet(run: &Run) -> Outcome {
     let mut hosts = Vec::new();
     let mut routers = Vec::new();
     for number in 0..OTHERS + WITH_TRACKER + WITHOUT {
-        let spec = spec(&mut world, &routers);
+        // Without neighbours, strangers are those whom the DHT knows.
+        let spec = spec(&mut world, &routers, run.seed.is_multiple_of(2));
         hosts.push(world.add_host(spec));
         if number < 3 {
             routers.push(world.addr(hosts[number]));
@@ -136,7 +137,11 @@ fn magnet(run: &Run) -> Outcome {
     check_exchange(&world, &content);
     Outcome::of(
         &world,
-        vec![("named_before", named_before as f64), ("knew", knew as f64)],
+        vec![
+            ("named_before", named_before as f64),
+            ("strangers_before", strangers as f64),
+            ("knew", knew as f64),
+        ],
     )
 }
 
@@ -201,7 +206,8 @@ fn strangers_until(
         let called = caller == host;
         let stranger = !members.contains(&to);
         if said.at <= known {
-            before += usize::from(stranger);
+            // Of those who never know nothing is to be learnt.
+            before += usize::from(stranger && known < Time::NEVER);
             continue;
         }
         if called && stranger {

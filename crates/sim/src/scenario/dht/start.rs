@@ -24,13 +24,13 @@ fn network(run: &Run) -> (Network, super::Shared) {
     (network, shared)
 }
 
-/// Lets a host that has just begun get the torrent, and tells when it knew of
+/// Lets a host that has just begun get the torrent by its link, and tells when it knew of
 /// the first peer, in seconds since it had the torrent.
 fn first_peer(network: &mut Network, host: HostId, shared: &super::Shared) -> f64 {
     let content = Arc::clone(&shared.content);
     let world = &mut network.world;
     let began = world.now();
-    world.add_torrent(host, &content, TorrentOptions::default());
+    world.add_link(host, &content, TorrentOptions::default());
     let knows = |world: &crate::world::World| {
         let stats = world.stats(host, &content);
         stats.candidates + stats.peers > 0
