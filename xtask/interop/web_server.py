@@ -1,5 +1,5 @@
 """A web seed (BEP 19) that does wrong, for interop cases: it serves a directory
-in ranges and ends each body too soon, or spoils its first byte."""
+in ranges and ends every other long body too soon, or spoils its first byte."""
 
 import argparse
 import http.server
@@ -30,8 +30,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.server.lies:
             body[0] ^= 1
         if self.server.truncate is not None and self.server.truncate < len(body):
-            body = body[: self.server.truncate]
-            self.close_connection = True
+            self.server.long += 1
+            if self.server.long % 2 == 1:
+                body = body[: self.server.truncate]
+                self.close_connection = True
+                print("ended before", first + len(body), file=sys.stderr, flush=True)
         try:
             self.wfile.write(body)
         except OSError:
@@ -45,12 +48,13 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("root")
     parser.add_argument("--listen", required=True, help="ADDR:PORT")
-    parser.add_argument("--truncate", type=int, help="bytes of each body")
+    parser.add_argument("--truncate", type=int, help="bytes of every other body that has more")
     parser.add_argument("--lies", action="store_true")
     args = parser.parse_args()
     host, port = args.listen.rsplit(":", 1)
     server = http.server.ThreadingHTTPServer((host, int(port)), Handler)
     server.root, server.truncate, server.lies = args.root, args.truncate, args.lies
+    server.long = 0
     print("ready", flush=True)
     server.serve_forever()
 

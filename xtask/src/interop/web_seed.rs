@@ -27,9 +27,8 @@ const WEB_PORT: u16 = 8_080;
 const RATE_BYTES_PER_S: u64 = 8 << 20;
 /// The least that each of two sides of equal rate must bring.
 const PART_MIN: f64 = 0.2;
-/// After how many bytes the truncating server ends each body: three go on, so
-/// that nobody has to rest.
-const TRUNCATED: u64 = 14 << 20;
+/// After how many bytes the truncating server ends every other body.
+const TRUNCATED: u64 = 700 << 10;
 
 /// The cases of this module.
 pub(super) fn cases() -> Vec<Case> {
@@ -220,7 +219,18 @@ fn truncating(stage: &Stage) -> Result<String> {
     let truncated = TRUNCATED.to_string();
     let _web = scripted(stage, &fixture, &["--truncate", &truncated])?;
     let (seconds, _) = download(stage, &fixture, &url(""), &[])?;
-    Ok(format!("{} bytes in {seconds:.1} s", fixture.total_len))
+    let log = fs::read_to_string(stage.path("web.err"))?;
+    let ends = log
+        .lines()
+        .filter_map(|line| line.strip_prefix("ended before "));
+    let gone_on = ends
+        .filter(|end| log.contains(&format!("bytes={end}-")))
+        .count();
+    ensure!(gone_on > 0, "nothing was gone on with where it ended");
+    let len = fixture.total_len;
+    Ok(format!(
+        "{len} bytes in {seconds:.1} s, gone on with {gone_on} times"
+    ))
 }
 
 fn lying(stage: &Stage) -> Result<String> {
