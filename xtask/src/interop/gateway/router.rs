@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+use super::LEASE_S;
 use crate::interop::clients::PORT;
 use crate::interop::lan::{Lan, Machine};
 use crate::interop::stage::{Process, Stage, wait_until};
@@ -80,6 +81,8 @@ impl Router {
             "enable_upnp=yes".to_owned(),
             format!("enable_natpmp={natpmp}"),
             "secure_mode=yes".to_owned(),
+            format!("min_lifetime={}", LEASE_S - 1),
+            format!("max_lifetime={LEASE_S}"),
             format!("lease_file={}", leases.display()),
             "uuid=5d1b6f9e-0000-4000-8000-000000000001".to_owned(),
             "allow 1024-65535 0.0.0.0/0 1024-65535".to_owned(),
@@ -112,14 +115,19 @@ impl Router {
         let mut ports = Vec::new();
         wait_until(limit, "the mappings of TCP and UDP", || {
             self.ensure_runs()?;
-            let of_machine = |mapping: &Mapping| mapping.to == format!("{to}:{PORT}");
-            let mappings = self.mappings()?;
-            let mappings: Vec<_> = mappings.into_iter().filter(of_machine).collect();
+            let mappings = self.mapped(to)?;
             ports = mappings.iter().map(|mapping| mapping.port).collect();
             let is_udp: Vec<_> = mappings.iter().map(|mapping| mapping.udp).collect();
             Ok(is_udp.contains(&true) && is_udp.contains(&false))
         })?;
         Ok(ports)
+    }
+
+    /// What is mapped to a machine now.
+    pub(super) fn mapped(&self, to: IpAddr) -> Result<Vec<Mapping>> {
+        let mut mappings = self.mappings()?;
+        mappings.retain(|mapping| mapping.to == format!("{to}:{PORT}"));
+        Ok(mappings)
     }
 
     /// What the kernel of the router translates now.
