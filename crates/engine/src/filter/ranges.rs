@@ -18,12 +18,18 @@ impl Bits for u128 {
     }
 }
 
-/// Sorted ranges, of which no two overlap or touch. The beginnings lie apart
-/// from the ends, so that a search reads half the memory.
+/// Beginnings to a group.
+const GROUP: usize = 16;
+
+/// Sorted ranges, of which no two overlap or touch. The beginnings of groups lie
+/// apart, so that most of a search stays in the processor's cache: for a million
+/// ranges of IPv6 they are 1 MB of 33. What remains is in one place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ranges<T> {
-    firsts: Box<[T]>,
-    lasts: Box<[T]>,
+    /// The first number of each group.
+    groups: Box<[T]>,
+    /// First and last number of each.
+    all: Box<[(T, T)]>,
 }
 
 impl<T: Bits> Ranges<T> {
@@ -38,21 +44,32 @@ impl<T: Bits> Ranges<T> {
             joined
         });
         Self {
-            firsts: ranges.iter().map(|(first, _)| *first).collect(),
-            lasts: ranges.iter().map(|(_, last)| *last).collect(),
+            groups: ranges
+                .iter()
+                .step_by(GROUP)
+                .map(|(first, _)| *first)
+                .collect(),
+            all: ranges.into(),
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.firsts.len()
+        self.all.len()
     }
 
-    /// A plain binary search: it has no branch that depends on the number, and
-    /// trees of 16 or 64 to a node took two to four times as long.
+    /// Two plain binary searches: they have no branch that depends on the number,
+    /// and trees of 16 or 64 to a node took two to four times as long.
     pub(super) fn contains(&self, number: T) -> bool {
-        let after = self.firsts.partition_point(|first| *first <= number);
-        let before = after.checked_sub(1);
-        before.is_some_and(|before| number <= self.lasts[before])
+        let group = self.groups.partition_point(|first| *first <= number);
+        let Some(group) = group.checked_sub(1) else {
+            return false;
+        };
+        let begin = group * GROUP;
+        let end = self.all.len().min(begin + GROUP);
+        let group = &self.all[begin..end];
+        // The first of the group is not after it.
+        let before = group.partition_point(|(first, _)| *first <= number) - 1;
+        number <= group[before].1
     }
 }
 
@@ -64,8 +81,7 @@ mod tests {
     #[test]
     fn what_overlaps_or_touches_is_one_range() {
         let ranges = Ranges::new(vec![(20, 30), (1, 5), (6, 9), (25, 27), (11, 12), (30, 40)]);
-        assert_eq!(*ranges.firsts, [1_u32, 11, 20]);
-        assert_eq!(*ranges.lasts, [9, 12, 40]);
+        assert_eq!(*ranges.all, [(1_u32, 9), (11, 12), (20, 40)]);
         let whole = Ranges::new(vec![(u32::MAX, u32::MAX), (0, u32::MAX)]);
         assert_eq!(whole.len(), 1);
     }
