@@ -38,11 +38,7 @@ fn case(from: Client) -> Case {
     needs.extend(from.tool());
     Case {
         name: format!("dht-magnet-from-{}", from.name()),
-        group: match from {
-            // It waits for most of a minute before it asks anybody.
-            Client::Transmission => Group::Bars,
-            _ => Group::Default,
-        },
+        group: Group::Default,
         // Thirty processes beside another case would be late for nobody's fault.
         shares: false,
         needs,
