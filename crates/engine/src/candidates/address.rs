@@ -5,6 +5,8 @@ use std::ops::RangeInclusive;
 
 use superseed_proto::krpc::is_exempt;
 
+use super::reach::is_reserved;
+
 /// One spelling per address: IPv4-mapped IPv6 becomes IPv4, and the flow
 /// label, which is not part of an address, is cleared.
 pub(crate) fn canonical(addr: SocketAddr) -> SocketAddr {
@@ -17,8 +19,14 @@ pub(crate) fn canonical(addr: SocketAddr) -> SocketAddr {
     }
 }
 
-/// Whether a peer can be at a (canonical) address.
+/// Whether a peer can be at a (canonical) address that somebody names.
 pub(crate) fn is_peer(addr: SocketAddr) -> bool {
+    is_peer_or_name(addr) && !is_reserved(addr.ip())
+}
+
+/// The same of an address that our own host or user gives, which may stand for a
+/// name.
+pub(crate) fn is_peer_or_name(addr: SocketAddr) -> bool {
     let ip = addr.ip();
     let broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
     addr.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !broadcast

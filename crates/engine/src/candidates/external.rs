@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 
 use super::address::network;
 use super::host;
+use super::reach::is_reserved;
 use crate::ids::TorrentKey;
 use crate::limits::EXTERNAL_VOTES_MAX;
 
@@ -49,7 +50,7 @@ impl ExternalVotes {
             other @ (Voter::Trackers(_) | Voter::Gateway) => other,
         };
         let ours = ours.to_canonical();
-        if ours.is_unspecified() || ours.is_multicast() {
+        if ours.is_unspecified() || ours.is_multicast() || is_reserved(ours) {
             return;
         }
         let same =
@@ -117,6 +118,15 @@ mod tests {
         votes.vote(Voter::Trackers(TorrentKey::default()), ip("1.2.3.4"));
         assert_eq!(votes.ip(anyone), Some(ip("1.2.3.4")));
         assert_eq!(votes.ip(ip("2001:db8::1")), None);
+    }
+
+    #[test]
+    fn an_address_that_nobody_has_is_not_ours_either() {
+        let mut votes = ExternalVotes::default();
+        for at in 0..9 {
+            votes.vote(peer(at), ip("240.0.0.1"));
+        }
+        assert_eq!(votes.ip(ip("9.9.9.9")), None);
     }
 
     #[test]

@@ -37,7 +37,7 @@ use crate::limits::{
 use crate::stats::PeerSource;
 use crate::time::Time;
 
-pub(crate) use address::{canonical, host, is_peer, network};
+pub(crate) use address::{canonical, host, is_peer, is_peer_or_name, network};
 use backoff::Backoff;
 use banned::Banned;
 pub use encryption::Way;
@@ -46,7 +46,7 @@ pub use external::{ExternalVotes, Voter};
 pub use priority::peer_priority;
 use queues::Queues;
 use rank::Sources;
-pub(crate) use reach::Reach;
+pub(crate) use reach::{Reach, is_reserved};
 use tellers::Tellers;
 pub use turnover::{Standing, Turnover, Uselessness};
 
@@ -200,7 +200,11 @@ impl Candidates {
     fn enter(&mut self, addr: SocketAddr, source: PeerSource, nth: u16, now: Time) -> bool {
         let addr = address::canonical(addr);
         let refused = self.is_banned(addr.ip()) || self.filter.blocks(addr.ip());
-        if !address::is_peer(addr) || refused || self.is_own(addr) {
+        let may_be = match source {
+            PeerSource::User => is_peer_or_name(addr),
+            _ => is_peer(addr),
+        };
+        if !may_be || refused || self.is_own(addr) {
             return false;
         }
         if self.known.contains_key(&addr) {

@@ -38,6 +38,13 @@ impl Reach {
     }
 }
 
+/// Whether an address is of those that are nobody's (240.0.0.0/4, RFC 1112), with
+/// which a host may stand for names. Only where it does so itself are they asked:
+/// they are not believed of anybody else, nor told to anybody.
+pub(crate) fn is_reserved(ip: IpAddr) -> bool {
+    matches!(ip.to_canonical(), IpAddr::V4(ip) if ip.octets()[0] >= 240)
+}
+
 /// Whether the address is of 100.64.0.0/10.
 fn is_carriers(ip: Ipv4Addr) -> bool {
     let [first, second, ..] = ip.octets();
@@ -71,5 +78,16 @@ mod tests {
             assert_eq!(reach(world), Reach::World, "{world}");
         }
         assert!(Reach::Machine < Reach::Network && Reach::Network < Reach::World);
+    }
+
+    #[test]
+    fn the_last_sixteenth_of_all_addresses_is_nobodys() {
+        let reserved = |text: &str| is_reserved(text.parse().unwrap());
+        for nobodys in ["240.0.0.0", "255.255.255.255", "::ffff:250.1.2.3"] {
+            assert!(reserved(nobodys), "{nobodys}");
+        }
+        for other in ["239.255.255.255", "1.2.3.4", "f000::1"] {
+            assert!(!reserved(other), "{other}");
+        }
     }
 }

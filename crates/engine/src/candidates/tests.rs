@@ -123,6 +123,21 @@ fn a_mapped_address_is_the_ipv4_address_it_stands_for() {
 }
 
 #[test]
+fn what_stands_for_a_name_is_a_candidate_only_where_our_own_side_gives_it() {
+    let stand_in: SocketAddr = "240.0.0.1:6881".parse().unwrap();
+    let mut candidates = Candidates::new(7);
+    for source in PeerSource::ALL {
+        let is_user = source == PeerSource::User;
+        assert_eq!(
+            candidates.add(stand_in, source, at(0)),
+            is_user,
+            "{source:?}"
+        );
+        candidates = Candidates::new(7);
+    }
+}
+
+#[test]
 fn our_own_listening_addresses_are_never_candidates() {
     let mut candidates = with([1]);
     assert!(candidates.add(

@@ -324,6 +324,18 @@ impl Dht {
         }
     }
 
+    /// A node is at what a name was looked up to.
+    fn hint_of_name(&mut self, addr: SocketAddr, now: Time) {
+        if self.routers.is_router(addr) {
+            return;
+        }
+        let mut nodes = self.nodes.values_mut();
+        if let Some(node) = nodes.find(|node| node.is_of_family(addr)) {
+            node.hint_of_name(addr);
+            node.wake = now;
+        }
+    }
+
     /// The same, by a name or an address in words.
     pub fn hint_name(&mut self, host: &str, port: u16, now: Time) {
         match host.parse() {
@@ -351,7 +363,7 @@ impl Dht {
             }
             Some(false) => {
                 for &ip in addrs {
-                    self.hint(SocketAddr::new(ip, port), now);
+                    self.hint_of_name(SocketAddr::new(ip.to_canonical(), port), now);
                 }
             }
             None => {}

@@ -22,6 +22,7 @@ use super::search::{Found, Goal, Owner, Search};
 use super::server::{Known, Server};
 use super::table::{K, Table};
 use super::{DhtAction, Wish};
+use crate::candidates::{is_peer, is_peer_or_name};
 use crate::ids::{ListenerId, Ticket};
 use crate::limits::DHT_HINTS_MAX;
 use crate::time::Time;
@@ -166,8 +167,21 @@ impl Node {
 
     /// Notes an address where a node may be.
     pub(super) fn hint(&mut self, hint: Hint) {
+        if self.is_usable(hint.addr) {
+            self.note(hint);
+        }
+    }
+
+    /// Notes where a node is that was named by its name.
+    pub(super) fn hint_of_name(&mut self, addr: SocketAddr) {
+        if self.may_be_asked(addr) {
+            self.note(Hint { addr, id: None });
+        }
+    }
+
+    fn note(&mut self, hint: Hint) {
         let is_known = self.hints.iter().any(|known| known.addr == hint.addr);
-        if self.is_usable(hint.addr) && !is_known && self.hints.len() < DHT_HINTS_MAX {
+        if !is_known && self.hints.len() < DHT_HINTS_MAX {
             self.hints.push_back(hint);
         }
     }
@@ -176,11 +190,17 @@ impl Node {
         addr.is_ipv4() == self.local.is_ipv4()
     }
 
-    /// Whether an address can be another node's.
+    /// Whether an address can be another node's, by whoever names it.
     pub(super) fn is_usable(&self, addr: SocketAddr) -> bool {
+        self.may_be_asked(addr) && is_peer(addr)
+    }
+
+    /// Whether an address can be another node's where a name was looked up, for
+    /// which it may stand.
+    pub(super) fn may_be_asked(&self, addr: SocketAddr) -> bool {
         let ours = self.ours.unwrap_or(self.local.ip());
         let is_own = addr.port() == self.local.port() && addr.ip() == ours;
-        self.is_of_family(addr) && crate::candidates::is_peer(addr) && !is_own
+        self.is_of_family(addr) && is_peer_or_name(addr) && !is_own
     }
 
     /// Whom to begin a look-up with.

@@ -13,6 +13,7 @@ use super::refresh::Task;
 use super::rpc::{Asked, Late, Purpose, SearchId};
 use super::search::{Announce, Goal, Owner};
 use super::table::K;
+use crate::candidates::is_reserved;
 use crate::limits::{DHT_NODES_PER_ANSWER_MAX, DHT_SEARCHES_MAX, PEERS_PER_ANSWER_MAX};
 use crate::time::Time;
 
@@ -44,7 +45,9 @@ impl Node {
             // Another one lives there now.
             self.table.remove(&expected.id);
         }
-        if asked.purpose != Purpose::Router {
+        // A node that was asked by its name is of use for whom it names: where it
+        // is, is the proxy's to know, and nobody can be told.
+        if asked.purpose != Purpose::Router && !is_reserved(from.ip()) {
             self.table.answered(node, asked.took(cx.now), cx.now);
         }
         let (named, others): (Vec<NodeAddr>, Vec<NodeAddr>) = response
@@ -284,7 +287,7 @@ impl Node {
 
     /// Asks a router whom it knows around us.
     pub(super) fn ask_router(&mut self, to: SocketAddr, cx: &mut Cx<'_>) {
-        if self.is_usable(to) {
+        if self.may_be_asked(to) {
             let query = Query::FindNode {
                 target: self.id,
                 want: self.want(cx),

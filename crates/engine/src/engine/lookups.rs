@@ -5,6 +5,7 @@ use core::net::{IpAddr, SocketAddr};
 use super::Engine;
 use super::shared::Shared;
 use crate::action::{Action, Outbox};
+use crate::candidates::is_reserved;
 use crate::ids::{ResolveKey, TorrentKey};
 use crate::stats::PeerSource;
 use crate::time::Time;
@@ -42,6 +43,8 @@ impl Engine {
             .strip_prefix('[')
             .and_then(|host| host.strip_suffix(']'));
         match bare.unwrap_or(&host).parse::<IpAddr>() {
+            // Which name it stood for is not for those to choose who name peers.
+            Ok(ip) if is_reserved(ip) => {}
             Ok(ip) => self.peers_named(
                 torrent,
                 &[SocketAddr::new(ip, port)],

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use superseed_proto::wire::{Pex, PexFlag, PexFlags};
 
 use super::{PEX_FIRST_TOLD_MAX, PEX_TOLD_MAX};
-use crate::candidates::{Reach, canonical};
+use crate::candidates::{Reach, canonical, is_reserved};
 use crate::limits::{PEX_RECENT_MAX, PEX_ROSTER_MAX};
 use crate::time::Time;
 
@@ -89,10 +89,10 @@ pub(crate) struct Receiver {
 
 impl Roster {
     /// A connected peer listens at `addr`. False if it is known already, or
-    /// there are too many.
+    /// there are too many, or the address says nothing to others.
     pub(crate) fn join(&mut self, peer: &mut Told, addr: SocketAddr) -> bool {
         let addr = canonical(addr);
-        if peer.own.is_some() || addr.port() == 0 {
+        if peer.own.is_some() || addr.port() == 0 || is_reserved(addr.ip()) {
             return false;
         }
         let at = match self.by_addr.get(&addr) {

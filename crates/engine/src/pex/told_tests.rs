@@ -46,6 +46,15 @@ fn addrs(pex: &Pex) -> Vec<SocketAddr> {
 }
 
 #[test]
+fn nobody_hears_of_a_peer_that_is_known_by_what_stands_for_its_name() {
+    let mut roster = Roster::default();
+    let mut told = Told::default();
+    assert!(!roster.join(&mut told, addr("240.0.0.1:6881")));
+    let mut to_a = join(&mut roster, world(0));
+    assert_eq!(roster.tell(&mut to_a, &leecher(world(0))), None);
+}
+
+#[test]
 fn a_peer_hears_of_the_others_and_when_they_are_gone() {
     let mut roster = Roster::default();
     let [a, b, c] = [world(0), world(1), world(2)];

@@ -9,7 +9,7 @@ use superseed_proto::wire::{ExtendedHandshake, Message};
 
 use super::lasting::Lasting;
 use super::{Torrent, extended};
-use crate::candidates::{Reach, host};
+use crate::candidates::{Reach, host, is_reserved};
 use crate::engine::shared::{Cx, Shared};
 use crate::ids::{ConnKey, ListenerId};
 use crate::limits::REQUESTS_IN_QUEUE_MAX;
@@ -219,7 +219,8 @@ pub(super) fn about_us(shared: &Shared, conn: &Conn, lasting: &Lasting) -> Exten
         client: Some(shared.settings.client_name.clone()),
         listen_port: if conn.incoming { None } else { listen_port },
         reqq: Some(REQUESTS_IN_QUEUE_MAX as u32),
-        yourip: Some(conn.remote.ip()),
+        // What stands for a name is not what the peer is seen at.
+        yourip: Some(conn.remote.ip()).filter(|ip| !is_reserved(*ip)),
         prefers_encryption: prefers.then_some(true),
         ..ExtendedHandshake::default()
     }

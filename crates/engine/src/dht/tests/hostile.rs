@@ -374,6 +374,47 @@ fn strangers_are_told_of_no_address_of_a_private_network() {
     assert_eq!(named, ["95.1.1.1:7000".parse().unwrap()]);
 }
 
+#[test]
+fn a_node_that_is_asked_by_its_name_is_heard_and_never_told_nor_kept() {
+    let mut net = Net::new(10);
+    net.add();
+    let stand_in: SocketAddr = "240.0.0.1:6881".parse().unwrap();
+    let now = net.now;
+    let dht = &mut net.hosts[0].dht;
+    // Named by its address it is asked by nobody.
+    dht.hint(stand_in, now);
+    assert_eq!(dht.holdings().hints, 0);
+    dht.hint_name("node.example", 6881, now);
+    net.poll(0);
+    let dht = &mut net.hosts[0].dht;
+    dht.resolved("node.example", 6881, &[stand_in.ip()], now);
+    net.poll(0);
+    let heard = net.heard();
+    let (to, asked) = heard.first().unwrap();
+    assert_eq!(*to, stand_in);
+    let mut response = Response::new(NodeId([1; 20]));
+    let id = NodeId([2; 20]);
+    let named = ["240.0.0.2:1", STRANGER].map(|addr| NodeAddr {
+        id,
+        addr: addr.parse().unwrap(),
+    });
+    response.nodes = Some(named.to_vec());
+    let answer = Message {
+        transaction: asked.transaction,
+        version: None,
+        read_only: false,
+        ip: None,
+        kind: Kind::Response(Box::new(response)),
+    };
+    let home = net.hosts[0].addr;
+    assert!(net.deliver(stand_in, home, &answer.encode().unwrap()));
+    let asked: Vec<_> = net.heard().into_iter().map(|(to, _)| to).collect();
+    assert_eq!(asked, [stranger()]);
+    assert_eq!(net.hosts[0].dht.holdings().contacts, 0);
+    let snapshot = net.hosts[0].dht.snapshot(net.now);
+    assert!(snapshot.nodes.iter().all(|node| node.known.is_empty()));
+}
+
 /// The last answer to somebody.
 fn answers(net: &mut Net, to: SocketAddr) -> Response {
     let heard = net.heard().into_iter().rev();
