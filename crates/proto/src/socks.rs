@@ -218,6 +218,17 @@ impl Handshake {
         (handshake, first)
     }
 
+    /// Whether the proxy knows us as well as it wants to, so that it was asked for
+    /// what we want.
+    pub fn is_asked(&self) -> bool {
+        matches!(self.state, State::Reply | State::Over)
+    }
+
+    /// Whether the proxy has said anything.
+    pub fn is_answered(&self) -> bool {
+        !self.input.is_empty() || !matches!(self.state, State::Method)
+    }
+
     /// Reads on, and takes no byte that is behind the handshake.
     ///
     /// # Errors

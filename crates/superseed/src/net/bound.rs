@@ -197,7 +197,9 @@ impl Host {
 fn address_for(addr: &SocketAddr, ours: &[IpAddr]) -> Option<IpAddr> {
     let of_family = || ours.iter().filter(|ip| ip.is_ipv4() == addr.is_ipv4());
     let same = of_family().find(|ip| **ip == addr.ip());
-    same.or_else(|| of_family().next()).copied()
+    // Where nobody listens any address will do by which the proxy is reached.
+    let any = ours.first().filter(|_| addr.ip().is_unspecified());
+    same.or_else(|| of_family().next()).or(any).copied()
 }
 
 #[cfg(test)]
@@ -211,6 +213,10 @@ mod tests {
         assert_eq!(at("10.0.0.2:1"), Some(ours[1]));
         assert_eq!(at("10.0.0.9:1"), Some(ours[0]));
         assert_eq!(at("[fd00::9]:1"), Some(ours[2]));
+        assert_eq!(
+            address_for(&"0.0.0.0:1".parse().unwrap(), &ours[2..]),
+            Some(ours[2])
+        );
         assert_eq!(
             address_for(&"10.0.0.1:1".parse().unwrap(), &ours[2..]),
             None

@@ -185,6 +185,7 @@ fn bind_default(route: &Route) -> Result<Vec<Pair>, StartError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::route::{Interface, Proxy};
 
     fn config(listen: &[SocketAddr]) -> Config {
         Config {
@@ -225,6 +226,22 @@ mod tests {
                 .iter()
                 .all(|listener| listener.addr.port() == first[0].addr.port())
         );
+    }
+
+    #[test]
+    fn what_stands_for_a_listener_says_nothing_of_the_interface() {
+        let lo = Interface::find("lo").unwrap();
+        let proxy = Proxy::reached(true, false, Some(lo));
+        let config = Config {
+            route: Route::Proxy(proxy),
+            ..config(&[])
+        };
+        let listeners = Listener::bind_all(&config).unwrap();
+        let addrs: Vec<_> = listeners.iter().map(|one| one.addr).collect();
+        assert_eq!(addrs, ["0.0.0.0:1".parse().unwrap()]);
+        let id = listeners[0].id;
+        let again = Listener::again(&config.route, id, "127.0.0.1:1".parse().unwrap());
+        assert_eq!(again.unwrap().addr, addrs[0]);
     }
 
     #[test]

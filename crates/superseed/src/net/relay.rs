@@ -15,7 +15,7 @@ use superseed_proto::socks::{self, Target};
 use super::connect;
 use super::host::Host;
 use super::streams::FIRST_TOKEN;
-use crate::route::{Asked, Dial, Proxy, Route, What};
+use crate::route::{Asked, Dial, Proxy, Route, What, relay};
 
 /// How long a proxy may take to make one.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -141,7 +141,7 @@ impl Association {
                 let Some(bound) = dial.go(stream).map_err(io::Error::other)? else {
                     return Ok(Vec::new());
                 };
-                let relay = place(bound, proxy.addr()).ok_or(io::ErrorKind::InvalidData)?;
+                let relay = relay(bound, proxy.addr()).ok_or(io::ErrorKind::InvalidData)?;
                 let State::Shaking {
                     stream, waiting, ..
                 } = std::mem::take(&mut self.state)
@@ -266,19 +266,6 @@ fn begin(at: usize, route: &Route, proxy: &Proxy, registry: &Registry) -> io::Re
     Ok(stream)
 }
 
-/// Where the relay is: it may say that it is where the proxy is.
-fn place(bound: Target, proxy: SocketAddr) -> Option<SocketAddr> {
-    let Target::Addr(addr) = bound else {
-        return None;
-    };
-    let ip = match addr.ip().is_unspecified() {
-        true => proxy.ip(),
-        false => addr.ip(),
-    };
-    let fits = addr.port() != 0 && ip.is_ipv4() == proxy.is_ipv4();
-    fits.then(|| SocketAddr::new(ip, addr.port()))
-}
-
 impl Host {
     /// Makes associations where datagrams may go by the proxy.
     pub(super) fn tend_relays(&mut self) {
@@ -289,7 +276,9 @@ impl Host {
         self.relays
             .resize_with(self.listeners.len(), Association::default);
         for (at, listener) in self.listeners.iter().enumerate() {
-            if listener.udp.is_some() && listener.addr.is_ipv4() == proxy.addr().is_ipv4() {
+            // Where nobody listens there is a socket for datagrams to the proxy only.
+            let fits = listener.tcp.is_none() || listener.addr.is_ipv4() == proxy.addr().is_ipv4();
+            if listener.udp.is_some() && fits {
                 self.relays[at].tend(at, &self.route, proxy, self.poll.registry(), now);
             }
         }
@@ -355,16 +344,6 @@ impl Host {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_relay_that_does_not_say_where_it_is_is_where_the_proxy_is() {
-        let addr = |text: &str| text.parse::<SocketAddr>().unwrap();
-        let place = |text| place(Target::Addr(addr(text)), addr("192.0.2.1:1080"));
-        assert_eq!(place("192.0.2.2:7"), Some(addr("192.0.2.2:7")));
-        assert_eq!(place("0.0.0.0:7"), Some(addr("192.0.2.1:7")));
-        assert_eq!(place("192.0.2.2:0"), None);
-        assert_eq!(place("[2001:db8::1]:7"), None);
-    }
 
     #[test]
     fn tokens_of_associations_are_those_of_nobody_else() {

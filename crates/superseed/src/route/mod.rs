@@ -19,7 +19,7 @@ use reqwest::ClientBuilder;
 use superseed_engine::Settings;
 
 pub use interface::{Interface, UnknownInterface};
-pub(crate) use proxy::{Asked, Dial};
+pub(crate) use proxy::{Asked, Dial, relay};
 pub use proxy::{BadProxy, Proxy, ProxyError, ProxyUrl};
 pub(crate) use sockets::{Pair, family_is_missing};
 

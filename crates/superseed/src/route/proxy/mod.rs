@@ -23,6 +23,7 @@ pub(crate) use asked::Asked;
 pub(crate) use dial::Dial;
 use names::Names;
 pub use reach::ProxyError;
+pub(crate) use reach::relay;
 pub use url::{BadProxy, ProxyUrl};
 
 /// What a proxy speaks.
@@ -94,7 +95,7 @@ impl Proxy {
 
     /// One that was reached, as far as a test knows.
     #[cfg(test)]
-    pub(super) fn reached(all: bool, passes_datagrams: bool, interface: Option<Interface>) -> Self {
+    pub(crate) fn reached(all: bool, passes_datagrams: bool, interface: Option<Interface>) -> Self {
         let url: ProxyUrl = "socks5://127.0.0.1:1080".parse().unwrap();
         let addr = SocketAddr::from(([127, 0, 0, 1], 1080));
         Self(Arc::new(Reached {

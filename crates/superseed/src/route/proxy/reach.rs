@@ -1,7 +1,7 @@
 //! Finding out whether a proxy is there, before anything is left to it.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -108,10 +108,9 @@ async fn reach(
     let mut last = io::Error::from(io::ErrorKind::NotFound);
     for ip in found {
         let addr = SocketAddr::new(ip, url.port());
-        let attempt = tokio::time::timeout(PATIENCE, shake(&by, addr, &url));
-        let shaken = match attempt.await.map_err(late) {
-            Ok(Ok(shaken)) => shaken,
-            Ok(Err(error)) | Err(error) => {
+        let shaken = match shake(&by, addr, &url, PATIENCE).await {
+            Ok(shaken) => shaken,
+            Err(error) => {
                 last = error;
                 continue;
             }
@@ -136,38 +135,133 @@ async fn reach(
 }
 
 /// Whether a proxy that was connected to passes datagrams on: it is asked to.
+///
+/// One that knows us and has nothing to say to that, or ends the stream, as some do
+/// that only connect, passes none on.
 async fn shake(
     by: &Route,
     addr: SocketAddr,
     url: &ProxyUrl,
+    patience: Duration,
 ) -> io::Result<Result<bool, SocksFault>> {
+    let late = |_| io::Error::from(io::ErrorKind::TimedOut);
+    let greeted = tokio::time::timeout(patience, greet(by, addr, url));
+    match greeted.await.map_err(late)?? {
+        Ok(Some((stream, handshake))) => {
+            let answer = tokio::time::timeout(patience, hear(stream, handshake, addr));
+            Ok(match answer.await {
+                Ok(Ok(answer)) => answer,
+                Ok(Err(_)) | Err(_) => Ok(false),
+            })
+        }
+        Ok(None) => Ok(Ok(false)),
+        Err(fault) => Ok(Err(fault)),
+    }
+}
+
+/// Connects to a proxy, until it is asked to pass datagrams on; `None` if it is of
+/// a kind that cannot be.
+async fn greet(
+    by: &Route,
+    addr: SocketAddr,
+    url: &ProxyUrl,
+) -> io::Result<Result<Option<(TcpStream, Handshake)>, SocksFault>> {
     let mut stream = TcpStream::from_std(by.connect(addr, None)?.into())?;
     stream.writable().await?;
     if let Some(error) = stream.take_error()? {
         return Err(error);
     }
     if url.scheme() == Scheme::Http {
-        return Ok(Ok(false));
+        return Ok(Ok(None));
     }
     let credentials = url.credentials().cloned();
     let (mut handshake, first) = Handshake::new(Request::UdpAssociate, credentials);
     stream.write_all(&first).await?;
-    loop {
-        // The answer is the last that is read of this stream.
-        let mut byte = [0; 1];
-        stream.read_exact(&mut byte).await?;
-        match handshake.read(&mut &byte[..]) {
-            Ok(Step::NeedInput) => {}
+    while !handshake.is_asked() {
+        match next(&mut stream, &mut handshake).await? {
             Ok(Step::Send(bytes)) => stream.write_all(&bytes).await?,
-            Ok(Step::Done(relay)) => return Ok(Ok(is_place(&relay))),
+            Ok(Step::NeedInput | Step::Done(_)) => {}
+            Err(fault) => return Ok(Err(fault)),
+        }
+    }
+    Ok(Ok(Some((stream, handshake))))
+}
+
+/// What a proxy answers that was asked to pass datagrams on.
+async fn hear(
+    mut stream: TcpStream,
+    mut handshake: Handshake,
+    addr: SocketAddr,
+) -> io::Result<Result<bool, SocksFault>> {
+    loop {
+        match next(&mut stream, &mut handshake).await? {
+            Ok(Step::NeedInput | Step::Send(_)) => {}
+            Ok(Step::Done(bound)) => return Ok(Ok(relay(bound, addr).is_some())),
             Err(SocksFault::Refused(_)) => return Ok(Ok(false)),
             Err(fault) => return Ok(Err(fault)),
         }
     }
 }
 
-/// Whether datagrams can be sent there.
-fn is_place(relay: &Target) -> bool {
-    let nowhere = Target::Addr((Ipv4Addr::UNSPECIFIED, 0).into());
-    matches!(relay, Target::Addr(_)) && *relay != nowhere
+/// What follows from the next byte. The answer is the last that is read of this
+/// stream.
+async fn next(
+    stream: &mut TcpStream,
+    handshake: &mut Handshake,
+) -> io::Result<Result<Step, SocksFault>> {
+    let mut byte = [0; 1];
+    stream.read_exact(&mut byte).await?;
+    Ok(handshake.read(&mut &byte[..]))
+}
+
+/// Where datagrams are taken: it may be said that it is where the proxy is. `None`
+/// if none can be sent there.
+pub(crate) fn relay(bound: Target, proxy: SocketAddr) -> Option<SocketAddr> {
+    let Target::Addr(addr) = bound else {
+        return None;
+    };
+    let ip = match addr.ip().is_unspecified() {
+        true => proxy.ip(),
+        false => addr.ip(),
+    };
+    let fits = addr.port() != 0 && ip.is_ipv4() == proxy.is_ipv4();
+    fits.then(|| SocketAddr::new(ip, addr.port()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn a_relay_that_does_not_say_where_it_is_is_where_the_proxy_is() {
+        let addr = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let relay = |text| relay(Target::Addr(addr(text)), addr("192.0.2.1:1080"));
+        assert_eq!(relay("192.0.2.2:7"), Some(addr("192.0.2.2:7")));
+        assert_eq!(relay("0.0.0.0:7"), Some(addr("192.0.2.1:7")));
+        assert_eq!(relay("192.0.2.2:0"), None);
+        assert_eq!(relay("[2001:db8::1]:7"), None);
+    }
+
+    #[test]
+    fn a_proxy_that_says_nothing_to_datagrams_passes_none_on() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let silent = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.read_exact(&mut [0; 3]).unwrap();
+            stream.write_all(&[5, 0]).unwrap();
+            // Until the other side has had enough.
+            stream.read_to_end(&mut Vec::new()).unwrap();
+        });
+        let url: ProxyUrl = format!("socks5://{addr}").parse().unwrap();
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build().unwrap();
+        let patience = Duration::from_millis(500);
+        let shaken = runtime.block_on(shake(&Route::Direct, addr, &url, patience));
+        assert_eq!(shaken.unwrap(), Ok(false));
+        silent.join().unwrap();
+    }
 }

@@ -3,7 +3,7 @@
 mod server;
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ async fn download(proxy: &Server, leecher: Session) {
 fn peers_are_connected_to_by_the_proxy() {
     run(async {
         for kind in KINDS {
-            for mood in [Mood::Works, Mood::Trickles, Mood::Asks] {
+            for mood in [Mood::Works, Mood::Trickles, Mood::Asks, Mood::Connects] {
                 for all in [false, true] {
                     let proxy = Server::start(kind, mood);
                     download(&proxy, behind(&proxy, all).await).await;
@@ -124,6 +124,16 @@ fn an_http_proxy_that_does_wrong_costs_an_attempt_and_no_more() {
 
 #[test]
 fn udp_trackers_are_asked_by_name_through_a_proxy_that_passes_datagrams_on() {
+    udp_tracker_by(Ipv4Addr::LOCALHOST.into());
+}
+
+#[test]
+fn datagrams_go_by_a_proxy_of_ipv6_as_well() {
+    udp_tracker_by(Ipv6Addr::LOCALHOST.into());
+}
+
+/// Asks a tracker that only the proxy knows where to find.
+fn udp_tracker_by(proxy: IpAddr) {
     run(async {
         let tracker = Tracker::start(TrackerConfig {
             listen: vec!["127.0.0.1:0".parse().unwrap()],
@@ -142,7 +152,7 @@ fn udp_trackers_are_asked_by_name_through_a_proxy_that_passes_datagrams_on() {
         }
         let url = format!("udp://tracker.invalid:{}/announce", at.port());
         let named = Content::single_with_tracker("udp.bin", 100_000, 16 * 1024, Some(&url));
-        let proxy = Server::start(Kind::Socks, Mood::Passes(0));
+        let proxy = Server::start_at(proxy, Kind::Socks, Mood::Passes(0));
         let leecher = behind(&proxy, true).await;
         let torrent = named.add(&leecher, there.path()).await;
         torrent.wait_complete().await.unwrap();

@@ -30,11 +30,13 @@ pub(super) enum Mood {
     Asks,
     /// This, whoever asks for a stream first; then it works.
     First(&'static [u8]),
+    /// The same, but ends the stream of whoever asks for datagrams to be passed on.
+    Connects,
     /// Passes datagrams on as well, but ends this many associations at once.
     Passes(usize),
 }
 
-/// A proxy on a free port of 127.0.0.1, until the test ends.
+/// A proxy on a free port, until the test ends.
 pub(super) struct Server {
     pub(super) addr: SocketAddr,
     kind: Kind,
@@ -54,7 +56,11 @@ struct Shared {
 
 impl Server {
     pub(super) fn start(kind: Kind, mood: Mood) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::start_at(Ipv4Addr::LOCALHOST.into(), kind, mood)
+    }
+
+    pub(super) fn start_at(ip: IpAddr, kind: Kind, mood: Mood) -> Self {
+        let listener = TcpListener::bind((ip, 0)).unwrap();
         let addr = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             mood,
@@ -192,6 +198,9 @@ fn socks(shared: &Shared, mut stream: TcpStream) {
         let number = shared.associations.fetch_add(1, Ordering::Relaxed);
         return pass_on(shared, stream, number < ends);
     }
+    if head[1] != 1 && shared.mood == Mood::Connects {
+        return;
+    }
     if head[1] != 1 {
         return shared.say(&stream, &[5, 7, 0, 1, 0, 0, 0, 0, 0, 0]);
     }
@@ -207,7 +216,8 @@ fn socks(shared: &Shared, mut stream: TcpStream) {
 
 /// Passes datagrams on until the stream ends, or ends it.
 fn pass_on(shared: &Shared, mut stream: TcpStream, ends: bool) {
-    let inside = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let here = stream.local_addr().unwrap().ip();
+    let inside = UdpSocket::bind((here, 0)).unwrap();
     let outside = UdpSocket::bind("127.0.0.1:0").unwrap();
     let port = inside.local_addr().unwrap().port().to_be_bytes();
     // Where the proxy is.
