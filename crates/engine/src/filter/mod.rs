@@ -34,6 +34,16 @@ impl Filter {
         }
     }
 
+    /// The same, but for the addresses of a range, which it lets through.
+    pub fn without(&self, range: AddrRange) -> Self {
+        let mut filter = self.clone();
+        match range {
+            AddrRange::V4(first, last) => filter.v4 = filter.v4.without(first, last),
+            AddrRange::V6(first, last) => filter.v6 = filter.v6.without(first, last),
+        }
+        filter
+    }
+
     /// The number of ranges that the rules came to: what overlaps or touches is
     /// one.
     pub fn len(&self) -> usize {
@@ -133,6 +143,23 @@ mod tests {
         let all = filter(&[("::", "ffff::")]);
         assert!(all.blocks("::ffff:1.2.3.4".parse().unwrap()));
         assert!(!all.blocks("1.2.3.4".parse().unwrap()));
+    }
+
+    #[test]
+    fn what_is_cut_out_is_let_through_and_nothing_else() {
+        let filter = filter(&[("9.0.0.0", "9.0.0.9"), ("239.0.0.9", "255.255.255.255")]);
+        let range = AddrRange::new(
+            "240.0.0.0".parse().unwrap(),
+            "255.255.255.254".parse().unwrap(),
+        );
+        let cut = filter.without(range.unwrap());
+        for blocked in ["9.0.0.0", "9.0.0.9", "239.255.255.255", "255.255.255.255"] {
+            assert!(cut.blocks(blocked.parse().unwrap()), "{blocked}");
+        }
+        for free in ["240.0.0.0", "250.1.2.3", "255.255.255.254", "9.0.0.10"] {
+            assert!(!cut.blocks(free.parse().unwrap()), "{free}");
+        }
+        assert_eq!(cut.len(), 3);
     }
 
     #[test]

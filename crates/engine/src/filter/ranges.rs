@@ -4,17 +4,27 @@
 pub(super) trait Bits: Copy + Ord {
     /// The next one, or the same if it is the last.
     fn next(self) -> Self;
+    /// The one before, or the same if it is the first.
+    fn before(self) -> Self;
 }
 
 impl Bits for u32 {
     fn next(self) -> Self {
         self.saturating_add(1)
     }
+
+    fn before(self) -> Self {
+        self.saturating_sub(1)
+    }
 }
 
 impl Bits for u128 {
     fn next(self) -> Self {
         self.saturating_add(1)
+    }
+
+    fn before(self) -> Self {
+        self.saturating_sub(1)
     }
 }
 
@@ -51,6 +61,17 @@ impl<T: Bits> Ranges<T> {
                 .collect(),
             all: ranges.into(),
         }
+    }
+
+    /// The same ranges without the numbers from `first` to `last`.
+    pub(super) fn without(&self, first: T, last: T) -> Self {
+        let ranges = self.all.iter().copied();
+        let kept = ranges.flat_map(|(from, to)| {
+            let below = (from < first).then(|| (from, to.min(first.before())));
+            let above = (to > last).then(|| (from.max(last.next()), to));
+            [below, above].into_iter().flatten()
+        });
+        Self::new(kept.collect())
     }
 
     pub(super) fn len(&self) -> usize {

@@ -107,8 +107,14 @@ pub(super) struct Web {
     from: Option<IpAddr>,
     user_agent: String,
     filter: Arc<Filter>,
-    /// The clients made so far.
-    made: Mutex<HashMap<Reach, Client>>,
+    /// The clients made so far, and the address that they leave from.
+    made: Mutex<Made>,
+}
+
+#[derive(Default)]
+struct Made {
+    from: Option<IpAddr>,
+    clients: HashMap<Reach, Client>,
 }
 
 impl Web {
@@ -157,15 +163,26 @@ impl Web {
     /// a host by its name.
     pub(super) fn client(&self, reach: Reach) -> Result<Client, String> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = made.get(&reach) {
+        let from = match self.from {
+            Some(ip) => Some(ip),
+            None => self
+                .route
+                .http_source()
+                .map_err(|error| error.to_string())?,
+        };
+        if made.from != from {
+            made.clients.clear();
+            made.from = from;
+        }
+        if let Some(client) = made.clients.get(&reach) {
             return Ok(client.clone());
         }
-        let client = self.build(reach)?;
-        made.insert(reach, client.clone());
+        let client = self.build(reach, from)?;
+        made.clients.insert(reach, client.clone());
         Ok(client)
     }
 
-    fn build(&self, reach: Reach) -> Result<Client, String> {
+    fn build(&self, reach: Reach, leave_from: Option<IpAddr>) -> Result<Client, String> {
         install_crypto();
         let lookup = || Lookup {
             route: self.route.clone(),
@@ -182,7 +199,7 @@ impl Web {
                 .pool_idle_timeout(IDLE_TIMEOUT)
                 .dns_resolver(lookup())
                 .gzip(true);
-            self.route.http(builder, self.from)
+            self.route.http(builder, leave_from)
         };
         builder()
             .and_then(ClientBuilder::build)

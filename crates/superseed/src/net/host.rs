@@ -133,8 +133,9 @@ impl Host {
     /// Lets neither the engine nor the control plane speak with those whom the
     /// filter blocks.
     pub(super) fn set_filter(&mut self, filter: Arc<Filter>) {
-        self.control.set_filter(Arc::clone(&filter));
-        self.handle(Input::Command(Command::SetFilter(filter)));
+        let of_engine = self.route.filter(&filter);
+        self.control.set_filter(filter);
+        self.handle(Input::Command(Command::SetFilter(of_engine)));
     }
 
     /// Runs until the engine has ended.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use superseed_engine::dht::{Found, Goal};
+use superseed_engine::dht::{DhtSnapshot, Found, Goal};
 use superseed_engine::{Command, Input, Ticket};
 use tokio::sync::oneshot;
 
@@ -62,7 +62,7 @@ impl Host {
     /// Begins with the nodes that an earlier session kept.
     pub(super) fn recall_nodes(&mut self) {
         if let Some(file) = &self.nodes.file {
-            let snapshot = Box::new(file.read());
+            let snapshot = Box::new(self.shared_of(file.read()));
             self.handle(Input::Command(Command::RestoreNodes(snapshot)));
         }
     }
@@ -71,7 +71,7 @@ impl Host {
     pub(super) fn keep_nodes(&mut self) {
         let Some(file) = &self.nodes.file else { return };
         if self.nodes.keep_at <= Instant::now() {
-            let snapshot = self.engine.dht_snapshot(self.now());
+            let snapshot = self.shared_of(self.engine.dht_snapshot(self.now()));
             let job = Job::KeepNodes(file.clone(), snapshot);
             // Should the queue be full, the next time will do.
             let _ = self.control.submit(job);
@@ -82,7 +82,17 @@ impl Host {
     /// Keeps the nodes that are known at the end of the loop, which may block.
     pub(super) fn keep_nodes_at_end(&self) {
         if let Some(file) = &self.nodes.file {
-            file.write(&self.engine.dht_snapshot(self.now()));
+            file.write(&self.shared_of(self.engine.dht_snapshot(self.now())));
         }
+    }
+
+    /// What sessions of other ways may have of this one, and it of them: no ids.
+    fn shared_of(&self, mut snapshot: DhtSnapshot) -> DhtSnapshot {
+        if !self.route.shares_names() {
+            for node in &mut snapshot.nodes {
+                node.id = None;
+            }
+        }
+        snapshot
     }
 }

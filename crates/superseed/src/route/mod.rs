@@ -14,9 +14,11 @@ mod sockets;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use reqwest::ClientBuilder;
 use superseed_engine::Settings;
+use superseed_engine::filter::Filter;
 
 pub use interface::{Interface, UnknownInterface};
 pub(crate) use proxy::{Asked, Dial, relay};
@@ -93,6 +95,23 @@ impl Route {
         }
     }
 
+    /// The filter as the engine is to have it, which speaks of names by addresses
+    /// that stand for them: a list of addresses that nobody has must not block all
+    /// names.
+    pub(crate) fn filter(&self, filter: &Arc<Filter>) -> Arc<Filter> {
+        match self.proxy() {
+            Some(proxy) if proxy.is_for_all() => Arc::new(filter.without(proxy::STAND_INS)),
+            _ => Arc::clone(filter),
+        }
+    }
+
+    /// Whether what others know us by, such as our ids in the DHT, may be that of
+    /// other sessions: who sees one that goes another way by the same knows both for
+    /// one.
+    pub(crate) fn shares_names(&self) -> bool {
+        self.allows(What::DirectDatagrams) && self.interface().is_none()
+    }
+
     /// Where a listener is that was asked for at `wanted`: an address that
     /// stands for all of a family is the interface's own.
     ///
@@ -127,6 +146,17 @@ impl Route {
         ip.map(Some).ok_or_else(|| interface.has_no(family))
     }
 
+    /// The address that HTTP leaves from, if that is a certain one.
+    ///
+    /// # Errors
+    /// If the interface has none of the proxy's family.
+    pub(crate) fn http_source(&self) -> io::Result<Option<IpAddr>> {
+        match self.proxy() {
+            Some(proxy) => self.source(proxy.addr().is_ipv4()),
+            None => Ok(None),
+        }
+    }
+
     /// Makes an HTTP client leave this way, and from `from` if that is given.
     ///
     /// # Errors
@@ -141,7 +171,7 @@ impl Route {
             None => builder,
         };
         if let Some(proxy) = self.proxy() {
-            return Ok(builder.proxy(proxy.for_http()?));
+            return Ok(builder.proxy(proxy.for_http()?).local_address(from));
         }
         Ok(match from {
             // A proxy of the environment would announce the proxy's address.
@@ -267,6 +297,42 @@ mod tests {
         assert_eq!(error.to_string(), "192.0.2.1 is no address of lo");
         let anywhere = addr("192.0.2.1:7");
         assert_eq!(Route::Direct.place(anywhere).unwrap(), anywhere);
+    }
+
+    #[test]
+    fn http_leaves_for_a_proxy_from_the_address_that_is_wished_or_not_at_all() {
+        let by = |text: &str| {
+            let interface = Interface::find(text).unwrap();
+            Route::Proxy(Proxy::reached(true, false, Some(interface)))
+        };
+        let ours: IpAddr = "127.0.0.1".parse().unwrap();
+        assert_eq!(by("127.0.0.1").http_source().unwrap(), Some(ours));
+        let anywhere = Route::Proxy(Proxy::reached(true, false, None));
+        assert_eq!(anywhere.http_source().unwrap(), None);
+        let error = by("::1").http_source().unwrap_err();
+        assert_eq!(error.to_string(), "lo has no IPv4 address");
+    }
+
+    #[test]
+    fn a_list_of_addresses_that_nobody_has_blocks_no_names() {
+        use superseed_engine::filter::FilterBuilder;
+        let mut builder = FilterBuilder::new();
+        builder.block(proxy::STAND_INS).unwrap();
+        let filter = Arc::new(builder.build());
+        let by = |all| Route::Proxy(Proxy::reached(all, false, None));
+        assert!(by(true).filter(&filter).is_empty());
+        assert_eq!(by(false).filter(&filter), filter);
+        assert_eq!(Route::Direct.filter(&filter), filter);
+    }
+
+    #[test]
+    fn only_sessions_that_go_any_way_share_ids_with_others() {
+        let by = |all, lo| Route::Proxy(Proxy::reached(all, true, lo));
+        let lo = || Some(Interface::find("lo").unwrap());
+        assert!(Route::Direct.shares_names() && by(false, None).shares_names());
+        for apart in [bound(), by(false, lo()), by(true, None), by(true, lo())] {
+            assert!(!apart.shares_names(), "{apart:?}");
+        }
     }
 
     #[test]

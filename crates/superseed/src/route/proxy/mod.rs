@@ -22,6 +22,7 @@ use super::Interface;
 pub(crate) use asked::Asked;
 pub(crate) use dial::Dial;
 use names::Names;
+pub(crate) use names::STAND_INS;
 pub use reach::ProxyError;
 pub(crate) use reach::relay;
 pub use url::{BadProxy, ProxyUrl};

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 
+use superseed_proto::blocklist::AddrRange;
 use superseed_proto::socks::Name;
 
 /// Names that are remembered; the oldest make room. A name is asked for again
@@ -15,6 +16,9 @@ const NAMES_MAX: usize = 4_096;
 const FIRST: u32 = 0xf000_0000;
 /// The last one is broadcast.
 const LAST: u32 = 0xffff_fffe;
+
+/// The addresses that stand for names.
+pub(crate) const STAND_INS: AddrRange = AddrRange::V4(FIRST, LAST);
 
 /// Whether an address is of those that stand for names.
 pub(super) fn is_stand_in(ip: IpAddr) -> bool {

@@ -203,6 +203,42 @@ fn the_dht_goes_by_a_proxy_that_passes_datagrams_on() {
 }
 
 #[test]
+fn a_session_behind_a_proxy_has_an_id_of_its_own_in_the_dht() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let start = |routers: Vec<(String, u16)>, state: Option<&str>, route| {
+            let mut config = Config {
+                listen: vec!["127.0.0.1:0".parse().unwrap()],
+                dht_state: state.map(|name| dir.path().join(name)),
+                route,
+                ..Config::default()
+            };
+            config.settings.lsd = false;
+            config.settings.dht.routers = Some(routers.into());
+            Session::start(config).unwrap()
+        };
+        let router = start(Vec::new(), None, Route::Direct);
+        let port = router.listen_addrs()[0].port();
+        let known = || vec![("127.0.0.1".to_owned(), port)];
+        let other = start(known(), None, Route::Direct);
+        let direct = start(known(), Some("nodes"), Route::Direct);
+        while direct.dht().stats().await.unwrap()[0].good == 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        let id = direct.dht().stats().await.unwrap()[0].id;
+        direct.stop().await;
+        let again = start(known(), Some("nodes"), Route::Direct);
+        assert_eq!(again.dht().stats().await.unwrap()[0].id, id);
+        again.stop().await;
+        let proxy = Server::start(Kind::Socks, Mood::Passes(0));
+        let behind = start(known(), Some("nodes"), route(&proxy, true).await);
+        assert_ne!(behind.dht().stats().await.unwrap()[0].id, id);
+        behind.stop().await;
+        drop(other);
+    });
+}
+
+#[test]
 fn an_association_that_ended_is_made_again() {
     run(async {
         // One is made to find out whether it can be.
