@@ -22,6 +22,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::bound::Watch;
 use super::descriptors::{Descriptors, Spare};
+use super::dials::Dials;
 use super::doorbell::Doorbell;
 use super::listen::Listener;
 use super::multicast::Multicast;
@@ -81,6 +82,8 @@ pub(super) struct Host {
     pub(super) multicast: Multicast,
     /// Of each listener, if datagrams may go by a proxy.
     pub(super) relays: Vec<Association>,
+    /// Streams that a proxy is to make.
+    pub(super) dials: Dials,
     pub(super) streams: Streams,
     /// Accepted, and not yet named by the engine.
     pub(super) waiting: HashMap<Ticket, TcpStream>,
@@ -174,6 +177,7 @@ impl Host {
         self.take_requests();
         self.tend_interface();
         self.tend_relays();
+        self.tend_dials();
         self.tend_multicast();
         turn.done(Step::Requests);
         self.take_completions();
@@ -233,6 +237,7 @@ impl Host {
             .chain(self.nodes.next_deadline().map(until))
             .chain(self.watch.next_deadline().map(until))
             .chain(self.relays_deadline().map(until))
+            .chain(self.dials.next_deadline().map(until))
             .chain(datagrams.then_some(Duration::ZERO))
             .min()
     }

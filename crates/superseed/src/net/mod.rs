@@ -8,6 +8,7 @@
 mod bound;
 mod connect;
 mod descriptors;
+mod dials;
 mod doorbell;
 mod feed;
 mod host;
@@ -42,6 +43,7 @@ use crate::storage::fs::FileStorage;
 use crate::work::Worker;
 use bound::Watch;
 use descriptors::{Descriptors, Spare};
+use dials::Dials;
 use doorbell::{Doorbell, wake};
 use host::{Host, WAKER};
 use listen::Listener;
@@ -132,6 +134,7 @@ pub(crate) fn start(config: Config) -> Result<Link, StartError> {
         watch: Watch::default(),
         multicast: Multicast::default(),
         relays: Vec::new(),
+        dials: Dials::default(),
         streams: Streams::default(),
         waiting: HashMap::new(),
         next_ticket: 0,

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use superseed_engine::{
     Action, AddRefusal, Command, ConnKey, ConnectError, DiskJob, DiskOp, FetchKey, Input,
@@ -134,8 +135,11 @@ impl Host {
         match begun {
             Ok((stream, dial)) => {
                 self.watch(conn, stream, true);
-                if let Some(stream) = self.streams.get_mut(conn) {
+                if let Some(stream) = self.streams.get_mut(conn)
+                    && dial.is_some()
+                {
                     stream.dial = dial;
+                    self.dials.begin(conn, Instant::now());
                 }
             }
             Err(error) => self.deferred.push(Deferred::Connect(conn, error)),

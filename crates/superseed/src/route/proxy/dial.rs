@@ -104,6 +104,15 @@ impl Dial {
         }
     }
 
+    /// Whether the proxy has been heard of. What one of HTTP answers depends on whom
+    /// it connects to: that it takes the stream has to do.
+    pub(crate) fn is_heard(&self, tcp: &TcpStream) -> bool {
+        match &self.talk {
+            Talk::Socks(talk) => talk.is_answered(),
+            Talk::Http(_) => tcp.peer_addr().is_ok(),
+        }
+    }
+
     /// Goes on as far as the stream, which is connected and never waits, has
     /// bytes and takes some. Gives the proxy's end of the stream when it is over,
     /// or what stands for any if it does not tell.
