@@ -156,3 +156,27 @@ impl Dial {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{SocketAddr, TcpListener};
+
+    use super::*;
+
+    #[test]
+    fn a_proxy_is_heard_of_when_it_says_something_and_not_when_it_is_there() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut there, _) = listener.accept().unwrap();
+        stream.set_nonblocking(true).unwrap();
+        let stream = TcpStream::from_std(stream);
+        let target = Target::Addr(SocketAddr::from(([192, 0, 2, 1], 1)));
+        let mut dial = Dial::stream(&Proxy::reached(false, false, None), target);
+        assert!(dial.go(&stream).unwrap().is_none());
+        assert!(!dial.is_heard(&stream));
+        there.write_all(&[5]).unwrap();
+        while !dial.is_heard(&stream) {
+            assert!(dial.go(&stream).unwrap().is_none());
+        }
+    }
+}
