@@ -78,17 +78,36 @@ fn rows(global: &GlobalArgs, env: &Env) -> Result<Vec<Row>, Failure> {
             Scope::Transfer(command) | Scope::Own(command) => format!("{command}.{key}"),
         };
         let as_download =
-            |row: &Row| row.name == key && row.values == values && row.origin == origin;
+            |row: &Row| row.name == key && row.origin == origin && same(&row.values, &values);
         if scope == Scope::Transfer("seed") && rows.iter().any(as_download) {
             continue;
         }
         rows.push(Row {
             name,
-            values,
+            values: values.iter().map(|value| without_password(value)).collect(),
             origin,
         });
     }
     Ok(rows)
+}
+
+/// Whether a row shows these values.
+fn same(shown: &[String], values: &[String]) -> bool {
+    let values = values.iter().map(|value| without_password(value));
+    values.eq(shown.iter().cloned())
+}
+
+/// A URL, of a proxy for example, without the password in it: what is shown is
+/// copied into reports.
+fn without_password(value: &str) -> String {
+    let hidden = || {
+        let (scheme, rest) = value.split_once("://")?;
+        let authority = rest.split(['/', '?', '#']).next()?;
+        let (user, _) = authority.rsplit_once('@')?;
+        let (name, _) = user.split_once(':')?;
+        Some(format!("{scheme}://{name}:…{}", &rest[user.len()..]))
+    };
+    hidden().unwrap_or_else(|| value.to_owned())
 }
 
 fn defaults(arg: &Arg) -> Vec<String> {
@@ -151,5 +170,19 @@ fn check(global: &GlobalArgs, env: &Env) -> Result<Exit, Failure> {
         Some(name) => Err(Failure::usage(format!(
             "the environment variable {name} names no option"
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_in_urls_are_not_shown() {
+        let shown = without_password("socks5://me:pass@word@10.0.0.1:1080/");
+        assert_eq!(shown, "socks5://me:…@10.0.0.1:1080/");
+        for plain in ["socks5://me@10.0.0.1:1080", "http://t/a:b@c", "a:b@c", "2M"] {
+            assert_eq!(without_password(plain), plain);
+        }
     }
 }
