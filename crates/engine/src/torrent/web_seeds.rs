@@ -449,8 +449,7 @@ impl Torrent {
             return failing.spare(others, cx.now + time);
         }
         failing.rest(cx.now + time, why.clone());
-        let resting = failing;
-        let url = resting.url().to_owned();
+        let url = failing.url().to_owned();
         cx.event(self.key, EventKind::WebSeedFailed { url, error: why });
     }
 

@@ -77,13 +77,15 @@ impl Host {
 
     /// Looks whether the interface is there, if there is one that matters.
     pub(super) fn tend_interface(&mut self) {
+        // Most sessions have none, and this is asked in every turn.
+        let Some(interface) = self.route.interface() else {
+            return;
+        };
         let now = Instant::now();
         if self.watch.look_at.is_some_and(|at| now < at) {
             return;
         }
-        let Some(interface) = self.route.interface().cloned() else {
-            return;
-        };
+        let interface = interface.clone();
         self.watch.look_at = Some(now + LOOK_EVERY);
         let ours = interface.addrs();
         if !self.is_gone() {

@@ -40,6 +40,9 @@ impl Host {
     /// Gives up streams of a proxy that says nothing, which is no fault of those
     /// whom it was to connect to.
     pub(super) fn tend_dials(&mut self) {
+        if self.dials.0.is_empty() {
+            return;
+        }
         let now = Instant::now();
         while let Some(conn) = self.dials.pop_due(now) {
             let Some(stream) = self.streams.get_mut(conn).filter(|one| one.connecting) else {

@@ -4,8 +4,9 @@
 //! A session that is bound to an interface never uses another, not even for
 //! DNS, and nothing leaves when the interface is gone. One that has a proxy leaves
 //! streams to it, and if nothing may go around it, names and datagrams too; the
-//! rest is off then ([`Route::allows`]). Whoever needs a socket asks here; `cargo xtask tidy` sees to it. The tracker that a program may run
-//! beside its sessions answers by sockets made here too.
+//! rest is off then ([`Route::allows`]). Whoever needs a socket asks here; `cargo
+//! xtask tidy` sees to it. The tracker that a program may run beside its sessions
+//! answers by sockets made here too.
 
 mod dns;
 mod interface;

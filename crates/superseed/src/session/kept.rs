@@ -1,16 +1,12 @@
 //! The metadata of links, kept from one run to the next.
-//!
-//! Files are read and written on threads of their own: the caller's runtime does
-//! not wait for a disk.
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread;
 
 use superseed_proto::hash::InfoHashes;
 use superseed_proto::metainfo::Metainfo;
-use tokio::sync::oneshot;
 
+use super::aside::aside;
 use super::config::state_dir_for;
 use super::request::Link;
 use crate::storage::Storage;
@@ -25,7 +21,7 @@ pub(super) async fn metadata(
     let dir = dir.as_ref().unwrap_or(&places.dir);
     let state_dir = state_dir_for(dir, places.state_dir.as_deref());
     let read = move |storage: &dyn Storage| storage.metadata_of(&state_dir, info_hashes);
-    let found = aside(link, read).await.flatten();
+    let found = with_storage(link, read).await.flatten();
     found.map(Arc::new)
 }
 
@@ -42,22 +38,14 @@ pub(super) async fn keep(
             tracing::warn!(%error, "the metadata of a link is not kept");
         }
     };
-    aside(link, write).await;
+    with_storage(link, write).await;
 }
 
-/// Does something with the storage on a thread of its own. `None` if there can
-/// be no such thread.
-async fn aside<T: Send + 'static>(
+/// Does something with the storage.
+async fn with_storage<T: Send + 'static>(
     link: &Link,
     act: impl FnOnce(&dyn Storage) -> T + Send + 'static,
 ) -> Option<T> {
     let storage = Arc::clone(&link.places.storage);
-    let (reply, answer) = oneshot::channel();
-    let run = move || {
-        // A dropped receiver means that nobody waits any more.
-        let _ = reply.send(act(&*storage));
-    };
-    let thread = thread::Builder::new().name("superseed-link".to_owned());
-    thread.spawn(run).ok()?;
-    answer.await.ok()
+    aside("superseed-link", move || act(&*storage)).await
 }

@@ -4,6 +4,7 @@
 //! and waits for the answers; what it waits with needs no ambient runtime.
 //! Decisions belong to the engine, system calls to `net` and `disk`.
 
+mod aside;
 pub(crate) mod blocklist;
 pub(crate) mod config;
 pub(crate) mod dht;

@@ -6,12 +6,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
 
 use superseed_engine::TorrentOptions;
 use tokio::sync::oneshot;
 
 use super::Session;
+use super::aside::aside;
 use super::error::{AddError, Gone};
 use super::request::{About, Link, Request, RestoreRequest};
 use crate::storage::{Recalled, Storage, StorageSpec, Summary};
@@ -52,14 +52,9 @@ impl Session {
     pub async fn restore(&self, state_dir: impl Into<PathBuf>) -> Result<Restored, Gone> {
         let state_dir = state_dir.into();
         let link = Arc::clone(&self.link);
-        let (reply, answer) = oneshot::channel();
-        let read = move || {
-            // A dropped receiver means that nobody waits any more.
-            let _ = reply.send(restore_all(&link, &state_dir));
-        };
-        let thread = thread::Builder::new().name("superseed-restore".to_owned());
-        thread.spawn(read).map_err(|_| Gone::Session)?;
-        let records = answer.await.map_err(|_| Gone::Session)??;
+        let read = move || restore_all(&link, &state_dir);
+        let records = aside("superseed-restore", read).await;
+        let records = records.ok_or(Gone::Session)??;
         let mut restored = records.restored;
         for (path, torrent) in records.others {
             let options = TorrentOptions {
