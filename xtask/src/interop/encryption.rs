@@ -14,7 +14,7 @@ use super::fixture::Set;
 use super::install::Tool;
 use super::metainfo::with_trackers;
 use super::namespace::host;
-use super::stage::{Stage, link_tree};
+use super::stage::Stage;
 use super::tracker::Via;
 
 /// How long a transfer may take.
@@ -152,8 +152,7 @@ fn run(
     let urls = [tracker.url.clone()];
     let torrent = with_trackers(&fixture, &urls, &stage.path("torrent"))?;
     let (seed_dir, leech_dir) = (stage.data("seed")?, stage.data("leech")?);
-    let name = fixture.content.file_name().unwrap_or_default();
-    link_tree(&fixture.content, &seed_dir.join(name))?;
+    fixture.link_into(&seed_dir)?;
     let (seeder_ip, leecher_ip) = (host(2), host(3));
     let job = Job {
         torrent: &torrent,

@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 
-use super::stage::{python, script};
+use super::stage::{link_tree, python, script};
 use crate::process;
 
 const KIB: u64 = 1 << 10;
@@ -143,6 +143,12 @@ impl Set {
 }
 
 impl Fixture {
+    /// Puts the content into a directory: a copy that costs no space.
+    pub(crate) fn link_into(&self, dir: &Path) -> Result<()> {
+        let name = self.content.file_name().context("content has a name")?;
+        link_tree(&self.content, &dir.join(name))
+    }
+
     /// One file of `len` bytes in `dir`, made if it is not there.
     pub(crate) fn single(dir: &Path, len: u64, piece_len: u64) -> Result<Self> {
         let files = [(String::new(), len)];

@@ -19,7 +19,7 @@ use super::lan::{Lan, Machine};
 use super::leaving::Leaving;
 use super::metainfo::with_trackers;
 use super::scripted::{NameServer, tracker_of_peers};
-use super::stage::{Stage, link_tree, wait_until};
+use super::stage::{Stage, wait_until};
 use crate::process;
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -55,7 +55,7 @@ fn run(stage: &Stage) -> Result<String> {
     let fixture = Set::Single.fixture()?;
     let name = fixture.content.file_name().unwrap_or_default();
     let (seed_dir, leech_dir) = (stage.data("seed")?, stage.data("leech")?);
-    link_tree(&fixture.content, &seed_dir.join(name))?;
+    fixture.link_into(&seed_dir)?;
     let lan = Lan::new()?;
     let machine = lan.machine(1, UPLINK_BITS_PER_S)?;
     ip(&format!("address add {servers}/32 dev lo"))?;

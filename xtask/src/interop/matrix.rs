@@ -11,7 +11,7 @@ use super::fixture::Set;
 use super::install::Tool;
 use super::metainfo::with_trackers;
 use super::namespace::{host, host_v6};
-use super::stage::{Stage, link_tree};
+use super::stage::Stage;
 use super::tracker::Via;
 
 /// How long one transfer may take. Clients that wait for a second announce
@@ -177,8 +177,7 @@ impl Transfer {
         let urls = [tracker.url.clone()];
         let torrent = with_trackers(&fixture, &urls, &stage.path("torrent"))?;
         let (seed_dir, leech_dir) = (stage.data("seed")?, stage.data("leech")?);
-        let name = fixture.content.file_name().unwrap_or_default();
-        link_tree(&fixture.content, &seed_dir.join(name))?;
+        fixture.link_into(&seed_dir)?;
 
         let job = Job {
             torrent: &torrent,

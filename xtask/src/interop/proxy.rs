@@ -19,7 +19,7 @@ use super::lan::{HOUSE, Lan, Machine};
 use super::leaving::Leaving;
 use super::metainfo::with_trackers;
 use super::scripted::{NameServer, tracker_of_peers};
-use super::stage::{Process, Stage, link_tree, wait_until};
+use super::stage::{Process, Stage, wait_until};
 use super::tracker::Via;
 use crate::process;
 
@@ -194,7 +194,7 @@ impl Scene {
         upload_limit: Option<u64>,
     ) -> Result<super::clients::Running> {
         let dir = stage.data("seed")?;
-        link_tree(&self.fixture.content, &dir.join(self.file_name()))?;
+        self.fixture.link_into(&dir)?;
         let torrent = with_trackers(&self.fixture, trackers, &stage.path("seed.torrent"))?;
         let job = Job {
             torrent: &torrent,

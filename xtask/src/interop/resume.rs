@@ -15,7 +15,7 @@ use super::fixture::{Fixture, Noise, Set};
 use super::install::Tool;
 use super::metainfo::with_trackers;
 use super::namespace::host;
-use super::stage::{Stage, link_tree, wait_until};
+use super::stage::{Stage, wait_until};
 use super::tracker::Via;
 
 const MIB: u64 = 1 << 20;
@@ -212,8 +212,7 @@ fn whole_pieces(fixture: &Fixture, dir: &Path) -> Result<u64> {
 
 fn seed_dirs(stage: &Stage, fixture: &Fixture) -> Result<(PathBuf, PathBuf)> {
     let (seed, leech) = (stage.data("seed")?, stage.data("leech")?);
-    let name = fixture.content.file_name().unwrap_or_default();
-    link_tree(&fixture.content, &seed.join(name))?;
+    fixture.link_into(&seed)?;
     Ok((seed, leech))
 }
 

@@ -15,7 +15,7 @@ use super::compare::{Strictness, same_tree};
 use super::fixture::{Fixture, Set};
 use super::install::Tool;
 use super::namespace::host;
-use super::stage::{Process, Stage, link_tree, python, script, wait_until};
+use super::stage::{Process, Stage, python, script, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(90);
 /// How long a server may take to listen.
@@ -159,7 +159,7 @@ fn download(
 /// itself.
 fn seed(stage: &Stage, fixture: &Fixture) -> Result<Process> {
     let dir = stage.data("seed")?;
-    link_tree(&fixture.content, &dir.join(file_name(&fixture.content)?))?;
+    fixture.link_into(&dir)?;
     let mut command = superseed_command(stage, "seed");
     command.arg(&fixture.torrent).arg("--dir").arg(dir);
     command.args(["--listen", &peer().to_string()]);
@@ -174,10 +174,6 @@ fn seed(stage: &Stage, fixture: &Fixture) -> Result<Process> {
 
 fn peer() -> SocketAddr {
     SocketAddr::new(host(6), PORT)
-}
-
-fn file_name(path: &Path) -> Result<&std::ffi::OsStr> {
-    path.file_name().context("content has a name")
 }
 
 fn alone(stage: &Stage) -> Result<String> {

@@ -26,7 +26,7 @@ use crate::interop::clients::{Job, PORT};
 use crate::interop::compare::{Strictness, same_tree};
 use crate::interop::fixture::Fixture;
 use crate::interop::namespace::host;
-use crate::interop::stage::{Process, example, link_tree, wait_until};
+use crate::interop::stage::{Process, example, wait_until};
 
 const MIB: u64 = 1 << 20;
 
@@ -122,7 +122,7 @@ fn run(run: &Run<'_>, entry: Entry) -> Result<Vec<f64>> {
 }
 
 fn seed(run: &Run<'_>, stuck: &Fixture, mount: &Mount, device: Device) -> Result<Vec<f64>> {
-    link_content(stuck, &mount.behind)?;
+    stuck.link_into(&mount.behind)?;
     let full = run.full("seed")?;
     let nobody = "-".to_owned();
     let mut session = apart(
@@ -165,7 +165,7 @@ fn seed(run: &Run<'_>, stuck: &Fixture, mount: &Mount, device: Device) -> Result
 fn leech(run: &Run<'_>, stuck: &Fixture, mount: &Mount, device: Device) -> Result<Vec<f64>> {
     let seed = |fixture: &Fixture, name: &str, n, rate| {
         let full = run.data(name)?;
-        link_content(fixture, &full)?;
+        fixture.link_into(&full)?;
         let job = Job {
             torrent: &fixture.torrent,
             dir: &full,
@@ -230,11 +230,6 @@ fn says(process: &mut Process, lines: &[&str]) -> Result<()> {
         let said = |line: &&str| output.lines().any(|said| said == *line);
         Ok(lines.iter().all(said))
     })
-}
-
-fn link_content(fixture: &Fixture, dir: &Path) -> Result<()> {
-    let name = fixture.content.file_name().context("content has a name")?;
-    link_tree(&fixture.content, &dir.join(name))
 }
 
 /// Bytes that the files in a directory hold: they are written sparsely.

@@ -17,6 +17,12 @@ pub(crate) enum Role {
     Download,
 }
 
+impl Role {
+    pub(super) fn of(is_seed: bool) -> Self {
+        if is_seed { Self::Seed } else { Self::Download }
+    }
+}
+
 /// libtorrent without uTP and encryption.
 pub(crate) fn command(job: &Job<'_>, role: Role) -> Command {
     let role = match role {

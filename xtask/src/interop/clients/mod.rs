@@ -141,6 +141,25 @@ impl Client {
         }
     }
 
+    /// What starts it, with no way to peers but those of the job: the caller adds
+    /// some, and the last word counts. Transmission is no single command.
+    pub(super) fn command(self, stage: &Stage, job: &Job<'_>, is_seed: bool) -> Result<Command> {
+        Ok(match self {
+            Self::Superseed | Self::SuperSeed => {
+                let verb = if is_seed { "seed" } else { "download" };
+                let mut command = superseed::command(stage, verb);
+                superseed::arguments(&mut command, job);
+                command
+            }
+            Self::Aria2 if is_seed => aria2::seed_command(job),
+            Self::Aria2 => aria2::download_command(job),
+            Self::Libtorrent | Self::LibtorrentAsShipped => {
+                libtorrent::command(job, libtorrent::Role::of(is_seed))
+            }
+            Self::Transmission => bail!("{} is no single command", self.name()),
+        })
+    }
+
     /// Serves content that is there, or downloads it, with what it is to want of
     /// encryption; only for those that know such a choice.
     pub(super) fn start_encrypting(
@@ -150,10 +169,6 @@ impl Client {
         is_seed: bool,
         encryption: Theirs,
     ) -> Result<Running> {
-        let role = match is_seed {
-            true => libtorrent::Role::Seed,
-            false => libtorrent::Role::Download,
-        };
         match self {
             Self::Transmission => {
                 let wants = transmission::Wants {
@@ -162,7 +177,9 @@ impl Client {
                 };
                 transmission::start_wanting(stage, job, "--log-debug", &wants)
             }
-            Self::Libtorrent => libtorrent::start_encrypting(stage, job, role, encryption),
+            Self::Libtorrent => {
+                libtorrent::start_encrypting(stage, job, libtorrent::Role::of(is_seed), encryption)
+            }
             other => bail!("{} has no such choice", other.name()),
         }
     }

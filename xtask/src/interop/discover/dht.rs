@@ -17,7 +17,7 @@ use crate::interop::compare;
 use crate::interop::fixture::Set;
 use crate::interop::install::Tool;
 use crate::interop::metainfo::with_trackers;
-use crate::interop::stage::{Process, Stage, link_tree, python, script, wait_until};
+use crate::interop::stage::{Process, Stage, python, script, wait_until};
 
 /// Transmission announces in rounds of minutes.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -64,8 +64,7 @@ fn first() -> SocketAddr {
 fn run(stage: &Stage, from: Client) -> Result<String> {
     let fixture = Set::Scripts.fixture()?;
     let (seed_dir, leech_dir) = (stage.data("seed")?, stage.data("leech")?);
-    let name = fixture.content.file_name().unwrap_or_default();
-    link_tree(&fixture.content, &seed_dir.join(name))?;
+    fixture.link_into(&seed_dir)?;
     let torrent = with_trackers(&fixture, &[], &stage.path("torrent"))?;
 
     let mut ours = Vec::new();

@@ -10,12 +10,11 @@ use superseed_proto::metainfo::Metainfo;
 
 use crate::interop::case::{Case, Group};
 use crate::interop::clients::{Client, Job, PORT};
-use crate::interop::compare;
 use crate::interop::fixture::{Fixture, Set};
 use crate::interop::install::Tool;
 use crate::interop::metainfo::with_trackers;
 use crate::interop::namespace::host;
-use crate::interop::stage::{Stage, link_tree, wait_until};
+use crate::interop::stage::{Stage, wait_until};
 use crate::interop::tracker::Via;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -70,8 +69,7 @@ impl Transfer {
     fn run(self, stage: &Stage) -> Result<String> {
         let fixture = Set::Scripts.fixture()?;
         let (seed_dir, leech_dir) = (stage.data("seed")?, stage.data("leech")?);
-        let name = fixture.content.file_name().unwrap_or_default();
-        link_tree(&fixture.content, &seed_dir.join(name))?;
+        fixture.link_into(&seed_dir)?;
         // Others than we take a peer's address from nobody but a tracker.
         let mut tracker = match self.to {
             Client::Superseed => None,
@@ -112,10 +110,6 @@ impl Transfer {
         let seconds = begun.elapsed().as_secs_f64();
         seeder.process.ensure_runs()?;
         drop((leecher, seeder));
-        let files = compare::same_tree(&fixture.content, &leech_dir, self.to.strictness())?;
-        let mib = fixture.total_len >> 20;
-        Ok(format!(
-            "{files} files, {mib} MiB identical, {seconds:.1} s"
-        ))
+        super::arrived(&fixture, &leech_dir, self.to, seconds)
     }
 }

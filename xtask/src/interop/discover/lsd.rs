@@ -8,15 +8,12 @@ use anyhow::Result;
 
 use super::links;
 use crate::interop::case::{Case, Group};
-use crate::interop::clients::{
-    Client, Done, Job, Running, aria2, libtorrent, superseed, transmission,
-};
-use crate::interop::compare;
+use crate::interop::clients::{Client, Done, Job, Running, transmission};
 use crate::interop::fixture::Set;
 use crate::interop::install::Tool;
 use crate::interop::lan::{Lan, Machine};
 use crate::interop::metainfo::with_trackers;
-use crate::interop::stage::{Stage, link_tree};
+use crate::interop::stage::Stage;
 
 const LIMIT: Duration = Duration::from_secs(90);
 /// Nobody waits for the line.
@@ -96,8 +93,7 @@ impl Meeting {
         let fixture = Set::Single.fixture()?;
         let torrent = with_trackers(&fixture, &[], &stage.path("torrent"))?;
         let (seed_dir, leech_dir) = (stage.data("seed")?, stage.data("leech")?);
-        let name = fixture.content.file_name().unwrap_or_default();
-        link_tree(&fixture.content, &seed_dir.join(name))?;
+        fixture.link_into(&seed_dir)?;
         let lan = Lan::new()?;
         let seed_machine = lan.machine(1, UPLINK_BITS_PER_S)?;
         let leech_machine = lan.machine(2, UPLINK_BITS_PER_S)?;
@@ -127,11 +123,7 @@ impl Meeting {
         let seconds = begun.elapsed().as_secs_f64();
         seeder.process.ensure_runs()?;
         drop((leecher, seeder));
-        let files = compare::same_tree(&fixture.content, &leech_dir, self.to.strictness())?;
-        let mib = fixture.total_len >> 20;
-        Ok(format!(
-            "{files} files, {mib} MiB identical, {seconds:.1} s"
-        ))
+        super::arrived(&fixture, &leech_dir, self.to, seconds)
     }
 }
 
@@ -146,49 +138,30 @@ fn start(
     let role = if seeds { "seed" } else { "leech" };
     let name = format!("{}-{role}", client.name());
     let spawn = |command: &Command| stage.spawn(&name, &mut machine.command(command));
-    let process = match client {
-        Client::Transmission => {
-            let wants = transmission::Wants {
-                lsd: true,
-                ..transmission::Wants::default()
-            };
-            let (daemon, done) = transmission::set_up(stage, job, "--log-debug", &wants)?;
-            let mut process = spawn(&daemon)?;
-            let remote = machine.command(&transmission::add(job));
-            transmission::wait_taken(&mut process, remote)?;
-            return Ok(Running {
-                process,
-                done: Done::File(done),
-            });
-        }
+    if client == Client::Transmission {
+        let wants = transmission::Wants {
+            lsd: true,
+            ..transmission::Wants::default()
+        };
+        let (daemon, done) = transmission::set_up(stage, job, "--log-debug", &wants)?;
+        let mut process = spawn(&daemon)?;
+        let remote = machine.command(&transmission::add(job));
+        transmission::wait_taken(&mut process, remote)?;
+        let done = Done::File(done);
+        return Ok(Running { process, done });
+    }
+    let mut command = client.command(stage, job, seeds)?;
+    match client {
         Client::Aria2 => {
-            let mut command = if seeds {
-                aria2::seed_command(job)
-            } else {
-                aria2::download_command(job)
-            };
-            // The last word counts.
             command.arg("--bt-enable-lpd=true");
             command.arg(format!("--bt-lpd-interface={}", job.ip));
-            spawn(&command)?
         }
         Client::Libtorrent | Client::LibtorrentAsShipped => {
-            let role = if seeds {
-                libtorrent::Role::Seed
-            } else {
-                libtorrent::Role::Download
-            };
-            let mut command = libtorrent::command(job, role);
             command.arg("--lsd");
-            spawn(&command)?
         }
-        Client::Superseed | Client::SuperSeed => {
-            let verb = if seeds { "seed" } else { "download" };
-            let mut command = superseed::command(stage, verb);
-            superseed::arguments(&mut command, job);
-            spawn(&command)?
-        }
-    };
+        _ => {}
+    }
+    let process = spawn(&command)?;
     Ok(Running {
         process,
         done: Done::Exit,

@@ -3,25 +3,21 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use superseed_proto::magnet::MagnetPeer;
 
 use super::links;
 use crate::interop::case::{Case, Group};
-use crate::interop::clients::{
-    Client, Done, Job, PORT, Running, aria2, libtorrent, superseed, transmission,
-};
-use crate::interop::compare;
+use crate::interop::clients::{Client, Job, PORT, Running, transmission};
 use crate::interop::fixture::Set;
 use crate::interop::install::Tool;
 use crate::interop::metainfo::with_trackers;
 use crate::interop::namespace::host;
 use crate::interop::scripted::tracker_of_peers;
-use crate::interop::stage::{Stage, link_tree};
+use crate::interop::stage::Stage;
 
 const LIMIT: Duration = Duration::from_secs(150);
 /// What the one between downloads: nothing that helps anybody.
@@ -105,8 +101,7 @@ impl Telling {
             stage.data("leech")?,
         ];
         let [seed_dir, between_dir, leech_dir] = &dirs;
-        let name = fixture.content.file_name().unwrap_or_default();
-        link_tree(&fixture.content, &seed_dir.join(name))?;
+        fixture.link_into(seed_dir)?;
         let [seed_addr, between_addr] = [1, 2].map(|n| SocketAddr::new(host(n), PORT));
 
         let seed_job = job(1, &torrent, seed_dir, &[]);
@@ -138,11 +133,7 @@ impl Telling {
         seeder.process.ensure_runs()?;
         between.process.ensure_runs()?;
         drop((leecher, between, seeder));
-        let files = compare::same_tree(&fixture.content, leech_dir, self.to.strictness())?;
-        let mib = fixture.total_len >> 20;
-        Ok(format!(
-            "{files} files, {mib} MiB identical, {seconds:.1} s"
-        ))
+        super::arrived(&fixture, leech_dir, self.to, seconds)
     }
 }
 
@@ -166,54 +157,29 @@ fn job<'a>(n: u8, torrent: &'a Path, dir: &'a Path, peers: &'a [SocketAddr]) -> 
 
 /// Starts a client that exchanges peers.
 fn start(stage: &Stage, client: Client, job: &Job<'_>, role: Role) -> Result<Running> {
-    let name = format!("{}-{role:?}", client.name()).to_lowercase();
-    let spawn = |command: Command| Running::until_exit(stage, &name, command);
-    let seeds = role == Role::Seed;
-    match client {
-        Client::Transmission => {
-            let wants = transmission::Wants {
-                pex: true,
-                ..transmission::Wants::default()
-            };
-            let (mut daemon, done) = transmission::set_up(stage, job, "--log-debug", &wants)?;
-            let mut process = stage.spawn(&name, &mut daemon)?;
-            transmission::wait_taken(&mut process, transmission::add(job))?;
-            Ok(Running {
-                process,
-                done: Done::File(done),
-            })
-        }
+    if client == Client::Transmission {
+        let wants = transmission::Wants {
+            pex: true,
+            ..transmission::Wants::default()
+        };
+        return transmission::start_wanting(stage, job, "--log-debug", &wants);
+    }
+    let mut command = client.command(stage, job, role == Role::Seed)?;
+    let limit = match client {
         Client::Aria2 => {
-            let mut command = if seeds {
-                aria2::seed_command(job)
-            } else {
-                aria2::download_command(job)
-            };
-            // The last word counts.
             command.arg("--enable-peer-exchange=true");
-            spawn(command)
-        }
-        Client::Libtorrent | Client::LibtorrentAsShipped => {
-            let role_there = if seeds {
-                libtorrent::Role::Seed
-            } else {
-                libtorrent::Role::Download
-            };
-            let mut command = libtorrent::command(job, role_there);
-            if role == Role::Between {
-                command.args(["--download-limit", &BETWEEN_BYTES_PER_S.to_string()]);
-            }
-            spawn(command)
+            None
         }
         Client::Superseed | Client::SuperSeed => {
-            let verb = if seeds { "seed" } else { "download" };
-            let mut command = superseed::command(stage, verb);
-            superseed::arguments(&mut command, job);
             command.args(["--no-lsd", "--no-dht"]);
-            if role == Role::Between {
-                command.args(["--max-download-limit", &BETWEEN_BYTES_PER_S.to_string()]);
-            }
-            spawn(command)
+            Some("--max-download-limit")
         }
+        _ => Some("--download-limit"),
+    };
+    if role == Role::Between {
+        let limit = limit.context("it cannot be slowed down")?;
+        command.args([limit, &BETWEEN_BYTES_PER_S.to_string()]);
     }
+    let name = format!("{}-{role:?}", client.name()).to_lowercase();
+    Running::until_exit(stage, &name, command)
 }

@@ -17,7 +17,7 @@ use super::fixture::Set;
 use super::install::Tool;
 use super::lan::{HOUSE, Lan, Machine};
 use super::metainfo::with_trackers;
-use super::stage::{Process, Stage, link_tree, wait_until};
+use super::stage::{Process, Stage, wait_until};
 use super::tracker::Via;
 
 /// Nobody waits for the line.
@@ -182,8 +182,7 @@ fn seed(stage: &Stage, machine: &Machine, set: Set, urls: &[String]) -> Result<P
     let fixture = set.fixture()?;
     let name = format!("seed-{}", set.name());
     let dir = stage.data(&name)?;
-    let root = fixture.content.file_name().unwrap_or_default();
-    link_tree(&fixture.content, &dir.join(root))?;
+    fixture.link_into(&dir)?;
     let torrent = with_trackers(&fixture, urls, &stage.path(&format!("{name}.torrent")))?;
     let job = Job {
         torrent: &torrent,
